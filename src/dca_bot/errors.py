@@ -1,0 +1,55 @@
+"""Every error that we raise on purpose, each named by the reaction it asks for.
+
+    DcaError                 the program ends: status 1, one line that says what to do
+    ├ SettingsError          status 2: do not start again, a human must edit the settings
+    ├ StoreUnavailable       wait, then try the whole piece of work again
+    ├ CycleChanged           somebody moved the row: reload and decide again
+    ├ BrokerUnavailable      nothing was sent or learnt: change nothing, try later
+    ├ OrderRefused           a clear no: nothing is working, the cycle goes back to watching
+    ├ OrderOutcomeUnknown    the order may be working: ask by client_order_id, never resend
+    └ IllegalTransition      the books contradict themselves: this cycle stops, others go on
+
+Rule: a new class only for a new reaction.  Messages end with what to do next.
+"""
+
+from collections.abc import Iterable
+
+
+class DcaError(Exception):
+    """Something that a user can understand and act upon; the message is the whole story."""
+
+
+class SettingsError(DcaError):
+    """The settings are missing or unusable.  `problems` holds every mistake, not just the first."""
+
+    def __init__(self, problems: str | Iterable[str]) -> None:
+        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+class StoreUnavailable(DcaError):
+    """The database did not answer or gave up.  Nothing was committed: wait and try again."""
+
+
+class CycleChanged(DcaError):
+    """A compare-and-set found another row than was read.  Reload and decide again."""
+
+
+class BrokerUnavailable(DcaError):
+    """Alpaca could not be asked.  Not knowing is not the same as nothing: change nothing."""
+
+
+class OrderRefused(DcaError):
+    """Alpaca said no.  Nothing is working; the cycle may go back to watching."""
+
+    def __init__(self, message: str, *, needs_cash: bool = False) -> None:
+        self.needs_cash = needs_cash
+        super().__init__(message)
+
+
+class OrderOutcomeUnknown(DcaError):
+    """No clear answer, so the order may be working.  Ask by client_order_id; never resend."""
+
+
+class IllegalTransition(DcaError):
+    """A cycle was told something its status does not allow.  It goes to `error`, others go on."""
