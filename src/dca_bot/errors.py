@@ -2,6 +2,7 @@
 
     DcaError                 the program ends: status 1, one line that says what to do
     ├ SettingsError          status 2: do not start again, a human must edit the settings
+    ├ AlreadyRunning         status 0: another run of this script does the work
     ├ StoreUnavailable       wait, then try the whole piece of work again
     ├ CycleChanged           somebody moved the row: reload and decide again
     ├ BrokerUnavailable      nothing was sent or learnt: change nothing, try later
@@ -25,6 +26,10 @@ class SettingsError(DcaError):
     def __init__(self, problems: str | Iterable[str]) -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
         super().__init__("; ".join(self.problems))
+
+
+class AlreadyRunning(DcaError):
+    """Another run of the same script holds its lock.  Leave the work to it and end in peace."""
 
 
 class StoreUnavailable(DcaError):

@@ -68,7 +68,9 @@ class Values:
         text = self.optional(name) or str(default)
         if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= maximum:
             return int(text)
-        self.problems.append(f"{name} must be a whole number from 1 to {maximum}, not {text[:20]!r}")
+        self.problems.append(
+            f"{name} must be a whole number from 1 to {maximum}, not {text[:20]!r}"
+        )
         return default
 
     def url(self, name: str, default: str, schemes: tuple[str, str]) -> str:
