@@ -1,0 +1,1 @@
+"""The DCA trading bot for Alpaca; docs/architecture.md shows its layers."""

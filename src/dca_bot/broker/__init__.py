@@ -1,0 +1,1 @@
+"""Alpaca: REST, the two streams, and the translation of its words; floats stop here."""

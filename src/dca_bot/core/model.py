@@ -1,0 +1,179 @@
+"""The nouns of the trade as frozen values.  Nothing here decides, and nothing here does.
+
+Money and quantities are Decimal, times are aware UTC, percentages are plain numbers (1.5 = 1.5 %).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+ZERO = Decimal(0)
+
+
+class CycleStatus(StrEnum):
+    """`dca_cycles.status` (CONTRACT: a cycle is active until it is complete or in error)."""
+
+    WATCHING = "watching"
+    BUYING = "buying"
+    SELLING = "selling"
+    COOLDOWN = "cooldown"
+    COMPLETE = "complete"
+    ERROR = "error"
+
+    @property
+    def is_active(self) -> bool:
+        return self not in (CycleStatus.COMPLETE, CycleStatus.ERROR)
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+
+class OrderKind(StrEnum):
+    """Why an order is placed."""
+
+    BASE = "base"
+    SAFETY = "safety"
+    TAKE_PROFIT = "take_profit"
+
+    @property
+    def side(self) -> Side:
+        return Side.SELL if self is OrderKind.TAKE_PROFIT else Side.BUY
+
+
+class OrderStatus(StrEnum):
+    """`dca_orders.status`: how far we know an order to have come."""
+
+    INTENDED = "intended"  # written before the request; no answer known yet
+    OPEN = "open"  # Alpaca has it
+    FILLED = "filled"
+    CANCELED = "canceled"  # may hold a partial fill
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    LOST = "lost"  # asked for by client order id, and Alpaca has never heard of it
+
+    @property
+    def is_finished(self) -> bool:
+        return self not in (OrderStatus.INTENDED, OrderStatus.OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A row of `dca_assets`: what the user configured, and the price of the last sale."""
+
+    asset_id: int
+    symbol: str
+    is_enabled: bool
+    base_order_amount: Decimal
+    safety_order_amount: Decimal
+    max_safety_orders: int
+    safety_order_deviation_pct: Decimal
+    take_profit_pct: Decimal
+    cooldown_seconds: int
+    restart_deviation_pct: Decimal  # column buy_order_price_deviation_percent
+    last_sell_price: Decimal | None
+
+    @property
+    def quote_currency(self) -> str:
+        return self.symbol.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """A row of `dca_cycles`.  `latest_order_id` is Alpaca's id of the order under way, or None."""
+
+    cycle_id: int
+    asset_id: int
+    status: CycleStatus
+    quantity: Decimal = ZERO
+    average_purchase_price: Decimal = ZERO
+    safety_orders: int = 0
+    latest_order_id: str | None = None
+    last_order_fill_price: Decimal | None = None
+    completed_at: datetime | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Best bid and ask of one symbol; `at` is the exchange's time."""
+
+    symbol: str
+    bid: Decimal
+    ask: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRules:
+    """What Alpaca says of an asset (GET /v2/assets): read there, never hard-coded."""
+
+    symbol: str
+    tradable: bool
+    min_trade_increment: Decimal
+    price_increment: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A position at Alpaca; `available` is what no open order of ours or another's holds back."""
+
+    symbol: str
+    quantity: Decimal
+    available: Decimal
+    average_entry_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A row of `dca_orders`: one order that we ever meant to send, and how much of it is booked.
+
+    `filled_quantity` is gross and cumulative, as Alpaca tells it; `received_quantity` is the net
+    coin that a BUY has put into the cycle.  `quantity_before` and `average_before` are the cycle's
+    columns when the first fill was booked, so that every later fill is computed from the same
+    ground, and the order in which updates arrive cannot matter.
+    """
+
+    client_order_id: str
+    asset_id: int
+    cycle_id: int
+    kind: OrderKind
+    rung: int  # which safety order of the cycle; 0 for the others
+    quantity: Decimal
+    limit_price: Decimal | None  # None: a market order
+    status: OrderStatus
+    created_at: datetime
+    alpaca_order_id: str | None = None
+    filled_quantity: Decimal = ZERO
+    filled_average_price: Decimal | None = None
+    received_quantity: Decimal = ZERO
+    quantity_before: Decimal | None = None
+    average_before: Decimal | None = None
+
+    @property
+    def side(self) -> Side:
+        return self.kind.side
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUpdate:
+    """What Alpaca says of an order, from the stream or from REST alike.
+
+    Fills are cumulative.  `position_quantity` is the whole position after the fill, net of fees,
+    where Alpaca told it (ALPACA.md 1.5).  `reason` is Alpaca's text for a refusal, for the log.
+    """
+
+    client_order_id: str
+    alpaca_order_id: str | None
+    symbol: str
+    side: Side
+    status: OrderStatus
+    filled_quantity: Decimal = ZERO
+    filled_average_price: Decimal | None = None
+    position_quantity: Decimal | None = None
+    created_at: datetime | None = None
+    reason: str = ""

@@ -1,0 +1,64 @@
+"""Rounding, fees and dust.  Rule: round once, downwards, before an intent is recorded."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+
+from dca_bot.core.model import Asset
+
+# Alpaca refuses USD buys with a smaller cost basis (ALPACA.md 1.2); no API tells this number.
+MIN_BUY_USD = Decimal(10)
+# What remains of a sold position below this value is dust: it completes the cycle (USERS.md 2.5).
+DUST_USD = Decimal(1)
+USD_LIKE = frozenset({"USD", "USDC", "USDT"})
+
+# The fee of a BUY is taken in coin, rounded up per fill (ALPACA.md 1.5).  The rate is only our
+# estimate, for when Alpaca has not yet said what the position became.
+FEE_RATE_ESTIMATE = Decimal("0.0025")
+FEE_RATE_MAX = Decimal("0.01")
+COIN_STEP = Decimal("0.000000001")
+
+PRICE_STEP = Decimal("0.0000000001")  # DECIMAL(20, 10) of the price columns
+
+
+def round_down(value: Decimal, increment: Decimal) -> Decimal:
+    """The largest multiple of `increment` that is not above `value` (both not negative)."""
+    return (value / increment).to_integral_value(ROUND_DOWN) * increment
+
+
+def estimated_receipt(filled: Decimal) -> Decimal:
+    """The coin left of a filled BUY after the usual fee."""
+    return filled - (filled * FEE_RATE_ESTIMATE).quantize(COIN_STEP, ROUND_CEILING)
+
+
+def received(filled: Decimal, held_before: Decimal, held_after: Decimal | None) -> Decimal:
+    """The coin that a BUY of gross `filled` brought, net of the fee taken in coin.
+
+    1. The position that Alpaca reports after the fill, less what the cycle held before, is exact,
+       whatever the account's fee tier.
+    2. That difference is believed only where a fee can explain it: a lagging view, somebody else's
+       coins or a sale by hand would otherwise be booked as ours.  Then the usual fee is estimated,
+       and consistency_checker.py settles the last digits.
+    """
+    if held_after is not None:
+        difference = held_after - held_before
+        if filled * (1 - FEE_RATE_MAX) - COIN_STEP <= difference <= filled:
+            return difference
+    return estimated_receipt(filled)
+
+
+def weighted_average(quantity: Decimal, average: Decimal, more: Decimal, price: Decimal) -> Decimal:
+    """The quantity-weighted price of both lots, as the price columns can hold it."""
+    total = quantity + more
+    if total <= 0:
+        return price
+    return ((quantity * average + more * price) / total).quantize(PRICE_STEP, ROUND_HALF_EVEN)
+
+
+def is_dust(rest: Decimal, price: Decimal, asset: Asset) -> bool:
+    """Whether so little is left that no order is worth placing for it.
+
+    Worth less than 1 USD; in another quote currency, than a hundredth of a base order.
+    """
+    limit = DUST_USD if asset.quote_currency in USD_LIKE else asset.base_order_amount / 100
+    return rest <= 0 or rest * price < limit

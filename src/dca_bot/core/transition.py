@@ -1,0 +1,195 @@
+"""Every change of a cycle's state.  Rule: nothing outside this file assigns a cycle's status.
+
+watching --record_buy--> buying --apply_update--> watching
+watching --record_sell-> selling -apply_update--> complete (and a new cycle in cooldown)
+cooldown --end_cooldown-> watching                watching, ... --fail--> error
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from dca_bot.core.model import (
+    ZERO,
+    Asset,
+    Cycle,
+    CycleStatus,
+    Order,
+    OrderKind,
+    OrderStatus,
+    OrderUpdate,
+    Side,
+)
+from dca_bot.core.money import estimated_receipt, is_dust, received, weighted_average
+from dca_bot.errors import IllegalTransition
+
+UNDER_WAY = {Side.BUY: CycleStatus.BUYING, Side.SELL: CycleStatus.SELLING}
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """The cycle and the order after an update; `sold_at` is set when the take profit is done."""
+
+    cycle: Cycle
+    order: Order
+    sold_at: Decimal | None = None
+
+
+def start_order(cycle: Cycle, side: Side) -> Cycle:
+    """The cycle once an order is intended.  Raises IllegalTransition unless it is watching."""
+    if cycle.status is not CycleStatus.WATCHING:
+        raise IllegalTransition(f"a {cycle.status} cycle can't start a {side} order")
+    return replace(cycle, status=UNDER_WAY[side], latest_order_id=None)
+
+
+def end_cooldown(cycle: Cycle) -> Cycle:
+    """The cycle once its cooldown is over.  Raises IllegalTransition unless it is in cooldown."""
+    if cycle.status is not CycleStatus.COOLDOWN:
+        raise IllegalTransition(f"a {cycle.status} cycle has no cooldown to end")
+    return replace(cycle, status=CycleStatus.WATCHING)
+
+
+def fail(cycle: Cycle, now: datetime) -> Cycle:
+    """The cycle given up: what it says can't be true any more (CONTRACT 10)."""
+    return replace(
+        cycle, status=CycleStatus.ERROR, latest_order_id=None, completed_at=whole_second(now)
+    )
+
+
+def apply_update(
+    asset: Asset, cycle: Cycle, order: Order, update: OrderUpdate, now: datetime
+) -> Booked:
+    """What the cycle and the order are once Alpaca has said `update`.
+
+    1. Fills are cumulative and only ever grow, so a repeated, late, reordered or missed update
+       changes nothing that it should not.
+    2. A finished order stays finished; it can still turn out to be filled further (a canceled
+       order can: Alpaca's cancel is a request), and that fill counts.
+    3. A BUY that ends makes the cycle `watching` again, with whatever was filled.
+    4. A SELL that leaves nothing worth selling makes it `complete`; otherwise the rest is watched.
+    5. A cycle that is complete or in error stays as it is, whatever is still told of its orders.
+    """
+    after = replace(
+        order,
+        status=_status_after(order.status, update.status),
+        alpaca_order_id=order.alpaca_order_id or update.alpaca_order_id,
+    )
+    booked = _book_fill(cycle, order, update)
+    after = replace(
+        after,
+        filled_quantity=booked.order.filled_quantity,
+        filled_average_price=booked.order.filled_average_price,
+        received_quantity=booked.order.received_quantity,
+        quantity_before=booked.order.quantity_before,
+        average_before=booked.order.average_before,
+    )
+    if not cycle.status.is_active:
+        return Booked(cycle, after)
+    if after.status.is_finished and _sold_out(asset, booked.cycle, before=order, after=after):
+        return _complete(booked.cycle, after, now)
+    return Booked(_follow(booked.cycle, before=order, after=after), after)
+
+
+def _follow(cycle: Cycle, *, before: Order, after: Order) -> Cycle:
+    """The cycle's status, moved by the order under way only, not by news of an earlier one."""
+    if before.status.is_finished or cycle.status is not UNDER_WAY[after.side]:
+        return cycle
+    if after.status.is_finished:
+        return replace(cycle, status=CycleStatus.WATCHING, latest_order_id=None)
+    return replace(cycle, latest_order_id=after.alpaca_order_id)
+
+
+def _sold_out(asset: Asset, cycle: Cycle, *, before: Order, after: Order) -> bool:
+    """Whether this SELL has just taken all; also when we had given it up (a late fill)."""
+    price = after.filled_average_price
+    news = not before.status.is_finished or after.filled_quantity > before.filled_quantity
+    return (
+        after.side is Side.SELL
+        and news
+        and price is not None
+        and cycle.status in (CycleStatus.SELLING, CycleStatus.WATCHING)
+        and is_dust(cycle.quantity, price, asset)
+    )
+
+
+def _complete(cycle: Cycle, order: Order, now: datetime) -> Booked:
+    done = replace(
+        cycle,
+        status=CycleStatus.COMPLETE,
+        latest_order_id=order.alpaca_order_id,
+        completed_at=whole_second(now),
+    )
+    return Booked(done, order, sold_at=order.filled_average_price)
+
+
+def _status_after(before: OrderStatus, told: OrderStatus) -> OrderStatus:
+    if before.is_finished:
+        # LOST was our conclusion; what Alpaca says of the end of the order is better.
+        return told if before is OrderStatus.LOST and told.is_finished else before
+    return before if told is OrderStatus.INTENDED else told
+
+
+def _book_fill(cycle: Cycle, order: Order, update: OrderUpdate) -> Booked:
+    """Move what was filled since the last booking into (BUY) or out of (SELL) the cycle."""
+    filled, price = update.filled_quantity, update.filled_average_price
+    if price is None or filled <= 0 or filled < order.filled_quantity:
+        return Booked(cycle, order)
+    told = replace(order, filled_quantity=filled, filled_average_price=price)
+    if order.side is Side.SELL:
+        rest = max(ZERO, cycle.quantity - (filled - order.filled_quantity))
+        return Booked(replace(cycle, quantity=rest), told)
+    if order.quantity_before is None:
+        ground = replace(
+            told, quantity_before=cycle.quantity, average_before=cycle.average_purchase_price
+        )
+        return _book_buy(cycle, order, ground, update)
+    return _book_buy(cycle, order, told, update)
+
+
+def _book_buy(cycle: Cycle, order: Order, told: Order, update: OrderUpdate) -> Booked:
+    """Book a BUY's cumulative fill.
+
+    While nothing else has moved the cycle, the average is computed afresh from the columns before
+    this order, so that partial fills add no rounding.  Once something else has, only the growth is
+    added.  Of two updates with one filled quantity, an exact receipt replaces an estimate.
+    """
+    before, average_before = told.quantity_before or ZERO, told.average_before or ZERO
+    price = told.filled_average_price or ZERO
+    growth = told.filled_quantity - order.filled_quantity
+    untouched = cycle.quantity == before + order.received_quantity
+    estimated = order.received_quantity == estimated_receipt(order.filled_quantity)
+    if not growth and not (untouched and estimated):
+        return Booked(cycle, order)
+    if untouched:
+        net = received(told.filled_quantity, before, update.position_quantity)
+        average = weighted_average(before, average_before, net, price)
+    else:
+        more = estimated_receipt(growth)
+        net = order.received_quantity + more
+        old_cost = order.filled_quantity * (order.filled_average_price or ZERO)
+        average = weighted_average(
+            cycle.quantity,
+            cycle.average_purchase_price,
+            more,
+            (told.filled_quantity * price - old_cost) / growth,
+        )
+    last_fill = price
+    if order.status.is_finished and cycle.last_order_fill_price is not None:
+        # News of an earlier order: a later one may have filled since, and rungs only go down.
+        last_fill = min(price, cycle.last_order_fill_price)
+    first_of_safety = order.kind is OrderKind.SAFETY and order.filled_quantity == 0
+    moved = replace(
+        cycle,
+        quantity=cycle.quantity + net - order.received_quantity,
+        average_purchase_price=average,
+        last_order_fill_price=last_fill,
+        safety_orders=cycle.safety_orders + (1 if first_of_safety else 0),
+    )
+    return Booked(moved, replace(told, received_quantity=net))
+
+
+def whole_second(at: datetime) -> datetime:
+    """Cut to what a TIMESTAMP column holds; MySQL itself would round up, into the future."""
+    return at.replace(microsecond=0)

@@ -1,0 +1,1 @@
+"""The long-running process: asyncio lives here (and in broker/streams.py), nowhere else."""

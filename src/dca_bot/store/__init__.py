@@ -1,0 +1,1 @@
+"""The tables: connection, rows, the MySQL store, and an in-memory store with the same contract."""
