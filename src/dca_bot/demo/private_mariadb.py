@@ -28,6 +28,7 @@ from dca_bot.settings import DatabaseSettings
 HOST = "127.0.0.1"
 USER = "dca_bot"
 READY_SECONDS = 90
+CLAIM_SECONDS = 2
 START_ATTEMPTS = 3
 OUR_FILES = {"lock", "data", "init.sql", "server.log"}
 PR_SET_PDEATHSIG = 1
@@ -220,14 +221,23 @@ def _claim(data_dir: Path) -> int:
     if foreign:
         raise DcaError(f"{data_dir} holds other files: choose an empty directory")
     lock_fd = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    give_up_at = time.monotonic() + CLAIM_SECONDS
+    while not _locks(lock_fd):
+        if time.monotonic() > give_up_at:
+            os.close(lock_fd)
+            raise DcaError(
+                f"another private database runs in {data_dir}: end it or choose another directory"
+            )
+        time.sleep(0.05)  # a server whose parent was just killed needs a moment to go, too
+    return lock_fd
+
+
+def _locks(lock_fd: int) -> bool:
     try:
         fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(lock_fd)
-        raise DcaError(
-            f"another private database runs in {data_dir}: end it or choose another directory"
-        ) from None
-    return lock_fd
+        return False
+    return True
 
 
 def _free_port() -> int:

@@ -1,0 +1,58 @@
+"""The fixtures that all tests share: a real database, a simulated exchange, an environment."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from dca_bot.demo.private_mariadb import PrivateMariaDb
+from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
+from helpers import Simulator, apply_sql, database_environment
+
+DATABASE_NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDb]:
+    """One private server for the whole run; nothing that it holds outlives the run."""
+    with PrivateMariaDb(tmp_path_factory.mktemp("mariadb"), durable=False) as server:
+        yield server
+
+
+@pytest.fixture
+def empty_database(mariadb: PrivateMariaDb) -> Iterator[DatabaseSettings]:
+    """A fresh database without any table."""
+    database = mariadb.create_database(f"test_{next(DATABASE_NUMBERS)}")
+    yield database
+    mariadb.drop_database(database.name)
+
+
+@pytest.fixture
+def database(empty_database: DatabaseSettings) -> DatabaseSettings:
+    """A fresh database with the bot's schema."""
+    apply_sql(empty_database, (PROJECT_ROOT / "sql" / "schema.sql").read_bytes())
+    return empty_database
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[Simulator]:
+    """A simulated Alpaca of this test's own."""
+    exchange = Simulator(tmp_path)
+    yield exchange
+    exchange.stop()
+
+
+@pytest.fixture
+def bot_env(database: DatabaseSettings, simulator: Simulator, tmp_path: Path) -> dict[str, str]:
+    """The whole environment for our scripts: this test's database, exchange and log directory."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        **database_environment(database),
+        **simulator.env(),
+        "LOG_DIR": str(tmp_path / "logs"),
+        # set but empty: a developer's own .env must not send mail from a test
+        "ALERT_EMAIL_SENDER": "",
+        "ALERT_EMAIL_RECEIVER": "",
+        "ALERT_EMAIL_SMTP_SERVER": "",
+    }

@@ -1,0 +1,160 @@
+"""What several tests share.  Rule: helpers wait and start things, they never judge."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import requests
+
+from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
+
+Found = TypeVar("Found")
+READY_LINE = re.compile(r"ready on (http://\S+) \(key (\S+?),? secret (\S+?)\)")
+
+
+def eventually(condition: Callable[[], Found | None], timeout: float = 10.0) -> Found:
+    """Call `condition` until what it returns is true, and return that; fail after `timeout`."""
+    give_up_at = time.monotonic() + timeout
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > give_up_at:
+            what = getattr(condition, "__name__", str(condition))
+            raise AssertionError(f"still not so after {timeout} s: {what}, last seen {found!r}")
+        time.sleep(0.02)
+
+
+def apply_sql(database: DatabaseSettings, sql: bytes) -> None:
+    """Pipe SQL into the database's own command-line client, as a user would."""
+    client = shutil.which("mariadb") or shutil.which("mysql")
+    assert client, "no MariaDB client: run `apt-get install mariadb-client`"
+    command = [client, "--no-defaults", "--protocol=tcp", f"--host={database.host}"]
+    command += [f"--port={database.port}", f"--user={database.user}", database.name]
+    done = subprocess.run(
+        command,
+        input=sql,
+        env={**os.environ, "MYSQL_PWD": database.password},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def database_environment(database: DatabaseSettings) -> dict[str, str]:
+    """The DB_* variables for our scripts."""
+    return {
+        "DB_HOST": database.host,
+        "DB_PORT": str(database.port),
+        "DB_USER": database.user,
+        "DB_PASSWORD": database.password,
+        "DB_NAME": database.name,
+    }
+
+
+class Simulator:
+    """A simulated Alpaca in a process of its own, with its control API."""
+
+    def __init__(self, directory: Path, *arguments: str) -> None:
+        """Start it with more command-line arguments and wait until it says that it is ready."""
+        self._log = directory / "alpaca_simulator.log"
+        with self._log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "alpaca_simulator", "--port", "0", *arguments],
+                cwd=PROJECT_ROOT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            self.base_url, self.key_id, self.secret_key = self._wait_until_ready().groups()
+        except BaseException:
+            self.stop()
+            raise
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy, no ~/.netrc
+        self._session.headers["APCA-API-KEY-ID"] = self.key_id
+        self._session.headers["APCA-API-SECRET-KEY"] = self.secret_key
+
+    @property
+    def output(self) -> str:
+        """What it has printed so far."""
+        return self._log.read_text(errors="replace")
+
+    def get(self, path: str) -> Any:
+        """The JSON answer to a GET; fails on an error status."""
+        return self._answer(self._session.get(self.base_url + path, timeout=10))
+
+    def post(self, path: str, json: Any = None) -> Any:
+        """The JSON answer to a POST; fails on an error status."""
+        return self._answer(self._session.post(self.base_url + path, json=json, timeout=10))
+
+    def env(self) -> dict[str, str]:
+        """The APCA_* variables that point our scripts at this exchange."""
+        return {
+            "APCA_API_KEY_ID": self.key_id,
+            "APCA_API_SECRET_KEY": self.secret_key,
+            "APCA_API_BASE_URL": self.base_url,
+            "APCA_API_DATA_URL": self.base_url,
+            "APCA_API_STREAM_URL": self.base_url.replace("http", "ws", 1),
+        }
+
+    def stop(self) -> None:
+        """End it; asking twice does no harm."""
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if hasattr(self, "_session"):
+            self._session.close()
+
+    def _wait_until_ready(self) -> re.Match[str]:
+        def ready_line() -> re.Match[str] | None:
+            assert self._process.poll() is None, f"alpaca_simulator ended: {self.output}"
+            return READY_LINE.search(self.output)
+
+        return eventually(ready_line, timeout=30)
+
+    @staticmethod
+    def _answer(response: requests.Response) -> Any:
+        assert response.ok, f"{response.url} answered {response.status_code}: {response.text}"
+        return response.json() if response.content else None
+
+
+def start_script(
+    name: str, *arguments: str, env: dict[str, str], output: IO[bytes] | int = subprocess.PIPE
+) -> subprocess.Popen[bytes]:
+    """Start one of the top-level scripts as cron would, with exactly this environment."""
+    return subprocess.Popen(
+        [sys.executable, str(PROJECT_ROOT / name), *arguments],
+        cwd="/",
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def run_script(
+    name: str, *arguments: str, env: dict[str, str], timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run one of the top-level scripts to its end, with exactly this environment."""
+    return subprocess.run(
+        [sys.executable, str(PROJECT_ROOT / name), *arguments],
+        cwd="/",
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
