@@ -1,0 +1,108 @@
+#!/bin/bash
+# run_script_wrapper.sh X.py [arguments]        what cron calls: runs X.py in the project's venv
+# run_script_wrapper.sh -m module [arguments]   a developer's run, for example: -m pytest
+#
+# Makes the venv and installs the requirements when that has not been done for these requirements.
+# On a terminal the output is shown; otherwise it is appended to logs/X.log (or LOG_DIR/X.log).
+# With -m the development tools are installed too, and the output is always shown.
+# Needs nothing from its surroundings: any working directory, cron's bare environment.
+set -uo pipefail
+
+project=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+wrapper=$(basename "${BASH_SOURCE[0]}")
+PATH="${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+export PATH PIP_DISABLE_PIP_VERSION_CHECK=1
+setup_wait_seconds=900
+
+fail() {
+    echo "$wrapper: $1" >&2
+    exit "${2:-1}"
+}
+
+# What the venv was made for. The project's path and the interpreter are part of it: a venv that
+# was copied elsewhere, or whose Python was replaced, would import from the wrong place.
+wanted_stamp() {
+    cat "$@" | sha256sum
+    pwd -P
+    readlink -f venv/bin/python
+}
+
+is_installed() { # is_installed STAMP FILE...
+    [ -x venv/bin/python ] && [ "$(cat "$1" 2>/dev/null)" = "$(wanted_stamp "${@:2}")" ]
+}
+
+find_python() {
+    local candidate
+    for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# Debian keeps a part of Python's venv in a package of its own.
+ensure_venv_module() {
+    "$1" -c 'import ensurepip, venv' 2>/dev/null && return
+    local package
+    package=$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        local quietly=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+        "${quietly[@]}" update </dev/null >&2
+        "${quietly[@]}" install -y --no-install-recommends "$package" </dev/null >&2
+        "$1" -c 'import ensurepip, venv' 2>/dev/null && return
+        fail "could not install $package: run 'apt-get install $package', then this again"
+    fi
+    fail "Python's venv module is not complete: run 'sudo apt-get install $package', then this again"
+}
+
+make_venv() {
+    # Whatever a broken attempt left behind: only a venv whose pip works is one.
+    venv/bin/python -m pip --version >/dev/null 2>&1 && return
+    local python
+    python=$(find_python) ||
+        fail "needs Python 3.11 or newer: install it ('sudo apt-get install python3 python3-venv' \
+does on Debian 12 and Ubuntu 24.04), then run this again"
+    ensure_venv_module "$python"
+    "$python" -m venv --clear venv || fail "could not make venv: see the lines above"
+}
+
+install_requirements() { # install_requirements FILE [FILE...], of which the last includes the others
+    local stamp="venv/.installed-${*: -1}" last="${*: -1}"
+    is_installed "$stamp" "$@" && return
+    # Two at once: the second waits for the first, and then finds everything done. The lock is on
+    # the project's directory itself, so there is no file to leave behind.
+    exec 9<.
+    flock -w "$setup_wait_seconds" 9 ||
+        fail "another run has been installing for $setup_wait_seconds s: stop it, then run this again"
+    if ! is_installed "$stamp" "$@"; then
+        make_venv
+        rm -f venv/.installed-*
+        echo "$wrapper: installing $last" >&2
+        venv/bin/python -m pip install --quiet -r "$last" ||
+            fail "could not install $last: see the lines above, then run this again"
+        wanted_stamp "$@" >"$stamp"
+        wanted_stamp requirements.txt >venv/.installed-requirements.txt
+    fi
+    exec 9<&-
+}
+
+[ $# -gt 0 ] || fail "name a script: $wrapper order_manager.py [arguments]" 2
+cd "$project" || fail "cannot enter $project"
+
+if [ "$1" = -m ]; then
+    install_requirements requirements.txt requirements-dev.txt
+else
+    [ -f "$1" ] || fail "there is no script '$1' in $project" 2
+    if [ ! -t 1 ]; then
+        logs=${LOG_DIR:-logs}
+        log="$logs/$(basename "$1" .py).log"
+        mkdir -p "$logs" && touch "$log" || fail "cannot write $log: make $logs writable"
+        exec >>"$log" 2>&1
+    fi
+    install_requirements requirements.txt
+fi
+
+# exec: signals and the exit status are the script's own.
+exec venv/bin/python "$@"
