@@ -1,0 +1,292 @@
+"""The broker's verbs on Alpaca's REST API (ports.Broker).
+
+Rule: every ending of a request is a yes, a clear no, "it can't have been taken" or "it may have
+been taken".  What an answer is, is told by the HTTP status and Alpaca's message; its codes are
+overloaded (ALPACA.md 2.4).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, TypeVar
+from urllib.parse import quote as percent_encoded
+
+from dca_bot.broker import translate
+from dca_bot.broker.rate_limit import TOO_MANY_REQUESTS, RateLimiter
+from dca_bot.broker.translate import Unreadable
+from dca_bot.broker.transport import READ_SECONDS, HttpError, NoAnswer, NotSent, Transport
+from dca_bot.core.model import AssetRules, Holding, Order, OrderUpdate, Quote, Side
+from dca_bot.errors import BrokerUnavailable, DcaError, OrderOutcomeUnknown, OrderRefused
+from dca_bot.logs import event
+from dca_bot.ports import Account
+from dca_bot.settings import AlpacaSettings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+REQUEST_TIMEOUT = 408  # a proxy gave up waiting; Alpaca may have the request all the same
+ORDER_NOT_FOUND = 40410000  # also the code of other things that aren't found
+PAGE_SIZE = 500
+PAGES_MAX = 20
+ONE_MICROSECOND = timedelta(microseconds=1)
+QUOTES_PATH = "/crypto/us/latest/quotes"
+INVALID_SYMBOL = re.compile(r"invalid symbol: (.+?) does not match")
+NO_CASH = ("insufficient balance", "buying power")
+
+
+class KeysRefused(BrokerUnavailable):
+    """The host doesn't accept the keys.  No later try helps: a human must edit the settings."""
+
+
+class AlpacaBroker:
+    """Alpaca over REST, for any number of threads.
+
+    `limiter` is this process's share of the account's requests; market data are counted apart
+    by Alpaca, so they have a limiter of their own.
+    """
+
+    def __init__(
+        self,
+        settings: AlpacaSettings,
+        limiter: RateLimiter,
+        *,
+        data_limiter: RateLimiter | None = None,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
+        self._trading = Transport(
+            settings,
+            base_url=settings.base_url,
+            version="v2",
+            limiter=limiter,
+            read_seconds=read_seconds,
+        )
+        self._data = Transport(
+            settings,
+            base_url=settings.data_url,
+            version="v1beta3",
+            limiter=data_limiter or RateLimiter(100),
+            read_seconds=read_seconds,
+        )
+        self._names: Mapping[str, str] = {}
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._trading.close()
+        self._data.close()
+
+    def submit(self, order: Order, symbol: str) -> OrderUpdate:
+        """Send `order` once; see ports.Broker for what each ending raises.
+
+        1. A readable yes is the order as Alpaca has it.
+        2. "client_order_id must be unique": an earlier request got through, so it is looked up.
+        3. A clear no raises OrderRefused; refused keys, 429 and a connection that could not be
+           made mean that nothing was sent: BrokerUnavailable.
+        4. Everything else leaves the order in doubt: OrderOutcomeUnknown.
+        """
+        body = translate.order_body(order, symbol)
+        try:
+            is_urgent = order.side is Side.SELL
+            raw = self._trading.request("POST", "/orders", body, urgent=is_urgent)
+            return _the_same(translate.order_update(raw), order)
+        except NotSent as error:
+            raise BrokerUnavailable(f"order not sent: {error}") from error
+        except (NoAnswer, Unreadable) as error:
+            raise _in_doubt(order, str(error)) from error
+        except HttpError as error:
+            if "client_order_id must be unique" in error.message:
+                return self._taken_before(order)
+            raise self._no_order(error, order) from error
+
+    def cancel(self, alpaca_order_id: str) -> None:
+        """Ask for the end of an order; one that is finished or unknown needs no cancelling."""
+        path = f"/orders/{percent_encoded(alpaca_order_id, safe='')}"
+        try:
+            self._trading.request("DELETE", path, urgent=True)
+        except HttpError as error:
+            # 422: 'order is already in "filled" state' and the like.  Whether it is filled or
+            # canceled is for the next look to say, which follows every cancel anyway.
+            if not (error.status == 422 or _is_unknown_order(error)):
+                raise _unavailable(error, self._trading) from error
+            log.info(event("nothing to cancel", order=alpaca_order_id, alpaca=error.message))
+        except (NotSent, NoAnswer) as error:
+            raise BrokerUnavailable(str(error)) from error
+
+    def order(self, client_order_id: str) -> OrderUpdate | None:
+        """What Alpaca says of one order; None only when Alpaca itself says it doesn't know it."""
+        parameters = {"client_order_id": client_order_id}
+        try:
+            raw = self._trading.request("GET", "/orders:by_client_order_id", parameters)
+            return translate.order_update(raw)
+        except HttpError as error:
+            if _is_unknown_order(error):
+                return None
+            raise _unavailable(error, self._trading) from error
+        except (NotSent, NoAnswer, Unreadable) as error:
+            raise BrokerUnavailable(str(error)) from error
+
+    def open_orders(self) -> Sequence[OrderUpdate]:
+        """Every open crypto order of the account, oldest first, also those that aren't ours."""
+        orders: dict[str | None, OrderUpdate] = {}
+        parameters: dict[str, Any] = {"status": "open", "limit": PAGE_SIZE, "direction": "asc"}
+        for _ in range(PAGES_MAX):
+            page = self._asked(self._trading, "/orders", parameters, translate.order_page)
+            for update in page.updates:
+                orders.setdefault(update.alpaca_order_id, self._in_slash_form(update))
+            if page.size < PAGE_SIZE:
+                return list(orders.values())
+            # `after` is exclusive and several orders may share the last moment of a page, so the
+            # next one begins a moment earlier, and what comes twice counts once
+            after = page.last_submitted_at - ONE_MICROSECOND
+            parameters["after"] = after.isoformat().replace("+00:00", "Z")
+        raise BrokerUnavailable(f"more than {PAGES_MAX * PAGE_SIZE} open orders; cancel some")
+
+    def holdings(self) -> Mapping[str, Holding]:
+        """Every crypto position by symbol in slash form.
+
+        Always the whole list: asking for one symbol answers 404 both for "none" and for a
+        spelling it dislikes (ALPACA.md 1.4).
+        """
+        return self._asked(self._trading, "/positions", None, self._read_holdings)
+
+    def account(self) -> Account:
+        """The account; raises KeysRefused when the host doesn't accept the keys."""
+        return self._asked(self._trading, "/account", None, translate.account)
+
+    def rules(self) -> Mapping[str, AssetRules]:
+        """Every active crypto asset by symbol in slash form."""
+        parameters = {"status": "active", "asset_class": "crypto"}
+        return self._asked(self._trading, "/assets", parameters, self._read_assets)
+
+    def latest_quotes(self, symbols: Iterable[str]) -> Mapping[str, Quote]:
+        """The newest quote of every symbol that has a usable one.
+
+        One symbol that Alpaca can't read fails the whole request: it is left out then, so that
+        one asset's typing error doesn't blind the others.
+        """
+        wanted = list(dict.fromkeys(symbols))
+        while wanted:
+            parameters = {"symbols": ",".join(wanted)}
+            try:
+                return self._asked(self._data, QUOTES_PATH, parameters, translate.latest_quotes)
+            except BrokerUnavailable as error:
+                refused = INVALID_SYMBOL.search(str(error))
+                if refused is None or refused[1] not in wanted:
+                    raise
+                wanted.remove(refused[1])
+        return {}
+
+    def _asked(
+        self,
+        transport: Transport,
+        path: str,
+        parameters: Mapping[str, Any] | None,
+        read: Callable[[Any], T],
+    ) -> T:
+        """The answer to a question, read; raises BrokerUnavailable whatever was in the way."""
+        try:
+            return read(transport.request("GET", path, parameters))
+        except HttpError as error:
+            raise _unavailable(error, transport) from error
+        except (NotSent, NoAnswer, Unreadable) as error:
+            raise BrokerUnavailable(str(error)) from error
+
+    def _read_assets(self, raw: Any) -> Mapping[str, AssetRules]:
+        rules = translate.asset_rules(raw)
+        if not rules:
+            raise Unreadable("a list of assets without a readable one")
+        self._names = translate.symbols_by_name(raw)
+        return rules
+
+    def _read_holdings(self, raw: Any) -> Mapping[str, Holding]:
+        positions = translate.crypto_only(raw, "positions")
+        held = [translate.holding(each, self._symbol(each)) for each in positions]
+        return {each.symbol: each for each in held}
+
+    def _symbol(self, position: Mapping[str, Any]) -> str:
+        """The symbol in slash form, looked up and never guessed.
+
+        A coin that is no longer active stands in no list, but can be asked for by its id.  What
+        even Alpaca can't name keeps the name that it came with.
+        """
+        asset_id, name = str(position.get("asset_id")), str(position.get("symbol"))
+        if not self._names:
+            self.rules()
+        if asset_id not in self._names and name not in self._names:
+            path = f"/assets/{percent_encoded(asset_id, safe='')}"
+            found = self._asked(
+                self._trading, path, None, lambda raw: translate.symbols_by_name([raw])
+            )
+            self._names = {**self._names, **found, asset_id: found.get(asset_id, name)}
+        return self._names.get(asset_id) or self._names[name]
+
+    def _in_slash_form(self, update: OrderUpdate) -> OrderUpdate:
+        # Orders spell BTC/USD today, but 2022's recordings say SOLUSD (ALPACA.md 1.4).
+        if "/" in update.symbol:
+            return update
+        if not self._names:
+            self.rules()
+        return replace(update, symbol=self._names.get(update.symbol, update.symbol))
+
+    def _taken_before(self, order: Order) -> OrderUpdate:
+        """The order that an earlier request, whose answer we never saw, has left at Alpaca."""
+        try:
+            update = self.order(order.client_order_id)
+        except BrokerUnavailable as error:
+            raise _in_doubt(order, f"Alpaca has it already, but: {error}") from error
+        if update is None:
+            raise _in_doubt(order, "Alpaca has it already, and doesn't find it")
+        return update
+
+    def _no_order(self, error: HttpError, order: Order) -> DcaError:
+        """What an HTTP error in answer to an order means."""
+        if _refuses_keys(error) or error.status == TOO_MANY_REQUESTS:
+            return _unavailable(error, self._trading)
+        if 400 <= error.status < 500 and error.status != REQUEST_TIMEOUT:
+            message = error.message.lower()
+            needs_cash = order.side is Side.BUY and any(each in message for each in NO_CASH)
+            return OrderRefused(error.message, needs_cash=needs_cash)
+        return _in_doubt(order, f"{self._trading.host} answered {error.status}")
+
+
+def _the_same(update: OrderUpdate, order: Order) -> OrderUpdate:
+    if update.client_order_id != order.client_order_id:
+        raise Unreadable("an answer about another order", client_order_id=order.client_order_id)
+    return update
+
+
+def _in_doubt(order: Order, why: str) -> OrderOutcomeUnknown:
+    return OrderOutcomeUnknown(
+        f"order {order.client_order_id} may or may not work at Alpaca: {why}; "
+        "it is asked for until that is known"
+    )
+
+
+def _is_unknown_order(error: HttpError) -> bool:
+    """Whether Alpaca itself says that it has no such order.
+
+    The 404 of a proxy, or of an address that doesn't exist there, says nothing about orders.
+    """
+    said = error.message.lower()
+    return error.status == 404 and (
+        "order not found" in said or (error.code == ORDER_NOT_FOUND and "endpoint" not in said)
+    )
+
+
+def _refuses_keys(error: HttpError) -> bool:
+    forbidden = error.status == 403 and error.message.lower().startswith("forbidden")
+    return error.status == 401 or forbidden
+
+
+def _unavailable(error: HttpError, transport: Transport) -> BrokerUnavailable:
+    if _refuses_keys(error):
+        return KeysRefused(
+            f"{transport.host} refuses the Alpaca keys ({error.message}): check "
+            "APCA_API_KEY_ID, APCA_API_SECRET_KEY and APCA_API_BASE_URL; "
+            "paper keys work only on the paper host, live keys only on the live host"
+        )
+    return BrokerUnavailable(f"{transport.host} answered {error.status}: {error}")

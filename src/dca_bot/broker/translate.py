@@ -1,0 +1,291 @@
+"""Alpaca's words in our types, and ours in Alpaca's.  Pure: dicts in, values out.
+
+Rule: strict about the state, the identity and the quantities of an order, where a guess costs
+money; tolerant about everything else, which Alpaca changes without notice.  A float lives here
+and nowhere else, and leaves as `Decimal(str(x))`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from msgpack import Timestamp  # type: ignore[import-untyped]
+
+from dca_bot.core.model import (
+    AssetRules,
+    Holding,
+    Order,
+    OrderStatus,
+    OrderUpdate,
+    Quote,
+    Side,
+)
+from dca_bot.errors import DcaError
+from dca_bot.ports import Account
+
+Raw = Mapping[str, Any]
+
+WORDS_FOR_OPEN = (
+    *("new", "accepted", "pending_new", "partially_filled", "pending_cancel", "pending_replace"),
+    *("accepted_for_bidding", "stopped", "suspended", "calculated", "held", "done_for_day"),
+    *("pending_review", "order_cancel_rejected", "order_replace_rejected"),
+)
+# ALPACA.md 2.2.  A word that isn't here is no reason to guess: the order is asked for again.
+STATUSES = {
+    **dict.fromkeys(WORDS_FOR_OPEN, OrderStatus.OPEN),
+    "filled": OrderStatus.FILLED,
+    "canceled": OrderStatus.CANCELED,
+    "expired": OrderStatus.EXPIRED,
+    "rejected": OrderStatus.REJECTED,
+    # Replaced by hand: this order is over, and its successor isn't ours.  Its filled part stays.
+    "replaced": OrderStatus.CANCELED,
+}
+
+# Which field carries the reason of a refusal or a price-band cancel is unknown (ALPACA.md 1.9).
+REASON_FIELDS = ("reason", "reject_reason", "message")
+
+# The finest step of any crypto pair (ALPACA.md 1.3), for a row that leaves its steps out.
+FINEST_STEP = Decimal("0.000000001")
+
+NUMERIC = (float, str, int, Decimal)
+
+
+class Unreadable(DcaError):
+    """Alpaca said something about an order or the account that can't be taken at its word.
+
+    Ask for the order by `client_order_id`, or look at all orders of `symbol`, or at everything:
+    whatever of the two is known stands in these attributes, "" if it isn't.
+    """
+
+    def __init__(self, problem: str, *, client_order_id: str = "", symbol: str = "") -> None:
+        self.client_order_id = client_order_id
+        self.symbol = symbol
+        named = [name for name in (symbol, client_order_id) if name]
+        super().__init__(": ".join([*named, f"{problem}; asking Alpaca again settles it"]))
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """A page of orders: the crypto ones, how many it held in all, and where the next begins."""
+
+    updates: list[OrderUpdate]
+    size: int
+    last_submitted_at: datetime
+
+
+def quote(raw: Raw, symbol: str = "") -> Quote | None:
+    """A quote of the stream, or with `symbol` one of REST; None unless it is fit to act upon."""
+    bid, ask, at = _number(raw.get("bp")), _number(raw.get("ap")), timestamp(raw.get("t"))
+    name = symbol or raw.get("S")
+    if bid is None or ask is None or at is None or not isinstance(name, str) or not name:
+        return None
+    # Zero, one-sided and crossed quotes have been seen (ALPACA.md 6.3 D12).
+    return Quote(name, bid, ask, at) if 0 < bid <= ask else None
+
+
+def latest_quotes(raw: Any) -> dict[str, Quote]:
+    """The answer of latest/quotes by symbol, without what can't be acted upon."""
+    quotes = _mapping(_mapping(raw, "latest quotes").get("quotes"), "latest quotes")
+    found = (quote(each, name) for name, each in quotes.items() if isinstance(each, Mapping))
+    return {each.symbol: each for each in found if each is not None}
+
+
+def order_update(raw: Any, *, position_quantity: Decimal | None = None) -> OrderUpdate:
+    """What an order object says; raises Unreadable when its state or fill is in doubt."""
+    order = _mapping(raw, "order")
+    status = STATUSES.get(str(order.get("status")))
+    if status is None:
+        raise _in_doubt(order, f"unknown order status {order.get('status')!r}")
+    side = _required(order, "side")
+    if side not in tuple(Side):
+        raise _in_doubt(order, f"unknown side {side!r}")
+    filled, price = _number(order.get("filled_qty")), _number(order.get("filled_avg_price"))
+    if filled is None or filled < 0 or (status is OrderStatus.FILLED and not filled):
+        raise _in_doubt(order, f"{order.get('status')} with a filled_qty that can't be")
+    if filled and (price is None or price <= 0):
+        raise _in_doubt(order, "filled without a price")
+    return OrderUpdate(
+        client_order_id=_required(order, "client_order_id"),
+        alpaca_order_id=_required(order, "id"),
+        symbol=_required(order, "symbol"),
+        side=Side(side),
+        status=status,
+        filled_quantity=filled,
+        filled_average_price=price if filled else None,
+        position_quantity=position_quantity,
+        created_at=timestamp(order.get("created_at")),
+        reason=_reason(order),
+    )
+
+
+def trade_update(raw: Any) -> OrderUpdate | None:
+    """A message of the trade stream; None when it is about no order, Unreadable when in doubt.
+
+    Only the order inside counts: events repeat, arrive late and have names that nobody listed
+    (ALPACA.md 3.3), but every one of them carries the order as it was.
+    """
+    message = _mapping(raw, "trade update")
+    news = message.get("data")
+    if message.get("stream") != "trade_updates" or news is None:
+        return None
+    news = _mapping(news, "trade update")
+    is_fill = news.get("event") in ("fill", "partial_fill")
+    position = _number(news.get("position_qty")) if is_fill else None
+    return order_update(news.get("order"), position_quantity=position)
+
+
+def order_page(raw: Any) -> OrderPage:
+    """A list of orders; raises Unreadable when one of them, or the way on, can't be read."""
+    orders = _rows(raw, "orders")
+    last = timestamp(orders[-1].get("submitted_at")) if orders else datetime.min.replace(tzinfo=UTC)
+    if last is None:
+        raise Unreadable("an order without a readable submitted_at")
+    return OrderPage([order_update(each) for each in crypto_only(raw, "orders")], len(orders), last)
+
+
+def symbols_by_name(raw: Any) -> dict[str, str]:
+    """Every way Alpaca names an asset (id, BTC/USD, BTCUSD) -> its symbol in slash form."""
+    names: dict[str, str] = {}
+    ambiguous: set[str] = set()
+    for asset in _rows(raw, "assets"):
+        symbol, asset_id = asset.get("symbol"), asset.get("id")
+        if isinstance(symbol, str) and "/" in symbol:
+            joined = symbol.replace("/", "")
+            ambiguous |= {joined} if names.get(joined, symbol) != symbol else set()
+            names |= {symbol: symbol, joined: symbol}
+            names |= {asset_id: symbol} if isinstance(asset_id, str) else {}
+    return {name: symbol for name, symbol in names.items() if name not in ambiguous}
+
+
+def crypto_only(raw: Any, what: str) -> list[Raw]:
+    """The rows of a list that are crypto; the account may hold and trade anything else too."""
+    return [row for row in _rows(raw, what) if row.get("asset_class", "crypto") == "crypto"]
+
+
+def holding(position: Raw, symbol: str) -> Holding:
+    """A position under the `symbol` that was looked up for it; raises Unreadable."""
+    quantity, price = _number(position.get("qty")), _number(position.get("avg_entry_price"))
+    available = _number(position.get("qty_available", position.get("qty")))
+    if quantity is None or price is None or available is None:
+        raise Unreadable("a position without readable quantities", symbol=symbol)
+    return Holding(symbol, quantity, available, price)
+
+
+def asset_rules(raw: Any) -> dict[str, AssetRules]:
+    """The rules of every readable asset by symbol; an unreadable one is left out."""
+    found = (_rules(asset) for asset in _rows(raw, "assets"))
+    return {rules.symbol: rules for rules in found if rules is not None}
+
+
+def account(raw: Any) -> Account:
+    """The account; `problem` says what keeps it from trading crypto.  Raises Unreadable."""
+    told = _mapping(raw, "account")
+    number, cash = told.get("account_number"), _number(told.get("non_marginable_buying_power"))
+    if not isinstance(number, str) or cash is None:
+        raise Unreadable("an account without number or non_marginable_buying_power")
+    return Account(number, cash, "; ".join(_account_problems(told)))
+
+
+def order_body(order: Order, symbol: str) -> dict[str, str]:
+    """The body of POST /v2/orders: exact decimal strings, never a float (ALPACA.md 6.1 R8)."""
+    body = {
+        "symbol": symbol,
+        "side": str(order.side),
+        "type": "market" if order.limit_price is None else "limit",
+        "time_in_force": "gtc",
+        "qty": plain(order.quantity),
+        "client_order_id": order.client_order_id,
+    }
+    return body if order.limit_price is None else body | {"limit_price": plain(order.limit_price)}
+
+
+def plain(value: Decimal) -> str:
+    """A Decimal without exponent and without zeros at its end."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def timestamp(value: Any) -> datetime | None:
+    """An aware UTC time from RFC 3339 text or msgpack, cut to microseconds; None if unreadable."""
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        elif isinstance(value, Timestamp):
+            value = value.to_datetime()
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            return value if value.tzinfo is UTC else value.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    return None
+
+
+def _required(order: Raw, field: str) -> str:
+    value = order.get(field)
+    if not isinstance(value, str) or not value:
+        raise _in_doubt(order, f"an order without {field}")
+    return value
+
+
+def _in_doubt(order: Raw, problem: str) -> Unreadable:
+    named = (order.get(field) for field in ("client_order_id", "symbol"))
+    client_order_id, symbol = (name if isinstance(name, str) else "" for name in named)
+    return Unreadable(problem, client_order_id=client_order_id, symbol=symbol)
+
+
+def _rules(asset: Raw) -> AssetRules | None:
+    symbol = asset.get("symbol")
+    if not isinstance(symbol, str) or "/" not in symbol:
+        return None
+    quantity_step = _step(asset.get("min_trade_increment"))
+    price_step = _step(asset.get("price_increment"))
+    if quantity_step is None or price_step is None:
+        return None
+    tradable = asset.get("tradable") is True and asset.get("status", "active") == "active"
+    return AssetRules(symbol, tradable, quantity_step, price_step)
+
+
+def _step(value: Any) -> Decimal | None:
+    step = FINEST_STEP if value is None else _number(value)
+    return step if step is not None and step > 0 else None
+
+
+def _account_problems(told: Raw) -> Iterable[str]:
+    for field in ("status", "crypto_status"):
+        # crypto_status is younger than some accounts' answers; its absence says nothing
+        if told.get(field, "ACTIVE") != "ACTIVE":
+            yield f"{field} is {told.get(field)}, not ACTIVE"
+    for field in ("trading_blocked", "account_blocked", "trade_suspended_by_user"):
+        if told.get(field):
+            yield field.replace("_", " ")
+
+
+def _reason(order: Raw) -> str:
+    texts = (order.get(field) for field in REASON_FIELDS)
+    return next((text for text in texts if isinstance(text, str) and text), "")
+
+
+def _number(value: Any) -> Decimal | None:
+    """A finite Decimal; None for everything else.  A bool is an int to Python, but no number."""
+    if not isinstance(value, NUMERIC) or isinstance(value, bool):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _mapping(raw: Any, what: str) -> Raw:
+    if not isinstance(raw, Mapping):
+        raise Unreadable(f"{what}: not an object")
+    return raw
+
+
+def _rows(raw: Any, what: str) -> list[Raw]:
+    if not isinstance(raw, list) or not all(isinstance(row, Mapping) for row in raw):
+        raise Unreadable(f"{what}: not a list of objects")
+    return raw
