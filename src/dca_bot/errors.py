@@ -23,9 +23,9 @@ class DcaError(Exception):
 class SettingsError(DcaError):
     """The settings are missing or unusable.  `problems` holds every mistake, not just the first."""
 
-    def __init__(self, problems: str | Iterable[str]) -> None:
+    def __init__(self, problems: str | Iterable[str], *, hint: str = "") -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
-        super().__init__("; ".join(self.problems))
+        super().__init__("; ".join(self.problems) + (f": {hint}" if hint else ""))
 
 
 class AlreadyRunning(DcaError):

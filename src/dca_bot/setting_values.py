@@ -84,8 +84,8 @@ class Values:
     def raise_problems(self) -> None:
         """Raise SettingsError with every problem found, if there is one."""
         if self.problems:
-            where = f"edit {self._env_file} or the environment (.env.example shows every setting)"
-            raise SettingsError([*self.problems[:-1], f"{self.problems[-1]}: {where}"])
+            hint = f"edit {self._env_file} or the environment (.env.example shows every setting)"
+            raise SettingsError(self.problems, hint=hint)
 
 
 def _url_problem(text: str, schemes: tuple[str, str]) -> str | None:
