@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import assert_never
 
 from dca_bot.core.model import (
     ZERO,
@@ -61,6 +62,19 @@ class Sell:
 
 
 Decision = Hold | Restart | Buy | Sell
+
+
+def order_kind(decision: Decision) -> OrderKind | None:
+    """The kind of order that a decision asks for, if it asks for one."""
+    match decision:
+        case Buy(kind):
+            return kind
+        case Sell():
+            return OrderKind.TAKE_PROFIT
+        case Hold() | Restart():
+            return None
+        case _:
+            assert_never(decision)
 
 
 def triggers(asset: Asset, cycle: Cycle) -> Triggers:

@@ -1,0 +1,47 @@
+"""How long to leave a kind of order alone after it went wrong: from seconds to minutes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+FIRST_SECONDS = 5.0
+FACTOR = 3.0
+MAX_SECONDS = 300.0
+CASH_MAX_SECONDS = 45.0  # lack of cash is only asked about, and may end with any sale
+FORGIVEN_AFTER_SECONDS = 60.0  # trouble this long after the last pause is a new trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    until: float  # monotonic seconds
+    length: float
+
+
+class Pauses:
+    """One growing pause per key (BUYs and SELLs of an asset are paused apart)."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._pauses: dict[Hashable, Pause] = {}
+
+    def begin(self, key: Hashable, *, longest: float = MAX_SECONDS) -> float:
+        """Pause `key`, longer than last time, and return for how many seconds."""
+        now = self._monotonic()
+        last = self._pauses.get(key)
+        length = FIRST_SECONDS
+        if last is not None and now < last.until + FORGIVEN_AFTER_SECONDS:
+            length = last.length * FACTOR
+        length = min(length, longest)
+        self._pauses[key] = Pause(now + length, length)
+        return length
+
+    def left(self, key: Hashable) -> float:
+        """Seconds until `key` may be tried again; 0 when it may."""
+        pause = self._pauses.get(key)
+        return max(0.0, pause.until - self._monotonic()) if pause else 0.0
+
+    def clear(self) -> None:
+        """Forget everything: the row was edited, or an order went through."""
+        self._pauses.clear()

@@ -1,0 +1,141 @@
+"""The loops beside the streams: asking Alpaca what became of orders, following the database and
+Alpaca's list of assets, and looking after symbols that have gone quiet.
+
+Rule: a loop never ends by itself, and says the same trouble once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from dca_bot.broker import translate
+from dca_bot.errors import BrokerUnavailable, StoreUnavailable
+from dca_bot.live.desk import Desk
+from dca_bot.logs import event
+from dca_bot.ports import Broker, Clock, Store
+from dca_bot.recovery import recover
+from dca_bot.trader import Trader
+
+log = logging.getLogger(__name__)
+
+SYNC_SECONDS = 15.0  # an update that never came is noticed within twice this
+SETTLED_BY_THEN = timedelta(seconds=5)  # younger orders are left to the stream
+AGAIN_SECONDS = 2.0
+RULES_SECONDS = 24 * 3600.0
+UNKNOWN_SYMBOL_SECONDS = 60.0
+QUIET_AFTER = timedelta(seconds=60)
+
+
+async def keep_orders_settled(
+    trader: Trader, store: Store, broker: Broker, clock: Clock, gap: asyncio.Event
+) -> None:
+    """After each gap all orders under way, every 15 s those that should have ended by then."""
+    told = ""
+    while True:
+        after_gap = await _happens_within(gap, SYNC_SECONDS)
+        gap.clear()
+        before = None if after_gap else clock() - SETTLED_BY_THEN
+        try:
+            found = await asyncio.to_thread(recover, trader, store, broker, intended_before=before)
+        except (BrokerUnavailable, StoreUnavailable) as error:
+            if str(error) != told:
+                log.warning("could not ask about orders under way, trying again: %s", error)
+            told = str(error)
+            await asyncio.sleep(AGAIN_SECONDS)
+            gap.set()
+            continue
+        told = ""
+        if found.asked and (after_gap or found.ended):
+            log.info(
+                event(
+                    "asked Alpaca about the orders under way",
+                    asked=found.asked,
+                    ended=found.ended,
+                    in_doubt=len(found.in_doubt),
+                )
+            )
+        if found.in_doubt:
+            await asyncio.sleep(AGAIN_SECONDS)
+            gap.set()
+
+
+async def follow_database(
+    desk: Desk, watch: Callable[[set[str]], Awaitable[None]], every_seconds: float
+) -> None:
+    """Pick up what SQL and the caretakers change, and tell the quote stream what is wanted."""
+    while True:
+        await desk.refresh()
+        await watch(desk.wanted_symbols())
+        await asyncio.sleep(every_seconds)
+
+
+async def follow_rules(trader: Trader, broker: Broker, desk: Desk) -> None:
+    """Read Alpaca's increments again daily, and soon when a symbol isn't in its list."""
+    read_at = time.monotonic()
+    while True:
+        await asyncio.sleep(UNKNOWN_SYMBOL_SECONDS)
+        if time.monotonic() - read_at < RULES_SECONDS and not desk.unknown_symbols():
+            continue
+        try:
+            trader.rules = await asyncio.to_thread(broker.rules)
+            read_at = time.monotonic()
+        except BrokerUnavailable as error:
+            log.warning("Alpaca's list of assets could not be read, the old one stands: %s", error)
+
+
+async def look_after_quiet_symbols(
+    desk: Desk,
+    broker: Broker,
+    clock: Clock,
+    connected: asyncio.Event,
+    reconnect: Callable[[], Awaitable[None]],
+) -> None:
+    """Ask REST for the latest quotes after each connect, and every 60 s about quiet symbols.
+
+    A quote that is newer than the stream's is looked at like any other.  One that is much newer
+    shows that the subscription is dead though the socket lives: then the stream connects anew.
+    """
+    connected_at = clock()
+    while True:
+        if await _happens_within(connected, QUIET_AFTER.total_seconds()):
+            connected_at = clock()
+        connected.clear()
+        heard = _quiet(desk, connected_at, clock() - QUIET_AFTER)
+        try:
+            latest = await asyncio.to_thread(broker.latest_quotes, sorted(heard)) if heard else {}
+        except BrokerUnavailable as error:
+            log.debug("no latest quotes over REST: %s", error)
+            continue
+        mute = []
+        for symbol, quote in latest.items():
+            if symbol in heard and quote.at > heard[symbol]:
+                desk.on_quote(quote)
+                if quote.at > max(heard[symbol], connected_at) + QUIET_AFTER:
+                    mute.append(symbol)
+        if mute:
+            log.warning("the quote stream is mute on %s: connecting it anew", ", ".join(mute))
+            await reconnect()
+
+
+def _quiet(desk: Desk, connected_at: datetime, before: datetime) -> dict[str, datetime]:
+    """The symbols without a quote since `before`, or since the connect, and their last one."""
+    never = datetime.min.replace(tzinfo=UTC)
+    heard = {}
+    for symbol, raw in desk.newest_quotes().items():
+        quote = translate.quote(raw) if raw else None
+        at = quote.at if quote else never
+        if at < max(connected_at, before):
+            heard[symbol] = at
+    return heard
+
+
+async def _happens_within(event_: asyncio.Event, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(event_.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,214 @@
+"""One asset's worker: takes its messages in order, one at a time, in a thread.
+
+Rules: `hit`, `put_update`, `follow`, `stop` are called on the event loop and never block or raise;
+everything that blocks runs in `_work`, in the pool; what a thread finds out comes back through
+`_done`, on the loop.  Nothing that happens to this asset stops the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from dca_bot.broker import translate
+from dca_bot.core.decide import Triggers, triggers
+from dca_bot.core.model import OrderUpdate, Quote, Side
+from dca_bot.errors import (
+    CycleChanged,
+    DcaError,
+    OrderOutcomeUnknown,
+    OrderRefused,
+    StoreUnavailable,
+)
+from dca_bot.live.pauses import CASH_MAX_SECONDS, MAX_SECONDS, Pauses
+from dca_bot.live.watch import Watch
+from dca_bot.logs import asset_log
+from dca_bot.ports import AssetState, Clock, Store
+from dca_bot.trader import Trader
+
+log = logging.getLogger("dca_bot.trade")
+
+TROUBLE_MAX_SECONDS = 30.0  # an outage of Alpaca or the database ends by itself
+SETTLE_SECONDS = (1.0, 2.0, 4.0, 8.0, 8.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all workers share."""
+
+    trader: Trader
+    store: Store
+    clock: Clock
+    pool: Executor
+    loop: asyncio.AbstractEventLoop
+    quote_age_max: timedelta
+    on_store_trouble: Callable[[], None]
+
+
+class Worker:
+    def __init__(self, state: AssetState, around: Surroundings) -> None:
+        self.state = state
+        self.version = 0  # grows with each piece of work, so that an older reading can be told
+        self.is_busy = False
+        self.watch = Watch(self.hit)
+        self._around = around
+        self._updates: deque[OrderUpdate] = deque()
+        self._settling: int | None = None  # how often an order in doubt was asked about
+        self._pauses = Pauses()
+        self._told = ""
+        self._is_stopped = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def hit(self) -> None:
+        """A price was reached."""
+        self._start()
+
+    def put_update(self, update: OrderUpdate) -> None:
+        """Alpaca said something of an order of this asset."""
+        self._updates.append(update)
+        self._start()
+
+    def follow(self, state: AssetState) -> None:
+        """The row in the database is like this now, by whoever's hand."""
+        if state.asset != self.state.asset:
+            self._pauses.clear()
+            self._told = ""
+        self.state = state
+        self._arm()
+
+    def stop(self) -> None:
+        """Begin nothing new; what is under way goes on to its end."""
+        self._is_stopped = True
+        self.watch.disarm()
+
+    def _start(self) -> None:
+        self.watch.disarm()
+        if not self.is_busy and not self._is_stopped:
+            self.is_busy = True
+            self.version += 1
+            self._around.pool.submit(self._work)
+
+    def _arm(self) -> None:
+        """Let quotes hit again, as far as no pause forbids it."""
+        if self._is_stopped or self.is_busy or self.state.cycle is None or self.state.problem:
+            self.watch.disarm()
+            return
+        prices = triggers(self.state.asset, self.state.cycle)
+        pauses = {side: self._pauses.left(side) for side in Side}
+        if any(pauses.values()):
+            prices = Triggers(
+                None if pauses[Side.BUY] else prices.buy_at_or_below,
+                None if pauses[Side.SELL] else prices.sell_at_or_above,
+            )
+            self._call_later(min(left for left in pauses.values() if left), self._arm)
+        self.watch.arm(prices)
+
+    def _call_later(self, seconds: float, what: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._around.loop.call_later(seconds, what)
+
+    def _done(self, state: AssetState | None) -> None:
+        """On the loop again, after a piece of work; `state`: the row as it is now, if known."""
+        self.is_busy = False
+        if state is not None:
+            self.state = replace(state, problem=self.state.problem)
+        if self._updates:
+            self._start()
+        elif self._settling is not None:
+            delay = SETTLE_SECONDS[min(self._settling, len(SETTLE_SECONDS) - 1)]
+            self._call_later(delay, self._start)
+        else:
+            self._arm()
+
+    def _work(self) -> None:
+        """In a thread: updates first, then what is in doubt, then the newest quote."""
+        state: AssetState | None = self.state
+        try:
+            had_updates = bool(self._updates)
+            while self._updates:
+                self._on_update(self._updates.popleft())
+            if self._settling is not None:
+                self._settle(self._settling)
+            elif (raw := self.watch.take_newest()) is not None:
+                state = self._read() if had_updates else state
+                self._on_quote(raw, state)
+        except Exception as error:  # noqa: BLE001 - one asset's trouble must not stop the others
+            self._contain(error)
+        self._around.loop.call_soon_threadsafe(self._done, self._read())
+
+    def _read(self) -> AssetState | None:
+        try:
+            with self._around.store.transaction(self.state.asset.asset_id) as tx:
+                return AssetState(tx.asset, tx.cycle)
+        except (DcaError, KeyError):
+            return None  # the next refresh will see; until then the old prices stand
+
+    def _on_update(self, update: OrderUpdate) -> None:
+        is_news = self._around.trader.on_update(update)
+        if update.filled_quantity:
+            self._pauses.clear()
+        elif is_news and update.status.is_finished:
+            seconds = self._pauses.begin(update.side)
+            self._say(f"{update.side} {update.status}: next try in {seconds:.0f} s")
+
+    def _on_quote(self, raw: dict[str, Any], state: AssetState | None) -> None:
+        around = self._around
+        quote = translate.quote(raw)
+        if quote is None or state is None or around.clock() - quote.at > around.quote_age_max:
+            return
+        side = _side_of(state, quote)
+        try:
+            if around.trader.on_quote(state, quote) is not None:
+                self._told = ""
+        except OrderRefused as refusal:
+            longest = CASH_MAX_SECONDS if refusal.needs_cash else MAX_SECONDS
+            seconds = self._pauses.begin(side, longest=longest)
+            self._say(f"no {side} order, next try in {seconds:.0f} s: {refusal}", str(refusal))
+
+    def _settle(self, asked: int) -> None:
+        """Ask about the order in doubt; what is still in doubt is asked about again, later."""
+        with self._around.store.transaction(self.state.asset.asset_id) as tx:
+            order = tx.live_order()
+        self._settling = asked + 1
+        if order is None or self._around.trader.settle(order.client_order_id):
+            self._settling = None
+
+    def _contain(self, error: Exception) -> None:
+        """React to what ended a piece of work (see errors.py)."""
+        match error:
+            case OrderOutcomeUnknown():
+                self._settling = 0
+                return
+            case CycleChanged():
+                self._say(f"the row was changed meanwhile: {error}", level=logging.DEBUG)
+            case StoreUnavailable():
+                self._around.on_store_trouble()
+            case DcaError():
+                self._say(f"{error}; trying again later", str(error))
+            case _:
+                asset_log(log, self.state.asset.symbol).exception("unexpected trouble")
+        for side in Side:
+            self._pauses.begin(side, longest=TROUBLE_MAX_SECONDS)
+
+    def _say(self, line: str, reason: str = "", *, level: int = logging.WARNING) -> None:
+        # A reason that lasts is told once; the pause between two tries grows meanwhile.
+        if reason and reason == self._told:
+            level = logging.DEBUG
+        self._told = reason
+        cycle = self.state.cycle
+        prefix = asset_log(log, self.state.asset.symbol, cycle.cycle_id if cycle else None)
+        prefix.log(level, line)
+
+
+def _side_of(state: AssetState, quote: Quote) -> Side:
+    """The side of the order that this quote seems to ask for."""
+    prices = triggers(state.asset, state.cycle) if state.cycle else Triggers()
+    buys = prices.buy_at_or_below is not None and quote.ask <= prices.buy_at_or_below
+    return Side.BUY if buys or prices.sell_at_or_above is None else Side.SELL

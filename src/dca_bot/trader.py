@@ -1,0 +1,299 @@
+"""The only code that joins core, store and broker: load, decide, persist the intent, act,
+persist the outcome.
+
+Rules: the intent is committed before the request; no lock is held while Alpaca is asked; whatever
+Alpaca says of an order enters the books through `on_update`, from wherever it was heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import assert_never
+
+from dca_bot import narrate
+from dca_bot.core.decide import (
+    Buy,
+    Decision,
+    Hold,
+    Restart,
+    Sell,
+    blocks_base_order,
+    decide,
+    order_kind,
+    size_sell,
+)
+from dca_bot.core.model import (
+    Asset,
+    AssetRules,
+    Cycle,
+    CycleStatus,
+    Holding,
+    Order,
+    OrderKind,
+    OrderStatus,
+    OrderUpdate,
+    Quote,
+    Side,
+)
+from dca_bot.core.order_ids import client_order_id
+from dca_bot.core.transition import Booked, apply_update, end_cooldown, start_order
+from dca_bot.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
+from dca_bot.ports import AssetState, Broker, Clock, Store, Transaction
+
+# How long an order that Alpaca doesn't know may still be on its way there: longer than the
+# request's own time limit, so that no second order is placed for the same intent.
+GIVE_UP_AFTER = timedelta(seconds=20)
+
+
+class Trader:
+    """Trades one asset at a time; safe to call from several threads, one per asset."""
+
+    def __init__(
+        self, store: Store, broker: Broker, clock: Clock, rules: Mapping[str, AssetRules]
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._clock = clock
+        self.rules = rules
+        self._short_of_cash: set[int] = set()
+
+    def on_quote(self, known: AssetState, quote: Quote) -> Order | None:
+        """Act on a quote that seems to trigger something; return the order placed, if any.
+
+        1. Decide on what is known; ask Alpaca for the position where the order depends on it.
+        2. Lock the asset, decide again on what is locked, write the intent, commit.
+        3. Send the order, and book what Alpaca says of it.
+        Raises OrderRefused (also when we refuse it ourselves), BrokerUnavailable (nothing was
+        sent) and OrderOutcomeUnknown (`settle` it); the books are in order in each case.
+        """
+        rules = self.rules[known.asset.symbol]
+        known = self._restart_if_fallen(known, quote, rules)
+        if known.cycle is None:
+            return None
+        expected = decide(known.asset, known.cycle, quote, rules)
+        if isinstance(expected, Hold):
+            _refuse_if_reported(expected)
+            return None
+        holding = self._look_before_leaping(known.asset, known.cycle, expected, quote)
+        with self._store.transaction(known.asset.asset_id) as tx:
+            intended = self._intend(tx, expected, quote, holding)
+            asset = tx.asset
+        if intended is None:
+            return None
+        cycle, order = intended
+        try:
+            update = self._submit(asset, order)
+        except OrderOutcomeUnknown as unknown:
+            narrate.decided(asset, cycle, order, quote, in_doubt=unknown)
+            raise
+        narrate.decided(asset, cycle, order, quote, alpaca_order_id=update.alpaca_order_id)
+        self.on_update(update)
+        return order
+
+    def on_update(self, update: OrderUpdate) -> bool:
+        """Book what Alpaca says of an order; whether that changed anything in the books."""
+        found = self._book(update)
+        if found is None:  # not our order
+            return False
+        asset, cycle, order, booked = found
+        narrate.updated(asset, cycle, order, booked, update)
+        return (cycle, order) != (booked.cycle, booked.order)
+
+    def settle(self, client_id: str) -> bool:
+        """Ask Alpaca what became of an order and book it; False while that is still in doubt.
+
+        An order that Alpaca doesn't know is given up once it can't be on its way any more.
+        """
+        order = self._store.order(client_id)
+        if order is None or order.status.is_finished:
+            return True
+        update = self._broker.order(client_id)
+        if update is None:
+            if self._clock() - order.created_at < GIVE_UP_AFTER:
+                return False
+            update = _ended(order, OrderStatus.LOST, "Alpaca has never heard of it")
+        elif order.side is Side.BUY and update.filled_quantity > order.filled_quantity:
+            update = self._with_position(update)
+        self.on_update(update)
+        return True
+
+    def open_cycle(self, asset_id: int) -> None:
+        """Give an asset without an active cycle a watching one (CONTRACT 1)."""
+        with self._store.transaction(asset_id) as tx:
+            if tx.cycle is not None or not tx.asset.is_enabled:
+                return
+            cycle = tx.add_cycle(Cycle(0, asset_id, CycleStatus.WATCHING))
+            asset = tx.asset
+        narrate.status_changed(asset, cycle, cycle.status, "new cycle")
+
+    def _restart_if_fallen(self, known: AssetState, quote: Quote, rules: AssetRules) -> AssetState:
+        """End a cooldown that the price cuts short (CONTRACT 7); what is known afterwards."""
+        if known.cycle is None or not isinstance(
+            decide(known.asset, known.cycle, quote, rules), Restart
+        ):
+            return known
+        with self._store.transaction(known.asset.asset_id) as tx:
+            asset, cycle = tx.asset, tx.cycle
+            if cycle is None:
+                return known
+            decision = decide(asset, cycle, quote, rules)
+            if not isinstance(decision, Restart):
+                return AssetState(asset, cycle)
+            watching = end_cooldown(cycle)
+            tx.save_cycle(cycle, watching)
+        narrate.restarted(asset, cycle, quote, decision.trigger_price)
+        return AssetState(asset, watching)
+
+    def _look_before_leaping(
+        self, asset: Asset, cycle: Cycle, expected: Decision, quote: Quote
+    ) -> Holding | None:
+        """What must be asked of Alpaca, without a lock, before the expected order may be sent."""
+        kind = order_kind(expected)
+        if isinstance(expected, Buy) and asset.asset_id in self._short_of_cash:
+            self._check_cash(asset, expected)
+        if kind is OrderKind.SAFETY:
+            return None
+        holding = self._broker.holdings().get(asset.symbol)
+        if kind is OrderKind.BASE and blocks_base_order(asset, holding, quote):
+            held = holding.quantity if holding else 0
+            raise OrderRefused(
+                f"Alpaca holds a position of {held:f} {asset.symbol} that the bot did not buy: "
+                "sell it there, or set is_enabled to FALSE in dca_assets"
+            )
+        rules = self.rules[asset.symbol]
+        if kind is OrderKind.TAKE_PROFIT and not size_sell(asset, cycle, holding, quote, rules):
+            raise OrderRefused(_nothing_to_sell(cycle, holding))
+        return holding
+
+    def _check_cash(self, asset: Asset, buy: Buy) -> None:
+        # After a refusal for lack of cash the account is asked, not the order sent again.
+        cost = buy.quantity * buy.limit_price
+        available = self._broker.account().cash_available
+        if available < cost:
+            raise OrderRefused(
+                f"waiting for {cost:.2f} {asset.quote_currency}, available {available:.2f}",
+                needs_cash=True,
+            )
+
+    def _intend(
+        self, tx: Transaction, expected: Decision, quote: Quote, holding: Holding | None
+    ) -> tuple[Cycle, Order] | None:
+        """Decide on what is locked and record the intent; the cycle is as it was before it."""
+        cycle, rules = tx.cycle, self.rules[quote.symbol]
+        if cycle is None:
+            return None
+        decision = decide(tx.asset, cycle, quote, rules)
+        if order_kind(decision) is not order_kind(expected):
+            return None  # the cycle has moved, and Alpaca was asked for something else
+        match decision:
+            case Buy(kind, rung, quantity, limit_price):
+                order = self._order(cycle, kind, rung, quantity=quantity, limit_price=limit_price)
+            case Sell():
+                quantity = size_sell(tx.asset, cycle, holding, quote, rules)
+                if not quantity:
+                    return None
+                order = self._order(cycle, OrderKind.TAKE_PROFIT, quantity=quantity)
+            case Hold() | Restart():
+                return None
+            case _:
+                assert_never(decision)
+        tx.add_order(order)  # the database lets an asset have one live order
+        tx.save_cycle(cycle, start_order(cycle, order.side))
+        return cycle, order
+
+    def _order(
+        self,
+        cycle: Cycle,
+        kind: OrderKind,
+        rung: int = 0,
+        *,
+        quantity: Decimal,
+        limit_price: Decimal | None = None,
+    ) -> Order:
+        now = self._clock()
+        return Order(
+            client_order_id=client_order_id(cycle.cycle_id, kind, rung, now),
+            asset_id=cycle.asset_id,
+            cycle_id=cycle.cycle_id,
+            kind=kind,
+            rung=rung,
+            quantity=quantity,
+            limit_price=limit_price,
+            status=OrderStatus.INTENDED,
+            created_at=now,
+        )
+
+    def _submit(self, asset: Asset, order: Order) -> OrderUpdate:
+        """Send the order; when it was refused or can't have been sent, put the books right."""
+        try:
+            update = self._broker.submit(order, asset.symbol)
+        except OrderRefused as refusal:
+            if refusal.needs_cash and asset.quote_currency == "USD":
+                self._short_of_cash.add(asset.asset_id)
+            self._book(_ended(order, OrderStatus.REJECTED, str(refusal)))
+            raise
+        except BrokerUnavailable as error:
+            self._book(_ended(order, OrderStatus.LOST, str(error)))
+            raise
+        self._short_of_cash.discard(asset.asset_id)
+        return update
+
+    def _book(self, update: OrderUpdate) -> tuple[Asset, Cycle, Order, Booked] | None:
+        """The one door for fills: lock, load, apply, save, commit; None: not our order."""
+        known = self._store.order(update.client_order_id)
+        if known is None:
+            return None
+        with self._store.transaction(known.asset_id) as tx:
+            order = tx.order(update.client_order_id)
+            cycle = tx.cycle_by_id(known.cycle_id)
+            if order is None or cycle is None:  # deleted by hand in between
+                return None
+            booked = apply_update(tx.asset, cycle, order, update, self._clock())
+            tx.save_order(order, booked.order)
+            tx.save_cycle(cycle, booked.cycle)
+            if booked.sold_at is not None:
+                tx.set_last_sell_price(booked.sold_at)
+                tx.add_cycle(Cycle(0, tx.asset.asset_id, CycleStatus.COOLDOWN))
+            return tx.asset, cycle, order, booked
+
+    def _with_position(self, update: OrderUpdate) -> OrderUpdate:
+        # An order over REST tells the gross fill only; the position tells what the fee has left.
+        try:
+            holding = self._broker.holdings().get(update.symbol)
+        except BrokerUnavailable:
+            return update  # then the fee is estimated
+        return replace(update, position_quantity=holding.quantity if holding else None)
+
+
+def _ended(order: Order, status: OrderStatus, reason: str) -> OrderUpdate:
+    """Our own conclusion about an order, in the form in which Alpaca would say it."""
+    return OrderUpdate(
+        client_order_id=order.client_order_id,
+        alpaca_order_id=None,
+        symbol="",
+        side=order.side,
+        status=status,
+        filled_quantity=order.filled_quantity,
+        filled_average_price=order.filled_average_price,
+        reason=reason,
+    )
+
+
+def _refuse_if_reported(hold: Hold) -> None:
+    if hold.reported:
+        raise OrderRefused(hold.reason)
+
+
+def _nothing_to_sell(cycle: Cycle, holding: Holding | None) -> str:
+    if holding is None or not holding.quantity:
+        return (
+            f"the cycle holds {cycle.quantity:f}, Alpaca holds nothing: consistency_checker.py "
+            "settles it"
+        )
+    return (
+        f"Alpaca lets go {holding.available:f} of {holding.quantity:f}: an order that isn't the "
+        "cycle's holds the rest back; order_manager.py cancels orphans, or cancel it yourself"
+    )
