@@ -1,0 +1,319 @@
+"""Fakes with behaviour, for tests of whoever uses a port.
+
+Rule: a fake behaves like the real thing as far as broker_contract.py can tell; its mishaps are
+asked for by name, and happen at once, so that no test has to wait.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import ROUND_CEILING, Decimal
+
+from dca_bot.core.model import (
+    ZERO,
+    AssetRules,
+    Holding,
+    Order,
+    OrderStatus,
+    OrderUpdate,
+    Quote,
+    Side,
+)
+from dca_bot.errors import OrderOutcomeUnknown, OrderRefused
+from dca_bot.ports import Account, Clock
+
+STEP = Decimal("0.000000001")
+CENT = Decimal("0.01")
+MIN_BUY_USD = Decimal(10)
+
+
+@dataclass(slots=True)
+class _Working:
+    """An order as the fake exchange has it."""
+
+    order: Order
+    update: OrderUpdate
+
+    @property
+    def rest(self) -> Decimal:
+        return self.order.quantity - self.update.filled_quantity
+
+    @property
+    def is_open(self) -> bool:
+        return not self.update.status.is_finished
+
+
+class FakeBroker:
+    """An exchange in memory behind ports.Broker.
+
+    Marketable orders fill as soon as they are sent or a quote makes them so, unless
+    `holds_fills`; the fee of a BUY leaves in coin, rounded up per fill (ALPACA.md 1.5).  The
+    answer to a submit still says "open", as Alpaca's does, unless `answer_shows_fill`.  Each
+    news of an order goes to `updates`, and to `listener` the moment it happens: so also before
+    submit has returned.
+
+    Mishaps: `refuse`, `lose_answer`, `fail`, `ignores_cancels`, `forget`, `end`.
+    """
+
+    def __init__(
+        self,
+        *symbols: str,
+        cash: Decimal | int = 100_000,
+        fee_rate: Decimal | str = "0.0025",
+        clock: Clock = lambda: datetime(2026, 1, 1, tzinfo=UTC),
+    ) -> None:
+        self.cash = Decimal(cash)
+        self.fee_rate = Decimal(fee_rate)
+        self.asset_rules = {each: AssetRules(each, True, STEP, STEP) for each in symbols}
+        self.account_problem = ""
+        self.holds_fills = False
+        self.answer_shows_fill = False
+        self.ignores_cancels = False
+        self.listener: Callable[[OrderUpdate], None] = lambda _: None
+        self.updates: list[OrderUpdate] = []
+        self.calls: list[str] = []  # the verbs, in the order in which they were used
+        self.submitted: list[Order] = []  # every order that a request was made for, refused or not
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._quotes: dict[str, Quote] = {}
+        self._orders: dict[str, _Working] = {}
+        self._holdings: dict[str, Holding] = {}
+        self._failures: dict[str, deque[Exception]] = defaultdict(deque)
+        self._refusals: deque[OrderRefused] = deque()
+        self._lost_answers: deque[bool] = deque()
+
+    # -- the world, as tests shape it
+
+    def quote(self, symbol: str, bid: Decimal | str | int, ask: Decimal | str | int) -> Quote:
+        """Set the quote, fill what it makes marketable, and return it."""
+        with self._lock:
+            self._quotes[symbol] = Quote(symbol, Decimal(bid), Decimal(ask), self._clock())
+            self.asset_rules.setdefault(symbol, AssetRules(symbol, True, STEP, STEP))
+            self._match()
+            return self._quotes[symbol]
+
+    def hold(self, symbol: str, quantity: Decimal | str, average: Decimal | str) -> None:
+        """Put a position into the account, as a trade by hand would; zero takes it away."""
+        with self._lock:
+            self._set_holding(symbol, Decimal(quantity), Decimal(average))
+
+    def release_fills(self) -> None:
+        """Fill, from now on and at once, what is marketable."""
+        with self._lock:
+            self.holds_fills = False
+            self._match()
+
+    def fill(
+        self,
+        client_order_id: str,
+        quantity: Decimal | str | None = None,
+        price: Decimal | str | None = None,
+    ) -> OrderUpdate:
+        """Fill `quantity` (all that is left) at `price` (limit or quote), even if canceled."""
+        with self._lock:
+            working = self._orders[client_order_id]
+            quantity = working.rest if quantity is None else Decimal(quantity)
+            at = self._price(working) if price is None else Decimal(price)
+            assert at is not None, f"no quote for {working.update.symbol}"
+            return self._fill(working, quantity, at)
+
+    def end(self, client_order_id: str, status: OrderStatus, reason: str = "") -> OrderUpdate:
+        """Let the exchange end an order: canceled, expired or rejected."""
+        with self._lock:
+            working = self._orders[client_order_id]
+            return self._tell(working, replace(working.update, status=status, reason=reason))
+
+    def forget(self, client_order_id: str) -> None:
+        """Never have heard of an order."""
+        with self._lock:
+            del self._orders[client_order_id]
+
+    def refuse(self, message: str, *, needs_cash: bool = False) -> None:
+        """Refuse the next order."""
+        self._refusals.append(OrderRefused(message, needs_cash=needs_cash))
+
+    def lose_answer(self, *, taken: bool) -> None:
+        """Let the next submit end in doubt, with or without the order at the exchange."""
+        self._lost_answers.append(taken)
+
+    def fail(self, verb: str, error: Exception, times: int = 1) -> None:
+        """Raise `error` from the next `times` uses of a verb, before anything happens."""
+        self._failures[verb].extend([error] * times)
+
+    # -- ports.Broker
+
+    def submit(self, order: Order, symbol: str) -> OrderUpdate:
+        with self._lock:
+            self._called("submit")
+            self.submitted.append(order)
+            if order.client_order_id in self._orders:
+                return self._without_position(order.client_order_id)
+            is_lost = bool(self._lost_answers)
+            if is_lost and not self._lost_answers.popleft():
+                raise OrderOutcomeUnknown(f"{order.client_order_id}: no answer")
+            answer = self._take(order, symbol)
+            self._match()
+            if is_lost:
+                raise OrderOutcomeUnknown(f"{order.client_order_id}: no answer")
+            if self.answer_shows_fill:
+                return self._without_position(order.client_order_id)
+            return answer
+
+    def cancel(self, alpaca_order_id: str) -> None:
+        with self._lock:
+            self._called("cancel")
+            for working in self._orders.values():
+                is_meant = working.update.alpaca_order_id == alpaca_order_id
+                if is_meant and working.is_open and not self.ignores_cancels:
+                    canceled = replace(working.update, status=OrderStatus.CANCELED)
+                    self._tell(working, replace(canceled, position_quantity=None))
+
+    def order(self, client_order_id: str) -> OrderUpdate | None:
+        with self._lock:
+            self._called("order")
+            if client_order_id not in self._orders:
+                return None
+            return self._without_position(client_order_id)
+
+    def open_orders(self) -> Sequence[OrderUpdate]:
+        with self._lock:
+            self._called("open_orders")
+            ids = [name for name, working in self._orders.items() if working.is_open]
+            return [self._without_position(client_order_id) for client_order_id in ids]
+
+    def holdings(self) -> Mapping[str, Holding]:
+        with self._lock:
+            self._called("holdings")
+            return {
+                symbol: replace(held, available=held.quantity - self._held_back(symbol))
+                for symbol, held in self._holdings.items()
+            }
+
+    def account(self) -> Account:
+        with self._lock:
+            self._called("account")
+            return Account("FAKE", self._cash_available(), self.account_problem)
+
+    def rules(self) -> Mapping[str, AssetRules]:
+        with self._lock:
+            self._called("rules")
+            return dict(self.asset_rules)
+
+    def latest_quotes(self, symbols: Iterable[str]) -> Mapping[str, Quote]:
+        with self._lock:
+            self._called("latest_quotes")
+            return {each: self._quotes[each] for each in symbols if each in self._quotes}
+
+    # -- how it works
+
+    def _called(self, verb: str) -> None:
+        self.calls.append(verb)
+        if self._failures[verb]:
+            raise self._failures[verb].popleft()
+
+    def _take(self, order: Order, symbol: str) -> OrderUpdate:
+        if self._refusals:
+            raise self._refusals.popleft()
+        self._refuse_if_against_the_rules(order, symbol)
+        update = OrderUpdate(
+            client_order_id=order.client_order_id,
+            alpaca_order_id=f"alpaca-{order.client_order_id}",
+            symbol=symbol,
+            side=order.side,
+            status=OrderStatus.OPEN,
+            created_at=self._clock(),
+        )
+        self._orders[order.client_order_id] = _Working(order, update)
+        return self._tell(self._orders[order.client_order_id], update)
+
+    def _refuse_if_against_the_rules(self, order: Order, symbol: str) -> None:
+        rules, quote = self.asset_rules.get(symbol), self._quotes.get(symbol)
+        if rules is None or not rules.tradable:
+            raise OrderRefused(f"asset {symbol} is not active")
+        if order.side is Side.SELL:
+            held = self._holdings.get(symbol)
+            available = (held.quantity if held else ZERO) - self._held_back(symbol)
+            if order.quantity > available:
+                raise OrderRefused(f"insufficient balance for {symbol.partition('/')[0]}")
+            return
+        price = order.limit_price or (quote.ask if quote else ZERO)
+        if symbol.endswith("/USD") and order.quantity * price < MIN_BUY_USD:
+            raise OrderRefused("cost basis must be >= minimal amount of order 10")
+        if order.quantity * price > self._cash_available():
+            raise OrderRefused("insufficient balance for USD", needs_cash=True)
+
+    def _match(self) -> None:
+        if self.holds_fills:
+            return
+        for working in list(self._orders.values()):
+            price = self._price(working) if working.is_open else None
+            limit = working.order.limit_price
+            if price is None:
+                continue
+            is_buy = working.order.side is Side.BUY
+            if limit is None or (price <= limit if is_buy else price >= limit):
+                self._fill(working, working.rest, price)
+
+    def _price(self, working: _Working) -> Decimal | None:
+        quote = self._quotes.get(working.update.symbol)
+        if quote is None:
+            return working.order.limit_price
+        return quote.ask if working.order.side is Side.BUY else quote.bid
+
+    def _fill(self, working: _Working, quantity: Decimal, price: Decimal) -> OrderUpdate:
+        before, symbol = working.update, working.update.symbol
+        held = self._holdings.get(symbol, Holding(symbol, ZERO, ZERO, price))
+        cost = quantity * price
+        if working.order.side is Side.BUY:
+            self.cash -= cost
+            net = quantity - (quantity * self.fee_rate).quantize(STEP, ROUND_CEILING)
+            average = (held.quantity * held.average_entry_price + net * price) / (
+                held.quantity + net
+            )
+            self._set_holding(symbol, held.quantity + net, average)
+        else:
+            self.cash += cost - (cost * self.fee_rate).quantize(CENT, ROUND_CEILING)
+            self._set_holding(symbol, held.quantity - quantity, held.average_entry_price)
+        filled = before.filled_quantity + quantity
+        old_cost = before.filled_quantity * (before.filled_average_price or ZERO)
+        is_done = filled >= working.order.quantity
+        after = self._holdings.get(symbol)
+        update = replace(
+            before,
+            status=OrderStatus.FILLED if is_done else before.status,
+            filled_quantity=filled,
+            filled_average_price=(old_cost + cost) / filled,
+            position_quantity=after.quantity if after else ZERO,
+        )
+        return self._tell(working, update)
+
+    def _tell(self, working: _Working, update: OrderUpdate) -> OrderUpdate:
+        working.update = update
+        self.updates.append(update)
+        self.listener(update)
+        return update
+
+    def _without_position(self, client_order_id: str) -> OrderUpdate:
+        # only the stream tells the position along with a fill
+        return replace(self._orders[client_order_id].update, position_quantity=None)
+
+    def _set_holding(self, symbol: str, quantity: Decimal, average: Decimal) -> None:
+        if quantity > 0:
+            self._holdings[symbol] = Holding(symbol, quantity, quantity, average)
+        else:
+            self._holdings.pop(symbol, None)
+
+    def _held_back(self, symbol: str) -> Decimal:
+        working = (each for each in self._orders.values() if each.update.symbol == symbol)
+        sells = (each for each in working if each.is_open and each.order.side is Side.SELL)
+        return sum((each.rest for each in sells), ZERO)
+
+    def _cash_available(self) -> Decimal:
+        working = (each for each in self._orders.values() if each.is_open)
+        buys = (each for each in working if each.order.side is Side.BUY)
+        prices = ((each, each.order.limit_price or self._price(each) or ZERO) for each in buys)
+        return self.cash - sum((each.rest * price for each, price in prices), ZERO)
