@@ -1,0 +1,30 @@
+"""What users read names everything that they can set."""
+
+import re
+
+import pytest
+
+from dca_bot.settings import PROJECT_ROOT
+
+README = PROJECT_ROOT / "README.md"
+
+
+def setting_names() -> list[str]:
+    """Every setting that the code reads, found where it is read."""
+    source = (PROJECT_ROOT / "src" / "dca_bot" / "settings.py").read_text()
+    names = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
+    assert len(names) > 20
+    return sorted(names)
+
+
+def test_the_example_holds_every_setting_once_with_a_comment() -> None:
+    example = (PROJECT_ROOT / ".env.example").read_text()
+    lines = re.findall(r"^(?:# )?([A-Z_]+)=(\S*)( +# \S.*)?$", example, re.MULTILINE)
+    assert sorted(name for name, _, _ in lines) == setting_names()
+    assert [name for name, _, comment in lines if not comment] == []
+
+
+@pytest.mark.skipif(not README.exists(), reason="the README is not written yet")
+@pytest.mark.parametrize("name", setting_names())
+def test_the_readme_explains_every_setting(name: str) -> None:
+    assert f"`{name}`" in README.read_text() or f"{name}=" in README.read_text()
