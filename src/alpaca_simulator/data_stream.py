@@ -1,0 +1,279 @@
+"""The crypto data websocket, /v1beta3/crypto/us (ALPACA.md 4): msgpack or JSON by header."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgpack  # type: ignore[import-untyped]
+from aiohttp import WSMsgType, web
+
+from alpaca_simulator.clock import SECOND, rfc3339
+from alpaca_simulator.faults import Fault, FaultBook
+from alpaca_simulator.journal import Journal
+from alpaca_simulator.keys import Keys
+from alpaca_simulator.outbox import LIMIT, Outbox
+from alpaca_simulator.quotes import Quote
+from alpaca_simulator.slots import Slot
+
+CHANNELS = ("trades", "quotes", "orderbooks", "bars", "updatedBars", "dailyBars")
+ERRORS = {
+    400: "invalid syntax",
+    401: "not authenticated",
+    402: "auth failed",
+    403: "already authenticated",
+    404: "auth timeout",
+    405: "symbol limit exceeded",
+    406: "connection limit exceeded",
+    407: "slow client",
+    409: "insufficient subscription",
+    410: "invalid subscribe action for this feed",
+    411: "insufficient scope",
+    500: "internal error",
+}
+Message = dict[str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class Subscriber:
+    """One open connection."""
+
+    outbox: Outbox
+    entry: dict[str, Any]
+    msgpack: bool
+    authenticated: bool = False
+    silent: bool = False
+    mute: bool = False
+    symbols: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in CHANNELS})
+
+    def put(self, messages: list[Message]) -> None:
+        """Queues messages as one frame."""
+        self.outbox.put(encode_msgpack(messages) if self.msgpack else encode_json(messages))
+
+    def error(self, code: int) -> None:
+        """Queues an error message."""
+        self.put([{"T": "error", "code": code, "msg": ERRORS[code]}])
+
+    def wants(self, channel: str, symbol: str) -> bool:
+        """Whether it subscribed to a symbol of a channel."""
+        symbols = self.symbols[channel]
+        return symbol in symbols or "*" in symbols
+
+
+class DataStream:
+    """The endpoint and its connections."""
+
+    def __init__(
+        self,
+        faults: FaultBook,
+        journal: Journal,
+        keys: Keys,
+        slot: Slot,
+        *,
+        symbol_limit: int,
+        auth_seconds: float,
+    ) -> None:
+        self._faults = faults
+        self._journal = journal
+        self._keys = keys
+        self.slot = slot
+        self.symbol_limit = symbol_limit
+        self._auth_seconds = auth_seconds
+        self._subscribers: list[Subscriber] = []
+        self.on_subscribe: Callable[[], None] = lambda: None
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Serves one connection from its upgrade to its end."""
+        if fault := self._faults.take("refuse_data_stream"):
+            return web.Response(status=int(fault.params.get("status", 429)))
+        socket = web.WebSocketResponse(compress=False)
+        await socket.prepare(request)
+        packed = "msgpack" in request.headers.get("Content-Type", "")
+        entry = self._journal.connection("data", request.remote or "")
+        subscriber = Subscriber(Outbox(socket, request), entry, packed)
+        subscriber.silent = self._faults.take("silent_data_stream") is not None
+        self._subscribers.append(subscriber)
+        if not subscriber.silent:
+            subscriber.put([{"T": "success", "msg": "connected"}])
+            self._authenticate_by_headers(subscriber, request)
+        await self._converse(subscriber, socket)
+        return socket
+
+    async def _converse(self, subscriber: Subscriber, socket: web.WebSocketResponse) -> None:
+        writer = asyncio.create_task(subscriber.outbox.run())
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(self._auth_seconds, self._auth_timeout, subscriber)
+        try:
+            async for message in socket:
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY) and not subscriber.silent:
+                    self._hear(subscriber, message.data)
+        finally:
+            timer.cancel()
+            self._subscribers.remove(subscriber)
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writer
+            clean = socket.close_code not in (None, 1006) and not subscriber.outbox.cut
+            self.slot.leave(subscriber, clean=clean)
+            self._journal.closed(subscriber.entry, "closed" if clean else "lost")
+
+    def _auth_timeout(self, subscriber: Subscriber) -> None:
+        if not subscriber.authenticated and not subscriber.silent:
+            subscriber.error(404)
+            subscriber.outbox.end(clean=True)
+
+    def _hear(self, subscriber: Subscriber, data: str | bytes) -> None:
+        message = _decode(data)
+        action = message.get("action") if isinstance(message, dict) else None
+        if not isinstance(message, dict) or action not in ("auth", "subscribe", "unsubscribe"):
+            subscriber.error(400)
+        elif action == "auth":
+            self._authenticate(subscriber, message.get("key"), message.get("secret"))
+        elif not subscriber.authenticated:
+            subscriber.error(401)
+        else:
+            self._subscribe(subscriber, message, add=action == "subscribe")
+
+    def _authenticate_by_headers(self, subscriber: Subscriber, request: web.Request) -> None:
+        key = request.headers.get("APCA-API-KEY-ID")
+        if key is not None:
+            self._authenticate(subscriber, key, request.headers.get("APCA-API-SECRET-KEY"))
+
+    def _authenticate(self, subscriber: Subscriber, key: object, secret: object) -> None:
+        if subscriber.authenticated:
+            subscriber.error(403)
+        elif self._faults.take("unauthorized_data_stream") or not self._keys.accept(key, secret):
+            subscriber.error(402)
+        elif self._faults.take("connection_limit") or not self.slot.take(subscriber):
+            # The socket stays open: the Go client tries again on it (ALPACA.md 4).
+            subscriber.error(406)
+        else:
+            subscriber.authenticated = True
+            subscriber.put([{"T": "success", "msg": "authenticated"}])
+
+    def _subscribe(self, subscriber: Subscriber, message: Message, *, add: bool) -> None:
+        wanted = {name: set(subscriber.symbols[name]) for name in CHANNELS}
+        for name in CHANNELS:
+            named = message.get(name) or []
+            symbols = {symbol for symbol in named if isinstance(symbol, str)}
+            wanted[name] = wanted[name] | symbols if add else wanted[name] - symbols
+        counted = wanted["trades"] | wanted["quotes"]
+        if add and self.symbol_limit and len(counted) > self.symbol_limit:
+            subscriber.error(405)
+            return
+        subscriber.symbols = wanted
+        echo = {name: sorted(wanted[name]) for name in CHANNELS}
+        subscriber.entry["subscription"] = echo
+        subscriber.put([{"T": "subscription"} | echo])
+        self.on_subscribe()
+
+    def publish_quotes(self, quotes: Sequence[Quote]) -> None:
+        """Given quotes, sends each subscriber those that it wants, in one frame."""
+        self._strike_sockets()
+        # Encoded once for all who want the whole of it: the way of a burst.
+        whole: dict[bool, str | bytes] = {}
+        for subscriber in self._subscribers:
+            if subscriber.mute or not subscriber.authenticated:
+                continue
+            wanted = [quote for quote in quotes if subscriber.wants("quotes", quote.symbol)]
+            if not wanted:
+                continue
+            packed = subscriber.msgpack
+            if len(wanted) < len(quotes):
+                frame = _encode_quotes(wanted, packed=packed)
+            else:
+                frame = whole.get(packed) or _encode_quotes(wanted, packed=packed)
+                whole[packed] = frame
+            subscriber.outbox.put(frame)
+            if len(subscriber.outbox) > LIMIT:
+                subscriber.error(407)
+                subscriber.outbox.end(clean=True)
+
+    def publish(self, channel: str, messages: list[Message]) -> None:
+        """Given messages of another channel, sends each subscriber those that it wants."""
+        for subscriber in self._subscribers:
+            if subscriber.mute or not subscriber.authenticated:
+                continue
+            wanted = [message for message in messages if subscriber.wants(channel, message["S"])]
+            if wanted:
+                subscriber.put(wanted)
+
+    def _strike_sockets(self) -> None:
+        for name in ("mute_data_stream", "drop_data_stream", "data_error"):
+            if fault := self._faults.take(name):
+                self._strike(fault)
+
+    def apply(self, fault: Fault) -> None:
+        """Given a fault that concerns open connections, lets it strike them at once."""
+        if fault.name in ("mute_data_stream", "drop_data_stream", "data_error") and fault.strikes(
+            {}
+        ):
+            self._strike(fault)
+
+    def _strike(self, fault: Fault) -> None:
+        for subscriber in list(self._subscribers):
+            if fault.name == "mute_data_stream":
+                subscriber.mute = True
+            elif fault.name == "data_error":
+                subscriber.error(int(fault.params.get("code", 500)))
+            else:
+                subscriber.outbox.end(clean=bool(fault.params.get("clean", False)))
+
+    def drop(self, *, clean: bool) -> None:
+        """Ends the open connections, with a close frame or without."""
+        for subscriber in list(self._subscribers):
+            subscriber.outbox.end(clean=clean)
+
+    def backlog(self) -> int:
+        """How many frames the slowest subscriber has still to take."""
+        return max((len(one.outbox) for one in self._subscribers), default=0)
+
+    def subscribed(self, symbol: str) -> bool:
+        """Whether anybody wants the quotes of a symbol."""
+        return any(one.authenticated and one.wants("quotes", symbol) for one in self._subscribers)
+
+
+def encode_msgpack(messages: list[Message]) -> bytes:
+    """Given messages, packs them; `t` (nanoseconds) becomes a Timestamp extension."""
+    return bytes(msgpack.packb([_with_time(one, _timestamp) for one in messages]))
+
+
+def encode_json(messages: list[Message]) -> str:
+    """Given messages, writes them as JSON; `t` (nanoseconds) becomes RFC 3339."""
+    return json.dumps([_with_time(one, rfc3339) for one in messages])
+
+
+def _with_time(message: Message, write: Callable[[int], object]) -> Message:
+    return message | {"t": write(message["t"])} if "t" in message else message
+
+
+def _timestamp(ns: int) -> msgpack.Timestamp:
+    return msgpack.Timestamp(*divmod(ns, SECOND))
+
+
+def _encode_quotes(quotes: Sequence[Quote], *, packed: bool) -> str | bytes:
+    time = _timestamp if packed else rfc3339
+    messages = [
+        {
+            "T": "q",
+            "S": symbol,
+            "bp": float(bid),
+            "bs": float(bid_size),
+            "ap": float(ask),
+            "as": float(ask_size),
+            "t": time(at),
+        }
+        for symbol, bid, ask, bid_size, ask_size, at, _, _ in quotes
+    ]
+    return bytes(msgpack.packb(messages)) if packed else json.dumps(messages)
+
+
+def _decode(data: str | bytes) -> object:
+    try:
+        if isinstance(data, bytes):
+            return msgpack.unpackb(data)
+        return json.loads(data)
+    except (ValueError, msgpack.UnpackException):
+        return None

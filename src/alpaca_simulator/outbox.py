@@ -1,0 +1,60 @@
+"""The sending half of a websocket: frames are put in at once and leave in order."""
+
+import asyncio
+import contextlib
+from collections import deque
+
+from aiohttp import web
+
+LIMIT = 20_000  # frames; a client that lags further is a slow one (407)
+
+
+class Outbox:
+    """Frames on their way to one client."""
+
+    def __init__(self, socket: web.WebSocketResponse, request: web.Request) -> None:
+        self._socket = socket
+        self._request = request
+        self._frames: deque[str | bytes] = deque()
+        self._wake = asyncio.Event()
+        self._closing = False
+        self.sent = 0
+        self.cut = False  # ended by a fault, without a close frame
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def put(self, frame: str | bytes) -> None:
+        """Queues a frame; a str goes as text, bytes as binary."""
+        self._frames.append(frame)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Sends frames until the connection ends."""
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._frames:
+                    await self._send(self._frames.popleft())
+                if self._closing:
+                    await self._socket.close()
+                    return
+
+    async def _send(self, frame: str | bytes) -> None:
+        if isinstance(frame, str):
+            await self._socket.send_str(frame)
+        else:
+            await self._socket.send_bytes(frame)
+        self.sent += 1
+
+    def end(self, *, clean: bool) -> None:
+        """Ends the connection: with a close frame after what is queued, or cut off."""
+        if clean:
+            self._closing = True
+            self._wake.set()
+            return
+        self.cut = True
+        transport = self._request.transport
+        if transport is not None:
+            transport.abort()

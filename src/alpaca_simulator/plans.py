@@ -1,0 +1,26 @@
+"""What fate has in store for an order: decided when it is taken, by the seed or by a fault."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+
+class AfterPart(StrEnum):
+    """What becomes of the rest of an order that filled in part."""
+
+    FILL = "fill"  # re-evaluated a moment later (ALPACA.md 1.9)
+    REST = "rest"  # stays open; only a fill by hand or a release goes on
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The ordinary fate is the one without arguments."""
+
+    latency: int | None = None  # until it reaches the venue; None: as the rules say
+    part: Decimal | None = None  # the first fill takes only this fraction
+    after_part: AfterPart = AfterPart.FILL
+    reject: str | None = None  # taken, then rejected
+    band_cancel: bool = False  # price band protection (ALPACA.md 1.9)
+    cancel_latency: int | None = None
+    fill_on_cancel: bool = False  # fills between the cancel request and its end

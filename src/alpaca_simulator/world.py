@@ -1,0 +1,237 @@
+"""Everything of one simulator, tied together: prices flow in, updates flow out, timers run."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from alpaca_simulator.activities import Activities
+from alpaca_simulator.assets import AssetBook, invented_asset, known_assets, start_prices
+from alpaca_simulator.bars import BarKeeper
+from alpaca_simulator.clock import SECOND, WallClock
+from alpaca_simulator.data_stream import DataStream
+from alpaca_simulator.decimals import ZERO
+from alpaca_simulator.drafts import Draft
+from alpaca_simulator.exchange import Exchange
+from alpaca_simulator.faults import Fault, FaultBook
+from alpaca_simulator.journal import Journal
+from alpaca_simulator.keys import Keys
+from alpaca_simulator.options import Options
+from alpaca_simulator.orders import Order, Status
+from alpaca_simulator.plans import AfterPart, Plan
+from alpaca_simulator.quotes import Quote
+from alpaca_simulator.rejections import Rejection
+from alpaca_simulator.slots import Slot
+from alpaca_simulator.trade_stream import TradeStream
+from alpaca_simulator.updates import TradeUpdate
+from alpaca_simulator.walk import Step, Walk
+
+UNKNOWN_STATUS = "frobnicated"
+
+
+class World:
+    """The exchange, its streams, its faults and its record."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.clock = WallClock()
+        self.journal = Journal()
+        self.faults = FaultBook(self.journal, options.seed)
+        self.keys = Keys(options.key, options.secret)
+        self.trades = TradeStream(
+            self.faults, self.journal, self.keys, Slot(options.stale_slot_seconds)
+        )
+        self.data = DataStream(
+            self.faults,
+            self.journal,
+            self.keys,
+            Slot(options.stale_slot_seconds),
+            symbol_limit=options.symbol_limit,
+            auth_seconds=options.auth_seconds,
+        )
+        self._timer: asyncio.TimerHandle | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Sets the exchange up afresh: money, orders and prices as at the start."""
+        options = self.options
+        self.exchange = Exchange(
+            options.rules, self.clock, seed=options.seed, assets=known_assets()
+        )
+        self.activities = Activities(self.exchange)
+        self.bars = BarKeeper(options.seed)
+        self.walks: dict[str, Walk] = {}
+        self._dice = random.Random(f"world:{options.seed}")  # noqa: S311
+        for symbol, price in start_prices().items():
+            self._start_price(symbol, price)
+        self.exchange.listeners.append(self._tell)
+
+    @property
+    def assets(self) -> AssetBook:
+        return self.exchange.assets
+
+    def add_asset(self, symbol: str, price: Decimal) -> None:
+        """Adds a pair of any name, with a price to walk from."""
+        self.assets.put(invented_asset(symbol, price))
+        self._start_price(symbol, price)
+
+    def _start_price(self, symbol: str, price: Decimal) -> None:
+        options = self.options
+        self.walks[symbol] = Walk(
+            symbol,
+            price,
+            seed=options.seed,
+            volatility=options.volatility,
+            reversion_seconds=options.reversion_seconds,
+        )
+        self.push([self.quote_of(symbol, self.walks[symbol].step(0.0))])
+
+    # Prices
+
+    def quote_of(self, symbol: str, step: Step) -> Quote:
+        """Given where a walk has come to, makes it the next quote of its symbol."""
+        now = self.clock.now()
+        return self.next_quote(symbol, step.bid, step.ask, step.bid_size, step.ask_size, origin=now)
+
+    def next_quote(
+        self,
+        symbol: str,
+        bid: Decimal,
+        ask: Decimal,
+        bid_size: Decimal,
+        ask_size: Decimal,
+        *,
+        origin: int,
+    ) -> Quote:
+        """Given prices, makes the next quote of a symbol, with the present as its time."""
+        last = self.exchange.quotes.get(symbol)
+        number = 1 if last is None else last.number + 1
+        return Quote(symbol, bid, ask, bid_size, ask_size, self.clock.now(), origin, number)
+
+    def push(self, quotes: Sequence[Quote]) -> None:
+        """Given quotes, puts them in force and sends them out as one frame."""
+        self.data.publish_quotes([self._garbled(quote) for quote in quotes])
+        for quote in quotes:
+            self.exchange.set_quote(quote)
+            self.bars.note_quote(quote)
+        self.wake()
+
+    def _garbled(self, quote: Quote) -> Quote:
+        """What the stream shows may be wrong; what is in force never is."""
+        symbol = quote.symbol
+        if fault := self.faults.take("stale_quotes", symbol=symbol):
+            quote = quote._replace(at=quote.at - round(fault.seconds(60) * SECOND))
+        if self.faults.take("crossed_quotes", symbol=symbol):
+            quote = quote._replace(bid=quote.ask, ask=quote.bid)
+        if fault := self.faults.take("zero_quotes", symbol=symbol):
+            side = fault.params.get("side", "both")
+            quote = quote._replace(
+                bid=quote.bid if side == "ask" else ZERO, ask=quote.ask if side == "bid" else ZERO
+            )
+        return quote
+
+    # Orders
+
+    def plan(self, draft: Draft) -> Plan:
+        """Given a draft, decides its fate: the seed's, and what faults make of it."""
+        subject = {
+            "symbol": draft.asset.symbol,
+            "side": draft.side.value,
+            "client_order_id": draft.client_order_id or "",
+        }
+        plan = self.exchange.ordinary_plan()
+        if self._dice.random() < self.options.early_fills:
+            plan = replace(plan, latency=0)
+        take = self.faults.take
+        if fault := take("reject_order", **subject):
+            raise _refusal(fault)
+        if fault := take("reject_later", **subject):
+            plan = replace(plan, reject=str(fault.params.get("reason", "rejected")))
+        if fault := take("partial_fill", **subject):
+            plan = _partial(plan, fault)
+        if fault := take("price_band_cancel", **subject):
+            part = fault.params.get("fraction")
+            plan = replace(
+                plan, band_cancel=True, part=None if part is None else Decimal(str(part))
+            )
+            plan = replace(plan, after_part=AfterPart.CANCEL)
+        if fault := take("slow_fill", **subject):
+            plan = replace(plan, latency=round(fault.seconds(2) * SECOND))
+        return plan
+
+    def take_order(self, draft: Draft) -> Order:
+        """Given a draft, submits it; raises Rejection when the exchange or a fault refuses it."""
+        order = self.exchange.submit(draft, self.plan(draft))
+        self.wake()
+        return order
+
+    def cancel_order(self, order_id: str) -> None:
+        """Given an order, requests its cancel, as faults will have it."""
+        order = self.exchange.order(order_id)
+        subject = {"symbol": order.symbol, "side": order.terms.side.value}
+        if fault := self.faults.take("slow_cancel", **subject):
+            latency = round(fault.seconds(3) * SECOND)
+            self.exchange.alter_plan(order_id, cancel_latency=latency)
+        if self.faults.take("fill_before_cancel", **subject):
+            self.exchange.alter_plan(order_id, fill_on_cancel=True)
+        self.exchange.cancel(order_id)
+        self.wake()
+
+    def cancel_all_now(self) -> None:
+        """Cancels every open order without delay, as closing all positions does."""
+        for order in self.exchange.orders.all_open():
+            self.exchange.finish(order.id, Status.CANCELED)
+
+    def _tell(self, update: TradeUpdate) -> None:
+        self.trades.publish(update)
+        if update.execution is not None:
+            trade = self.bars.note_trade(update.execution)
+            self.data.publish("trades", [trade])
+
+    # Time
+
+    def wake(self) -> None:
+        """Does what is due, and sets the timer for what comes next."""
+        self.exchange.run_due()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        at = self.exchange.agenda.next_at()
+        if at is not None and (loop := _running_loop()) is not None:
+            seconds = max(0.0, (at - self.clock.now()) / SECOND)
+            # A loop cannot be asked to wait for months; it is woken again.
+            self._timer = loop.call_later(min(seconds, 3600.0), self.wake)
+
+    def turn_on(self, fault: Fault) -> None:
+        """Given a fault that was turned on, lets it strike what is there already."""
+        self.trades.apply(fault)
+        self.data.apply(fault)
+        if fault.name == "clock_skew" and fault.strikes({}):
+            self.clock.skew_ns = round(fault.seconds(60) * SECOND)
+
+    def stop(self) -> None:
+        """Cancels the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def _partial(plan: Plan, fault: Fault) -> Plan:
+    part = Decimal(str(fault.params.get("fraction", "0.5")))
+    return replace(plan, part=part, after_part=AfterPart(fault.params.get("then", "fill")))
+
+
+def _refusal(fault: Fault) -> Rejection:
+    params = fault.params
+    return Rejection(
+        int(params.get("status", 403)),
+        int(params.get("code", 40310000)),
+        str(params.get("message", "account is restricted to liquidation only")),
+    )
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
