@@ -1,0 +1,167 @@
+"""One connection to MySQL or MariaDB, set up the only way the store works with.
+
+Rule: the connector is used here and nowhere else; what leaves this file is typed, and every error
+is a Failure.  Statements travel as text with their parameters bound by the connector's own
+converter: its cursors parse every statement again, which costs as much as the statement itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from mysql.connector.connection import MySQLConnection
+from mysql.connector.constants import ClientFlag
+from mysql.connector.conversion import MySQLConverter
+from mysql.connector.errors import Error
+
+from dca_bot.settings import DatabaseSettings
+from dca_bot.store.failures import Failure, explain
+from dca_bot.store.rows import Row, Value
+
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 10  # for one statement; longer than the wait for a lock
+LOCK_WAIT_SECONDS = 5
+
+# Strict, so that nothing is ever cut or rounded to fit; without NO_BACKSLASH_ESCAPES and
+# ANSI_QUOTES, which would change how text has to be escaped.
+SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION"
+# A collation that every server knows; MariaDB's newest defaults are unknown to the connector.
+COLLATION = "utf8mb4_general_ci"
+
+# Locking reads take no gap locks, and plain reads see what was committed last.  The variable
+# behind it has two names in MySQL and MariaDB, this statement has one.
+SET_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+SET_LOCK_WAIT = "SET SESSION innodb_lock_wait_timeout = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """`matched` counts the rows that the statement found, changed or not."""
+
+    matched: int
+    insert_id: int
+
+
+class Session:
+    """A connection with autocommit off: every statement belongs to a transaction.
+
+    Not for two threads at a time.  `is_sound` is False while a statement is under way and stays so
+    when it was cut short (a lost connection, a signal): such a session must be closed, not used.
+    """
+
+    def __init__(self, settings: DatabaseSettings, lock_wait_seconds: int) -> None:
+        self._settings = settings
+        self.is_sound = False
+        self._in_transaction = False
+        self._cnx = self._connect()
+        self._converter: MySQLConverter = self._cnx.converter
+        self.write(SET_ISOLATION)
+        self.write(SET_LOCK_WAIT, (lock_wait_seconds,))
+        self._in_transaction = False
+
+    def _connect(self) -> Any:
+        try:
+            # the pure Python class: the C extension fails to load where OpenSSL differs
+            return MySQLConnection(
+                host=self._settings.host,
+                port=self._settings.port,
+                user=self._settings.user,
+                password=self._settings.password,
+                database=self._settings.name,
+                charset="utf8mb4",
+                collation=COLLATION,
+                # a compare-and-set that writes equal values has found its row all the same
+                client_flags=[ClientFlag.FOUND_ROWS],
+                time_zone="+00:00",
+                sql_mode=SQL_MODE,
+                autocommit=False,
+                connection_timeout=CONNECT_SECONDS,
+                read_timeout=ANSWER_SECONDS,
+                write_timeout=ANSWER_SECONDS,
+                converter_class=_ExactConverter,
+            )
+        except (Error, OSError) as error:
+            raise self._failure(error) from error
+
+    @property
+    def connection_id(self) -> int:
+        """The server's number for this connection, as in SHOW PROCESSLIST."""
+        number: int = self._cnx.connection_id
+        return number
+
+    def rows(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
+        """All rows of a SELECT."""
+        return self._run(sql, params)[1]
+
+    def write(self, sql: str, params: Sequence[Value] = ()) -> Written:
+        """Run any other statement."""
+        outcome = self._run(sql, params)[0]
+        return Written(outcome["affected_rows"], outcome["insert_id"])
+
+    def commit(self) -> None:
+        """Make it so.  A Failure leaves open whether it was: reload before deciding again."""
+        self._run("COMMIT")
+        self._in_transaction = False
+
+    def rollback(self) -> None:
+        """Undo what is uncommitted and let go of all locks; does nothing when there is nothing."""
+        if self._in_transaction:
+            self._run("ROLLBACK")
+            self._in_transaction = False
+
+    def close(self) -> None:
+        """Close without waiting for anybody; the server rolls back."""
+        self.is_sound = False
+        self._cnx.shutdown()
+
+    def _run(self, sql: str, params: Sequence[Value] = ()) -> tuple[dict[str, Any], list[Row]]:
+        statement = self._bind(sql, params)
+        self.is_sound = False
+        self._in_transaction = True
+        try:
+            outcome = self._cnx.cmd_query(statement)
+            rows: list[Row] = []
+            if "columns" in outcome:
+                self._cnx.unread_result = True
+                rows, _ = self._cnx.get_rows()
+        except (Error, OSError) as error:
+            failure = self._failure(error)
+            self.is_sound = not failure.session_is_lost
+            raise failure from error
+        self.is_sound = True
+        return outcome, rows
+
+    def _bind(self, sql: str, params: Sequence[Value]) -> bytes:
+        if not params:
+            return sql.encode()
+        converter = self._converter
+        literals: list[bytes] = []
+        for param in params:
+            value: Any = converter.to_mysql(param)
+            # a number in quotes would be compared as a float
+            is_number = isinstance(param, Decimal)
+            literals.append(value if is_number else converter.quote(converter.escape(value)))
+        return sql.encode() % tuple(literals)
+
+    def _failure(self, error: Error | OSError) -> Failure:
+        number = error.errno if isinstance(error.errno, int) else -1
+        told = getattr(error, "msg", None) or str(error)
+        return explain(number, str(told), self._settings)
+
+
+class _ExactConverter(MySQLConverter):
+    """Decimals as they are: never in scientific notation, which MySQL reads as a float."""
+
+    @staticmethod
+    def _decimal_to_mysql(value: Decimal) -> bytes:
+        return f"{value:f}".encode("ascii")
+
+    def _decimal_to_python(self, value: bytes, desc: Any = None) -> Decimal:
+        # without the zeros that fill up the column: people read these numbers in the log
+        text = value.decode("ascii")
+        return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
+
+    _newdecimal_to_python = _decimal_to_python

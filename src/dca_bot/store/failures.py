@@ -1,0 +1,108 @@
+"""What the server's and the connector's error numbers mean, and what a user can do about them.
+
+Rule: every message ends with what to do, and none ever holds the password.
+"""
+
+from __future__ import annotations
+
+from dca_bot.errors import StoreUnavailable
+from dca_bot.settings import DatabaseSettings
+
+DUPLICATE_KEY = 1062
+LOCK_WAIT = 1205
+DEADLOCK = 1213
+NO_PARENT_ROW = 1452
+NO_SUCH_TABLE = 1146
+NO_SUCH_COLUMN = 1054
+
+# The session is gone: closed while idle, killed, or the server went away.
+LOST = frozenset({-1, 1053, 1080, 1152, 1159, 1161, 1184, 1927, 2006, 2013, 2014, 2048, 2055, 4031})
+TIMED_OUT = 3024  # the connector's number for a read or write that took too long
+UNREACHABLE = frozenset({2001, 2002, 2003, 2005})
+WRONG_PASSWORD = frozenset({1045, 1698})
+NOT_GRANTED = frozenset({1142, 1143, 1227, 1370})
+NOT_WRITABLE = frozenset({28, 1021, 1026, 1030, 1036, 1114, 1290, 1792, 1836})
+
+
+class Failure(StoreUnavailable):
+    """A StoreUnavailable that remembers the error number, for the store's own decisions."""
+
+    def __init__(self, message: str, number: int) -> None:
+        self.number = number
+        super().__init__(message)
+
+    @property
+    def session_is_lost(self) -> bool:
+        return self.number in LOST or self.number == TIMED_OUT
+
+    @property
+    def is_worth_repeating(self) -> bool:
+        """Whether the same transaction, from its start, may well succeed the next time."""
+        return self.number in (LOCK_WAIT, DEADLOCK)
+
+
+def explain(number: int, told: str, settings: DatabaseSettings) -> Failure:
+    """The failure with this number, of which the server or the connector `told` so much."""
+    told = " ".join(told.split())[:300]
+    return Failure(_sentence(number, told, settings), number)
+
+
+def _sentence(number: int, told: str, settings: DatabaseSettings) -> str:
+    where, user, name = f"{settings.host}:{settings.port}", settings.user, settings.name
+    if number in WRONG_PASSWORD:
+        return (
+            f"the database server at {where} refuses user {user!r} with this password: "
+            "correct DB_USER and DB_PASSWORD"
+        )
+    if number == 1130:
+        return f"the database server at {where} takes no connection from this host: {told}"
+    if number == 1044:
+        return (
+            f"user {user!r} may not use the database {name!r}: correct DB_NAME, or as an "
+            f"administrator GRANT ALL PRIVILEGES ON `{name}`.* to this user"
+        )
+    if number == 1049:
+        return (
+            f"the server at {where} has no database {name!r}: correct DB_NAME or create it with "
+            f"CREATE DATABASE `{name}`"
+        )
+    if number in NOT_GRANTED:
+        return (
+            f"user {user!r} lacks a privilege in the database {name!r} ({told}): as an "
+            f"administrator GRANT ALL PRIVILEGES ON `{name}`.* to this user"
+        )
+    if number in UNREACHABLE:
+        return (
+            f"no database server answers at {where} ({told}): start it or correct DB_HOST "
+            "and DB_PORT"
+        )
+    return _trouble_while_running(number, told, settings)
+
+
+def _trouble_while_running(number: int, told: str, settings: DatabaseSettings) -> str:
+    where = f"{settings.host}:{settings.port}"
+    if number in LOST or number == TIMED_OUT:
+        return (
+            f"the connection to the database at {where} was lost ({told}): it is made again at "
+            "the next try; if that lasts, see that the server runs"
+        )
+    if number == LOCK_WAIT:
+        return (
+            "another connection holds a row of this asset locked: end the transaction of the SQL "
+            "client or program that does (SHOW PROCESSLIST names it); it is tried again"
+        )
+    if number == DEADLOCK:
+        return "two transactions met in a deadlock, and ours gave way: try again"
+    if number in (NO_SUCH_TABLE, NO_SUCH_COLUMN):
+        return f"the database {settings.name!r} is incomplete ({told}): pipe sql/schema.sql into it"
+    if number in (1040, 1203, 1226):
+        return (
+            f"the database server at {where} has no connection left ({told}): raise "
+            "max_connections or end other programs"
+        )
+    if number in NOT_WRITABLE:
+        return (
+            f"the database server at {where} can't write ({told}): free its disk or end its "
+            "read-only mode; the bot goes on as soon as it can write again"
+        )
+    return f"the database gave up with error {number} ({told}): look into the server's error log"

@@ -1,0 +1,112 @@
+"""Every statement of the live store.
+
+Rule: each can be pasted into a client once its %s are filled in; parameters are always bound.
+Nullable columns are compared with <=>, since `= NULL` never matches.
+"""
+
+# The asset's row is the lock between processes.  Both tables are read by a unique key, so InnoDB
+# locks the asset first, then its active cycle, and nothing of any other asset.
+LOCK_ASSET = """
+SELECT a.id, a.asset_symbol, a.is_enabled, a.base_order_amount, a.safety_order_amount,
+       a.max_safety_orders, a.safety_order_deviation, a.take_profit_percent, a.cooldown_period,
+       a.buy_order_price_deviation_percent, a.last_sell_price,
+       c.id, c.asset_id, c.status, c.quantity, c.average_purchase_price, c.safety_orders,
+       c.latest_order_id, c.last_order_fill_price, c.completed_at, c.created_at
+  FROM dca_assets a
+  LEFT JOIN dca_cycles c ON c.active_asset_id = a.id
+ WHERE a.id = %s
+   FOR UPDATE
+"""
+
+ALL_ASSETS = """
+SELECT a.id, a.asset_symbol, a.is_enabled, a.base_order_amount, a.safety_order_amount,
+       a.max_safety_orders, a.safety_order_deviation, a.take_profit_percent, a.cooldown_period,
+       a.buy_order_price_deviation_percent, a.last_sell_price,
+       c.id, c.asset_id, c.status, c.quantity, c.average_purchase_price, c.safety_orders,
+       c.latest_order_id, c.last_order_fill_price, c.completed_at, c.created_at
+  FROM dca_assets a
+  LEFT JOIN dca_cycles c ON c.active_asset_id = a.id
+ ORDER BY a.id
+"""
+
+CYCLE_BY_ID = """
+SELECT id, asset_id, status, quantity, average_purchase_price, safety_orders,
+       latest_order_id, last_order_fill_price, completed_at, created_at
+  FROM dca_cycles
+ WHERE id = %s AND asset_id = %s
+"""
+
+PREVIOUS_CYCLE = """
+SELECT id, asset_id, status, quantity, average_purchase_price, safety_orders,
+       latest_order_id, last_order_fill_price, completed_at, created_at
+  FROM dca_cycles
+ WHERE asset_id = %s AND status = 'complete' AND completed_at IS NOT NULL
+ ORDER BY completed_at DESC, id DESC
+ LIMIT 1
+"""
+
+INSERT_CYCLE = """
+INSERT INTO dca_cycles (asset_id, status, quantity, average_purchase_price, safety_orders,
+                        latest_order_id, last_order_fill_price, completed_at, created_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, COALESCE(%s, CURRENT_TIMESTAMP))
+"""
+
+SAVE_CYCLE = """
+UPDATE dca_cycles
+   SET status = %s, quantity = %s, average_purchase_price = %s, safety_orders = %s,
+       latest_order_id = %s, last_order_fill_price = %s, completed_at = %s
+ WHERE id = %s AND asset_id = %s
+   AND status = %s AND quantity = %s AND average_purchase_price = %s AND safety_orders = %s
+   AND latest_order_id <=> %s AND last_order_fill_price <=> %s AND completed_at <=> %s
+"""
+
+ORDER_BY_CLIENT_ID = """
+SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
+       alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
+       quantity_before, average_before
+  FROM dca_orders
+ WHERE client_order_id = %s
+"""
+
+ORDER_OF_ASSET = """
+SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
+       alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
+       quantity_before, average_before
+  FROM dca_orders
+ WHERE client_order_id = %s AND asset_id = %s
+"""
+
+LIVE_ORDER = """
+SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
+       alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
+       quantity_before, average_before
+  FROM dca_orders
+ WHERE live_asset_id = %s
+"""
+
+LIVE_ORDERS = """
+SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
+       alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
+       quantity_before, average_before
+  FROM dca_orders
+ WHERE live_asset_id IS NOT NULL
+ ORDER BY created_at, id
+"""
+
+INSERT_ORDER = """
+INSERT INTO dca_orders (client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price,
+                        status, created_at, alpaca_order_id, filled_quantity,
+                        filled_average_price, received_quantity, quantity_before, average_before)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+SAVE_ORDER = """
+UPDATE dca_orders
+   SET status = %s, alpaca_order_id = %s, filled_quantity = %s, filled_average_price = %s,
+       received_quantity = %s, quantity_before = %s, average_before = %s
+ WHERE client_order_id = %s AND asset_id = %s AND status = %s AND filled_quantity = %s
+"""
+
+SET_LAST_SELL_PRICE = """
+UPDATE dca_assets SET last_sell_price = %s WHERE id = %s
+"""
