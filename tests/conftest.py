@@ -36,9 +36,9 @@ def database(empty_database: DatabaseSettings) -> DatabaseSettings:
 
 
 @pytest.fixture
-def simulator(tmp_path: Path) -> Iterator[Simulator]:
-    """A simulated Alpaca of this test's own."""
-    exchange = Simulator(tmp_path)
+def simulator(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Simulator]:
+    """A simulated Alpaca of this test's own; with options when parametrized indirectly."""
+    exchange = Simulator(tmp_path, *getattr(request, "param", ()))
     yield exchange
     exchange.stop()
 

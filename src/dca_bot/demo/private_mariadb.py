@@ -152,11 +152,12 @@ class PrivateMariaDb:
         if done.returncode != 0:
             raise self._failure("could not make its data directory")
         # USER comes from 127.0.0.1 alone, since the server listens nowhere else
-        (self.data_dir / "init.sql").write_text(
+        init_file = self.data_dir / "init.sql"
+        init_file.touch(mode=0o600)  # before the password is in it
+        init_file.write_text(
             f"CREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{self._password}';\n"
             f"GRANT ALL PRIVILEGES ON *.* TO '{USER}'@'%';\n"
         )
-        (self.data_dir / "init.sql").chmod(0o600)
 
     def _spawn(self, server: str) -> subprocess.Popen[bytes]:
         command = [
