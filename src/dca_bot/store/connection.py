@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -27,7 +28,7 @@ LOCK_WAIT_SECONDS = 5
 
 # Strict, so that nothing is ever cut or rounded to fit; without NO_BACKSLASH_ESCAPES and
 # ANSI_QUOTES, which would change how text has to be escaped.
-SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION"
+SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
 # A collation that every server knows; MariaDB's newest defaults are unknown to the connector.
 COLLATION = "utf8mb4_general_ci"
 
@@ -81,7 +82,7 @@ class Session:
                 connection_timeout=CONNECT_SECONDS,
                 read_timeout=ANSWER_SECONDS,
                 write_timeout=ANSWER_SECONDS,
-                converter_class=_ExactConverter,
+                converter_class=_Converter,
             )
         except (Error, OSError) as error:
             raise self._failure(error) from error
@@ -135,16 +136,22 @@ class Session:
         return outcome, rows
 
     def _bind(self, sql: str, params: Sequence[Value]) -> bytes:
-        if not params:
-            return sql.encode()
-        converter = self._converter
-        literals: list[bytes] = []
-        for param in params:
-            value: Any = converter.to_mysql(param)
-            # a number in quotes would be compared as a float
-            is_number = isinstance(param, Decimal)
-            literals.append(value if is_number else converter.quote(converter.escape(value)))
-        return sql.encode() % tuple(literals)
+        return (sql % tuple(map(self._literal, params)) if params else sql).encode()
+
+    def _literal(self, value: Value) -> str:
+        match value:
+            case None:
+                return "NULL"
+            case str():
+                return f"'{self._converter.escape(value)}'"
+            case Decimal():
+                # never in quotes or with an exponent: both would be compared as floats
+                return f"{value:f}"
+            case int():
+                return str(value)
+            case datetime():
+                return f"'{value.isoformat(' ')}'"
+        raise TypeError(f"{value!r} is a {type(value).__name__}: no column takes it")
 
     def _failure(self, error: Error | OSError) -> Failure:
         number = error.errno if isinstance(error.errno, int) else -1
@@ -152,15 +159,10 @@ class Session:
         return explain(number, str(told), self._settings)
 
 
-class _ExactConverter(MySQLConverter):
-    """Decimals as they are: never in scientific notation, which MySQL reads as a float."""
-
-    @staticmethod
-    def _decimal_to_mysql(value: Decimal) -> bytes:
-        return f"{value:f}".encode("ascii")
+class _Converter(MySQLConverter):
+    """Decimals without the zeros that fill up their column: people read them in the log."""
 
     def _decimal_to_python(self, value: bytes, desc: Any = None) -> Decimal:
-        # without the zeros that fill up the column: people read these numbers in the log
         text = value.decode("ascii")
         return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
 

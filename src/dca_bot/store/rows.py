@@ -24,7 +24,7 @@ from dca_bot.core.model import (
 from dca_bot.errors import IllegalTransition
 from dca_bot.ports import AssetState
 
-Value = int | str | Decimal | datetime | bytes | None
+Value = int | str | Decimal | datetime | None
 Row = Sequence[Value]
 Word = TypeVar("Word", bound=StrEnum)
 

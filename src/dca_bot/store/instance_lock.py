@@ -1,0 +1,117 @@
+"""Lets one main_app.py trade a database, on whichever host it runs.
+
+Rule: the lock lives in the database server (GET_LOCK) and on a connection of its own, so it ends
+with the process however that ends.  It guards against a second bot started by mistake; what keeps
+two of them from placing one order twice is the asset's row lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from types import TracebackType
+from typing import Self
+
+from dca_bot.errors import DcaError
+from dca_bot.settings import DatabaseSettings
+from dca_bot.store.connection import Session
+from dca_bot.store.failures import Failure
+
+NAME_LENGTH_MAX = 64  # MySQL's limit for the names of locks
+WAIT_SECONDS = 2  # a predecessor that was just killed needs a moment to be noticed
+# After so long without a sign of life the server ends the connection and with it the lock: a host
+# that lost its power must not keep the others from trading.  `is_held` is the sign of life.
+SILENCE_SECONDS = 60
+
+SET_SILENCE = "SET SESSION wait_timeout = %s"
+TAKE_LOCK = "SELECT GET_LOCK(%s, %s)"
+WHO_HOLDS = "SELECT IS_USED_LOCK(%s)"
+HOST_OF = "SELECT host FROM information_schema.processlist WHERE id = %s"
+
+
+class InstanceLock:
+    """Held while the `with` block lasts, unless the connection is lost: ask `is_held`.
+
+    Thread-safe.  Ask at least every SILENCE_SECONDS / 2.
+    """
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self._settings = settings
+        self._name = lock_name(settings.name)
+        self._session: Session | None = None
+        self._guard = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def acquire(self) -> None:
+        """Take the lock, also again after it was lost; does nothing while it is held.
+
+        Raises DcaError when another main_app.py has it, StoreUnavailable when nobody can tell.
+        """
+        with self._guard:
+            if self._session is not None and self._holds(self._session):
+                return
+            self._drop()
+            session = Session(self._settings, WAIT_SECONDS)
+            try:
+                session.write(SET_SILENCE, (SILENCE_SECONDS,))
+                if session.rows(TAKE_LOCK, (self._name, WAIT_SECONDS))[0][0] != 1:
+                    raise DcaError(
+                        f"another main_app.py{self._holder(session)} already trades this "
+                        "database: stop it first, or give this one a database of its own"
+                    )
+            except BaseException:
+                session.close()
+                raise
+            self._session = session
+
+    def is_held(self) -> bool:
+        """Whether the server still counts the lock as ours; False when it doesn't answer."""
+        with self._guard:
+            if self._session is not None and self._holds(self._session):
+                return True
+            self._drop()
+            return False
+
+    def release(self) -> None:
+        """Let go of the lock; the server does it when the connection ends."""
+        with self._guard:
+            self._drop()
+
+    def _holds(self, session: Session) -> bool:
+        try:
+            return session.rows(WHO_HOLDS, (self._name,))[0][0] == session.connection_id
+        except Failure:
+            return False
+
+    def _holder(self, session: Session) -> str:
+        try:
+            connection_id = session.rows(WHO_HOLDS, (self._name,))[0][0]
+            rows = session.rows(HOST_OF, (connection_id,))
+        except Failure:
+            return ""  # who it is would only have been a help
+        return f" (from {rows[0][0]}, connection {connection_id})" if rows else ""
+
+    def _drop(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+def lock_name(database: str) -> str:
+    """The lock's name on the server, which may have many databases; long ones are shortened."""
+    name = f"dca_bot trades {database}"
+    if len(name) <= NAME_LENGTH_MAX:
+        return name
+    digest = hashlib.sha256(database.encode()).hexdigest()[:16]
+    return f"{name[: NAME_LENGTH_MAX - 17]}#{digest}"

@@ -1,0 +1,133 @@
+"""Sees at a program's start that the database has all that the store uses.
+
+Rule: a complete database is only looked at; an incomplete one gets `sql/schema.sql`, the same file
+that a user pipes into it by hand.  DDL stands in that file and nowhere else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dca_bot.errors import DcaError
+from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
+from dca_bot.store.connection import Session
+from dca_bot.store.failures import DUPLICATE_KEY, NOT_GRANTED, Failure
+
+SCHEMA_FILE = PROJECT_ROOT / "sql" / "schema.sql"
+LOCK_WAIT_SECONDS = 5
+# Two programs that start together may both add: the one that comes second finds it done.
+DONE_BY_ANOTHER = frozenset({1050, 1060, 1061})
+
+# Each entry is a column or an index; sql/schema.sql says what it is for.
+NEEDED = {
+    "dca_assets": (
+        "id asset_symbol is_enabled base_order_amount safety_order_amount max_safety_orders "
+        "safety_order_deviation take_profit_percent cooldown_period "
+        "buy_order_price_deviation_percent last_sell_price created_at updated_at"
+    ),
+    "dca_cycles": (
+        "id asset_id status quantity average_purchase_price safety_orders latest_order_id "
+        "last_order_fill_price completed_at created_at updated_at active_asset_id "
+        "one_active_cycle completed_cycles"
+    ),
+    "dca_orders": (
+        "id client_order_id alpaca_order_id asset_id cycle_id kind rung status quantity "
+        "limit_price filled_quantity filled_average_price received_quantity quantity_before "
+        "average_before created_at updated_at live_asset_id one_live_order"
+    ),
+}
+
+WHAT_IS_THERE = """
+SELECT table_name, column_name
+  FROM information_schema.columns
+ WHERE table_schema = DATABASE() AND table_name IN ('dca_assets', 'dca_cycles', 'dca_orders')
+ UNION
+SELECT table_name, index_name
+  FROM information_schema.statistics
+ WHERE table_schema = DATABASE() AND table_name IN ('dca_assets', 'dca_cycles', 'dca_orders')
+"""
+
+DOUBLE_CYCLES = """
+SELECT a.asset_symbol, c.id
+  FROM dca_cycles c
+  JOIN dca_assets a ON a.id = c.asset_id
+ WHERE c.status NOT IN ('complete', 'error')
+   AND EXISTS (SELECT 1 FROM dca_cycles d
+                WHERE d.asset_id = c.asset_id AND d.id <> c.id
+                  AND d.status NOT IN ('complete', 'error'))
+ ORDER BY a.asset_symbol, c.id
+"""
+
+# A client that holds a table open would let an ALTER wait for a day.
+SET_TABLE_LOCK_WAIT = "SET SESSION lock_wait_timeout = %s"
+
+
+def ensure_schema(settings: DatabaseSettings, schema_file: Path = SCHEMA_FILE) -> None:
+    """Add to the database whatever it lacks.
+
+    Raises StoreUnavailable when it can't be reached or refuses the user, DcaError when it can't be
+    completed.
+    """
+    session = Session(settings, LOCK_WAIT_SECONDS)
+    try:
+        if not _missing(session):
+            return
+        session.write(SET_TABLE_LOCK_WAIT, (LOCK_WAIT_SECONDS,))
+        _apply(session, settings, schema_file)
+        missing = _missing(session)
+    finally:
+        session.close()
+    if missing:
+        raise DcaError(
+            f"the database {settings.name!r} still lacks {', '.join(missing)}: compare its tables "
+            "with sql/schema.sql and add the columns by hand"
+        )
+
+
+def read_statements(text: str) -> list[str]:
+    """The statements of a schema file, where each ends with a semicolon at the end of its line."""
+    statements = [part.strip() for part in f"{text}\n".split(";\n")]
+    return [statement for statement in statements if statement]
+
+
+def _missing(session: Session) -> list[str]:
+    there = {(str(row[0]), str(row[1])) for row in session.rows(WHAT_IS_THERE)}
+    return [
+        f"{table}.{name}"
+        for table, names in NEEDED.items()
+        for name in names.split()
+        if (table, name) not in there
+    ]
+
+
+def _apply(session: Session, settings: DatabaseSettings, schema_file: Path) -> None:
+    try:
+        text = schema_file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DcaError(f"sql/schema.sql can't be read ({error}): restore the file") from error
+    for statement in read_statements(text):
+        try:
+            session.write(statement)
+        except Failure as failure:
+            if failure.number in DONE_BY_ANOTHER:
+                continue
+            if failure.number == DUPLICATE_KEY:
+                raise DcaError(_double_cycles(session)) from failure
+            if failure.number in NOT_GRANTED:
+                raise DcaError(
+                    f"the database {settings.name!r} is incomplete and user {settings.user!r} may "
+                    "not add what is missing: as an administrator pipe sql/schema.sql into it, or "
+                    f"GRANT ALL PRIVILEGES ON `{settings.name}`.* to this user"
+                ) from failure
+            raise
+
+
+def _double_cycles(session: Session) -> str:
+    cycles: dict[str, list[str]] = {}
+    for symbol, cycle_id in session.rows(DOUBLE_CYCLES):
+        cycles.setdefault(str(symbol), []).append(str(cycle_id))
+    listed = "; ".join(f"{symbol} has cycles {' and '.join(ids)}" for symbol, ids in cycles.items())
+    return (
+        f"an asset may have one active cycle only, but {listed}: in dca_cycles set the status of "
+        "all but one to 'error', then start again"
+    )
