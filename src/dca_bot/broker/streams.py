@@ -1,0 +1,299 @@
+"""The two websockets on the SDK's stream classes: quotes in, trade updates in.
+
+Rule: a stream only hands over what it hears, as it heard it; a missed message is no loss as long
+as `on_connected` and `on_trouble` make the owner ask over REST.  What keeps the connection alive
+stands in reconnect.py.  Everything here runs on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterable, Set
+from typing import Any
+
+import msgpack  # type: ignore[import-untyped]
+from alpaca.data.live.crypto import CryptoDataStream
+from alpaca.trading.stream import TradingStream
+
+from dca_bot.broker.reconnect import (
+    Kind,
+    Pace,
+    Reconnecting,
+    Trouble,
+    explained,
+    websocket_params,
+)
+from dca_bot.settings import AlpacaSettings
+
+log = logging.getLogger(__name__)
+
+Message = dict[str, Any]
+
+SYMBOL_LIMIT_EXCEEDED = 405
+INVALID_SYNTAX = 400
+SILENCE_SECONDS = 30.0
+# A market may be quiet for its own reasons: every mute connection in a row doubles the patience.
+PATIENCE_DOUBLINGS_MAX = 2
+AS_DATETIME = 3  # msgpack's fastest way to read a timestamp, and the one that we want
+
+
+# Our run() is a coroutine, theirs starts an event loop of its own (ALPACA.md 6.2 T12): hence
+# the ignored type.
+class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
+    """Quotes of the watched symbols.
+
+    `on_quotes` gets whole frames: lists of raw quotes, "t" being a datetime.  It must not raise.
+    `on_connected` is called when the subscription stands, after every connect.  `on_trouble` is
+    told once per incident, and once of symbols that can't be subscribed.
+    """
+
+    def __init__(
+        self,
+        settings: AlpacaSettings,
+        *,
+        on_quotes: Callable[[list[Message]], None],
+        on_connected: Callable[[], None],
+        on_trouble: Callable[[str], None],
+        silence_seconds: float = SILENCE_SECONDS,
+        pace: Pace | None = None,
+    ) -> None:
+        pace = pace or Pace()
+        super().__init__(
+            settings.key_id,
+            settings.secret_key,
+            raw_data=True,
+            url_override=settings.quote_stream_url,
+            websocket_params=websocket_params(pace),
+        )
+        self._set_up("quote stream", pace, on_connected, on_trouble)
+        self.last_frame_at = time.monotonic()
+        self._on_quotes = on_quotes
+        self._silence_seconds = silence_seconds
+        self._mute_in_a_row = 0
+        self._wanted: list[str] = []
+        self._wishes_changed = asyncio.Event()
+        self._subscribed: set[str] = set()
+        self._replies: asyncio.Queue[Message] = asyncio.Queue()
+        self._is_asking = False
+        self._told_left_out: set[str] = set()
+
+    async def watch(self, symbols: Iterable[str]) -> None:
+        """Want the quotes of exactly these symbols from now on, connected or not.
+
+        If the plan allows fewer, the first ones win; a set is taken in alphabetical order.
+        """
+        wanted = list(dict.fromkeys(sorted(symbols) if isinstance(symbols, Set) else symbols))
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._wishes_changed.set()
+
+    @property
+    def subscribed(self) -> frozenset[str]:
+        """The symbols whose quotes come, as Alpaca confirmed them."""
+        return frozenset(self._subscribed)
+
+    async def _until_wanted(self) -> None:
+        # the SDK would spin here with a whole CPU (ALPACA.md 6.3 D7)
+        while not self._wanted:
+            self._wishes_changed.clear()
+            await self._wishes_changed.wait()
+
+    async def _open(self) -> None:
+        self._subscribed, self._replies = set(), asyncio.Queue()
+        self._has_complained = False
+        await self._connect()
+        await self._auth()
+        self.last_frame_at = time.monotonic()
+
+    def _work(self) -> list[Coroutine[Any, Any, None]]:
+        return [self._listen(), self._follow_wishes(), self._watch_silence()]
+
+    async def _listen(self) -> None:
+        """The hot path: no timeout and no coroutine per frame, and no look at single quotes."""
+        receive, unpack, now = self._ws.recv, msgpack.unpackb, time.monotonic
+        while True:
+            frame = await receive()
+            try:
+                messages = unpack(frame, timestamp=AS_DATETIME)
+                if messages[0]["T"] == "q":
+                    self.last_frame_at = now()
+                    self._on_quotes(messages)
+                    continue
+            except Exception:  # a bad frame, or a bad reader of it, must lose only itself
+                self._complain()
+                continue
+            self._hear(messages)
+
+    def _complain(self) -> None:
+        """Once per connection: whatever makes one frame unusable will meet thousands more."""
+        if not self._has_complained:
+            self._has_complained = True
+            log.exception("quote stream: a frame could not be used")
+
+    def _hear(self, messages: list[Message]) -> None:
+        for message in messages:
+            word = message.get("T")
+            if word in ("subscription", "error") and self._is_asking:
+                self._replies.put_nowait(message)
+            elif word == "error":
+                raise Trouble(f"Alpaca says: {_error_text(message)}")
+
+    async def _watch_silence(self) -> None:
+        """A connected but mute socket is real (ALPACA.md 6.3 D1), and answers every ping."""
+        connected_at = self.last_frame_at
+        while True:
+            patience = self._silence_seconds
+            if self.last_frame_at == connected_at:
+                patience *= 2 ** min(self._mute_in_a_row, PATIENCE_DOUBLINGS_MAX)
+            quiet = time.monotonic() - self.last_frame_at
+            if quiet >= patience:
+                was_mute = self.last_frame_at == connected_at
+                self._mute_in_a_row = self._mute_in_a_row + 1 if was_mute else 1
+                raise Trouble(f"connected, but no quotes for {quiet:.0f} s", Kind.SILENT)
+            await asyncio.sleep(patience - quiet)
+
+    async def _follow_wishes(self) -> None:
+        await self._subscribe_and_unsubscribe()
+        self._worked()
+        while self._wanted:
+            await self._wishes_changed.wait()
+            await self._subscribe_and_unsubscribe()
+
+    async def _subscribe_and_unsubscribe(self) -> None:
+        """Ask for the difference between what is wanted and what comes.
+
+        1. What is no longer wanted goes first, to make room.
+        2. What is refused is halved until the largest beginning fits (405), or the symbols that
+           Alpaca can't read are found and left out (400).
+        """
+        self._wishes_changed.clear()
+        wanted = list(self._wanted)
+        if gone := sorted(self._subscribed - set(wanted)):
+            await self._ask("unsubscribe", gone)
+        missing = [symbol for symbol in wanted if symbol not in self._subscribed]
+        size = len(missing)
+        while missing:
+            refusal = await self._ask("subscribe", missing[:size])
+            if refusal is None:
+                del missing[:size]
+            elif size > 1:
+                size //= 2
+            elif refusal == SYMBOL_LIMIT_EXCEEDED:
+                break
+            else:
+                del missing[0]
+        self._tell_left_out(symbol for symbol in wanted if symbol not in self._subscribed)
+
+    async def _ask(self, action: str, symbols: list[str]) -> int | None:
+        """Change the subscription; None when it is done, else why these symbols can't be."""
+        self._is_asking = True
+        try:
+            await self._ws.send(msgpack.packb({"action": action, "quotes": symbols}))
+            async with asyncio.timeout(self._pace.reply):
+                reply = await self._replies.get()
+        except TimeoutError:
+            raise Trouble(f"no answer to {action}") from None
+        finally:
+            self._is_asking = False
+        if reply.get("T") == "subscription":
+            self._subscribed = set(reply.get("quotes") or ())
+            return None
+        code = reply.get("code")
+        if code not in (SYMBOL_LIMIT_EXCEEDED, INVALID_SYNTAX):
+            raise Trouble(f"Alpaca doesn't allow to {action}: {_error_text(reply)}", Kind.REFUSED)
+        return int(code)
+
+    def _tell_left_out(self, symbols: Iterable[str]) -> None:
+        left_out = list(symbols)
+        if left_out and set(left_out) != self._told_left_out:
+            self._on_trouble(
+                f"{self.name}: no quotes for {', '.join(left_out)}: beyond the symbol limit of "
+                "the data plan, or unknown to Alpaca; disable assets or change the plan"
+            )
+        self._told_left_out = set(left_out)
+
+
+class TradeStream(Reconnecting, TradingStream):  # type: ignore[misc]
+    """The account's trade updates.
+
+    `on_update` gets each message as it came, also what can't be read: what is lost that way must
+    be asked for.  `on_connected` is called when Alpaca confirmed that it will send updates; those
+    before that moment are gone (ALPACA.md 3.3), so that is the time to ask over REST.
+    """
+
+    def __init__(
+        self,
+        settings: AlpacaSettings,
+        *,
+        on_update: Callable[[Message], None],
+        on_connected: Callable[[], None],
+        on_trouble: Callable[[str], None],
+        pace: Pace | None = None,
+    ) -> None:
+        pace = pace or Pace()
+        super().__init__(
+            settings.key_id,
+            settings.secret_key,
+            raw_data=True,
+            url_override=settings.trade_stream_url,
+            websocket_params=websocket_params(pace),
+        )
+        self._set_up("trade stream", pace, on_connected, on_trouble)
+        self._on_update = on_update
+        self.subscribe_trade_updates(self._hand_over)
+
+    async def _open(self) -> None:
+        await self._connect()  # type: ignore[no-untyped-call]
+        await self._auth()
+        await self._subscribe_trade_updates()
+        while (message := await self._next()).get("stream") != "listening":
+            await self._hear(message)
+
+    async def _auth(self) -> None:
+        """As the SDK does it, but the server's words survive (ALPACA.md 6.2 T2)."""
+        keys = {"key_id": self._api_key, "secret_key": self._secret_key}
+        await self._ws.send(json.dumps({"action": "authenticate", "data": keys}))
+        await self._hear(await self._next())
+
+    def _work(self) -> list[Coroutine[Any, Any, None]]:
+        return [self._listen()]
+
+    async def _listen(self) -> None:
+        self._worked()
+        while True:
+            await self._hear(await self._next())
+
+    async def _next(self) -> Message:
+        """The next message; paper sends it as a binary frame, live as text (ALPACA.md 3.1)."""
+        frame = await self._ws.recv()
+        self.last_sign_of_life = time.monotonic()
+        try:
+            message = json.loads(frame)
+        except ValueError:
+            message = None
+        if isinstance(message, dict):
+            return message
+        log.warning("trade stream: a frame of %d bytes could not be read", len(frame))
+        # perhaps it was an update: handed over as one without content, so that Alpaca is asked
+        return {"stream": "trade_updates", "data": {}}
+
+    async def _hear(self, message: Message) -> None:
+        content = message.get("data")
+        if message.get("stream") == "authorization" and isinstance(content, dict):
+            status = content.get("status")
+            if status != "authorized":
+                raise explained(ValueError(f"{status}: {content.get('message', '')}"))
+        await self._dispatch(message)
+
+    async def _hand_over(self, message: Message) -> None:
+        try:
+            self._on_update(message)
+        except Exception:  # one update must not cost the connection; it is asked for again
+            log.exception("trade stream: an update could not be handed over")
+
+
+def _error_text(message: Message) -> str:
+    return f"{message.get('msg')} ({message.get('code')})"
