@@ -122,20 +122,20 @@ class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
                     self.last_frame_at = now()
                     self._on_quotes(messages)
                     continue
-            except Exception:  # a bad frame, or a bad reader of it, must lose only itself
-                self._complain()
+            except Exception as error:  # noqa: BLE001 - a bad frame must lose only itself
+                self._complain(error)
                 continue
             self._hear(messages)
 
-    def _complain(self) -> None:
+    def _complain(self, error: Exception) -> None:
         """Once per connection: whatever makes one frame unusable will meet thousands more."""
         if not self._has_complained:
             self._has_complained = True
-            log.exception("quote stream: a frame could not be used")
+            log.error("quote stream: a frame could not be used", exc_info=error)
 
     def _hear(self, messages: list[Message]) -> None:
         for message in messages:
-            word = message.get("T")
+            word = message.get("T") if isinstance(message, dict) else None
             if word in ("subscription", "error") and self._is_asking:
                 self._replies.put_nowait(message)
             elif word == "error":
