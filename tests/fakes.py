@@ -179,6 +179,14 @@ class FakeBroker:
                 return None
             return self._without_position(client_order_id)
 
+    def order_by_id(self, alpaca_order_id: str) -> OrderUpdate | None:
+        with self._lock:
+            self._called("order_by_id")
+            for client_order_id, working in self._orders.items():
+                if working.update.alpaca_order_id == alpaca_order_id:
+                    return self._without_position(client_order_id)
+            return None
+
     def open_orders(self) -> Sequence[OrderUpdate]:
         with self._lock:
             self._called("open_orders")

@@ -124,6 +124,9 @@ class Broker(Protocol):
     def order(self, client_order_id: str) -> OrderUpdate | None:
         """What Alpaca says of one order; None: it says it doesn't know it."""
 
+    def order_by_id(self, alpaca_order_id: str) -> OrderUpdate | None:
+        """The same by Alpaca's own id, for orders that the bot did not place."""
+
     def open_orders(self) -> Sequence[OrderUpdate]:
         """Every open order of the account, oldest first, also those that aren't ours."""
 

@@ -35,6 +35,7 @@ PAGE_SIZE = 500
 PAGES_MAX = 20
 ONE_MICROSECOND = timedelta(microseconds=1)
 QUOTES_PATH = "/crypto/us/latest/quotes"
+ORDER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 INVALID_SYMBOL = re.compile(r"invalid symbol: (.+?) does not match")
 NO_CASH = ("insufficient balance", "buying power")
 
@@ -118,10 +119,17 @@ class AlpacaBroker:
 
     def order(self, client_order_id: str) -> OrderUpdate | None:
         """What Alpaca says of one order; None only when Alpaca itself says it doesn't know it."""
-        parameters = {"client_order_id": client_order_id}
+        return self._known_order("/orders:by_client_order_id", {"client_order_id": client_order_id})
+
+    def order_by_id(self, alpaca_order_id: str) -> OrderUpdate | None:
+        """The same by Alpaca's own id; what doesn't look like one is not asked about."""
+        if not ORDER_ID.fullmatch(alpaca_order_id):
+            return None
+        return self._known_order(f"/orders/{alpaca_order_id}", {})
+
+    def _known_order(self, path: str, content: Mapping[str, Any]) -> OrderUpdate | None:
         try:
-            raw = self._trading.request("GET", "/orders:by_client_order_id", parameters)
-            return translate.order_update(raw)
+            return translate.order_update(self._trading.request("GET", path, content))
         except HttpError as error:
             if _is_unknown_order(error):
                 return None

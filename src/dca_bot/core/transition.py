@@ -51,6 +51,16 @@ def end_cooldown(cycle: Cycle) -> Cycle:
     return replace(cycle, status=CycleStatus.WATCHING)
 
 
+def let_go(cycle: Cycle) -> Cycle:
+    """The cycle once the order that it waits for is known to be gone, or never was.
+
+    Raises IllegalTransition unless it waits for one.
+    """
+    if cycle.status not in UNDER_WAY.values():
+        raise IllegalTransition(f"a {cycle.status} cycle waits for no order")
+    return replace(cycle, status=CycleStatus.WATCHING, latest_order_id=None)
+
+
 def fail(cycle: Cycle, now: datetime) -> Cycle:
     """The cycle given up: what it says can't be true any more (CONTRACT 10)."""
     return replace(
