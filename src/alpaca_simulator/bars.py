@@ -12,6 +12,7 @@ from alpaca_simulator.updates import Execution
 
 MINUTE = 60 * SECOND
 TRADES_KEPT = 10_000
+QUOTES_KEPT = 10_000
 PAST_MINUTES = 3 * 24 * 60
 MINUTE_VOLATILITY = 0.0006
 
@@ -58,14 +59,20 @@ class BarKeeper:
         self._seed = seed
         self._current: dict[str, Bar] = {}
         self._done: dict[str, list[Bar]] = {}
+        self._quotes: dict[str, deque[Quote]] = {}
         self._trades: dict[str, deque[dict[str, Any]]] = {}
         self._numbers = random.Random(f"trades:{seed}")  # noqa: S311
 
-    def note_quote(self, quote: Quote) -> None:
-        """Given a quote, puts its middle into the bar of its minute."""
+    def note_quote(self, quote: Quote) -> Bar | None:
+        """Given a quote, puts its middle into the bar of its minute; returns one just finished."""
         if quote.bid <= 0 or quote.ask <= 0:
-            return
-        self._bar(quote.symbol, quote.at, float(quote.mid)).take(float(quote.mid))
+            return None
+        self._quotes.setdefault(quote.symbol, deque(maxlen=QUOTES_KEPT)).append(quote)
+        middle = (float(quote.bid) + float(quote.ask)) / 2
+        before = self._current.get(quote.symbol)
+        bar = self._bar(quote.symbol, quote.at, middle)
+        bar.take(middle)
+        return before if before is not bar else None
 
     def note_trade(self, execution: Execution) -> dict[str, Any]:
         """Given an execution, returns the trade that the market sees."""
@@ -84,6 +91,10 @@ class BarKeeper:
         }
         self._trades.setdefault(symbol, deque(maxlen=TRADES_KEPT)).append(trade)
         return {"T": "t", "S": symbol} | trade
+
+    def quotes(self, symbol: str) -> list[Quote]:
+        """The latest quotes of a symbol, oldest first."""
+        return list(self._quotes.get(symbol, ()))
 
     def trades(self, symbol: str) -> list[dict[str, Any]]:
         """The trades of a symbol, oldest first."""
@@ -126,7 +137,7 @@ class BarKeeper:
             before = price * (1 + dice.gauss(0, MINUTE_VOLATILITY))
             edge = abs(dice.gauss(0, MINUTE_VOLATILITY / 3))
             high, low = max(price, before) * (1 + edge), min(price, before) * (1 - edge)
-            past.append(Bar(at, *(_round(value) for value in (before, high, low, price))))
+            past.append(Bar(at, _round(before), _round(high), _round(low), _round(price)))
             price = before
         return past[::-1]
 

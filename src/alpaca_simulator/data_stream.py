@@ -226,9 +226,29 @@ class DataStream:
         for subscriber in list(self._subscribers):
             subscriber.outbox.end(clean=clean)
 
-    def backlog(self) -> int:
-        """How many frames the slowest subscriber has still to take."""
-        return max((len(one.outbox) for one in self._subscribers), default=0)
+    async def wait_for_readers(self, frames: int) -> None:
+        """Waits until every subscriber has taken all but so many frames."""
+        for subscriber in list(self._subscribers):
+            await subscriber.outbox.wait_for_room(frames)
+
+    @property
+    def wants_books(self) -> bool:
+        """Whether anybody wants order books."""
+        return any(one.symbols["orderbooks"] for one in self._subscribers)
+
+    def state(self) -> list[dict[str, Any]]:
+        """The open connections, for the control API."""
+        return [
+            {
+                "authenticated": one.authenticated,
+                "mute": one.mute,
+                "silent": one.silent,
+                "frames_sent": one.outbox.sent,
+                "frames_waiting": len(one.outbox),
+                "subscription": {name: sorted(symbols) for name, symbols in one.symbols.items()},
+            }
+            for one in self._subscribers
+        ]
 
     def subscribed(self, symbol: str) -> bool:
         """Whether anybody wants the quotes of a symbol."""

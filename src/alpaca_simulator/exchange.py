@@ -5,45 +5,30 @@ happen later waits in an agenda until `run_due` is called. So a test can walk it
 """
 
 import random
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
-from alpaca_simulator.account import CASH, Account
 from alpaca_simulator.admission import Gate
 from alpaca_simulator.agenda import Agenda, Due
-from alpaca_simulator.assets import Asset, AssetBook
+from alpaca_simulator.assets import Asset
+from alpaca_simulator.books import Books
 from alpaca_simulator.clock import Clock
 from alpaca_simulator.drafts import Draft
-from alpaca_simulator.ledger import Place
-from alpaca_simulator.matching import Liquidity, Match, Rules, fee, match, part_of, reaches_stop
-from alpaca_simulator.order_store import OrderStore
+from alpaca_simulator.matching import Liquidity, Match, Rules, match, part_of, reaches_stop
 from alpaca_simulator.orders import Order, OrderType, Side, Status, TimeInForce
 from alpaca_simulator.plans import AfterPart, Plan
 from alpaca_simulator.quotes import Quote
-from alpaca_simulator.rejections import Rejection, order_not_found, unprocessable
-from alpaca_simulator.settlement import settle
-from alpaca_simulator.updates import Execution, Ids, TradeUpdate
+from alpaca_simulator.rejections import Rejection, unprocessable
 
 ORDINARY = Plan()
 
 
-class Exchange:
-    """One account on one exchange."""
+class Exchange(Books):
+    """One account on one exchange: what becomes of its orders, and when."""
 
     def __init__(self, rules: Rules, clock: Clock, *, seed: int, assets: list[Asset]) -> None:
-        self.rules = rules
-        self.clock = clock
-        self.ids = Ids(seed)
-        self.assets = AssetBook(assets)
-        self.account_id = self.ids.uuid()
-        self.account = Account(clock.now(), rules.starting_cash)
-        self.account.ledger.move(CASH, rules.starting_cash, Place.OUTSIDE, Place.FREE)
-        self.orders = OrderStore()
+        super().__init__(rules, clock, seed=seed, assets=assets)
         self.agenda = Agenda()
-        self.executions: list[Execution] = []
-        self.quotes: dict[str, Quote] = {}
-        self.listeners: list[Callable[[TradeUpdate], None]] = []
         self.hold_all = False
         self.held_symbols: set[str] = set()
         self._random = random.Random(f"exchange:{seed}")  # noqa: S311
@@ -101,21 +86,10 @@ class Exchange:
         self._begin(new)
         return new
 
-    def alter_plan(
-        self, order_id: str, *, cancel_latency: int | None = None, fill_on_cancel: bool = False
-    ) -> None:
-        """Given an order, changes how a cancel of it will go."""
+    def plan_cancel(self, order_id: str, *, latency: int | None, fill: bool) -> None:
+        """Given an order, decides how a cancel of it will go."""
         plan = self._plan(self.order(order_id))
-        self._plans[order_id] = replace(
-            plan, cancel_latency=cancel_latency, fill_on_cancel=fill_on_cancel
-        )
-
-    def order(self, order_id: str) -> Order:
-        """Given an id, returns the order; raises Rejection when there is none."""
-        order = self.orders.get(order_id)
-        if order is None:
-            raise order_not_found(order_id)
-        return order
+        self._plans[order_id] = replace(plan, cancel_latency=latency, fill_on_cancel=fill)
 
     # What the market and time do
 
@@ -135,9 +109,9 @@ class Exchange:
             if order.is_open:
                 self._do(what, order)
 
-    def release(self) -> None:
-        """Meets every open order with the quote in force, after fills were held."""
-        for order in self.orders.all_open():
+    def release(self, symbol: str | None = None) -> None:
+        """Meets the open orders of a symbol, or all, with the quote in force after a hold."""
+        for order in self.orders.all_open() if symbol is None else self.orders.open_of(symbol):
             quote = self.quotes.get(order.symbol)
             if quote is not None and order.status is not Status.PENDING_NEW:
                 self._plans[order.id] = ORDINARY
@@ -166,11 +140,6 @@ class Exchange:
             raise unprocessable(f'order is already in "{order.status.value}" state')
         return self._end(order, status)
 
-    def usd_price(self, currency: str) -> Decimal:
-        """What a unit of a currency is worth in USD; 1 when no quote tells."""
-        quote = self.quotes.get(f"{currency}/{CASH}")
-        return quote.mid if quote is not None and currency != CASH else Decimal(1)
-
     # The life of an order
 
     def _admit(self, draft: Draft, plan: Plan, *, replaces: str | None = None) -> Order:
@@ -185,8 +154,9 @@ class Exchange:
         )
         terms = replace(terms, replaces=replaces)
         self._plans[terms.id] = plan
-        # "the quote in force when the order arrives" is what it fills against
-        self._arrival_quotes[terms.id] = quote
+        # It fills against the quote in force when the request came, unless fate delays it.
+        if not plan.latency:
+            self._arrival_quotes[terms.id] = quote
         return self._put(Order(terms, Status.PENDING_NEW, updated_at=self.clock.now()))
 
     def _begin(self, order: Order) -> None:
@@ -208,29 +178,29 @@ class Exchange:
                 self._end(order, Status.EXPIRED)
 
     def _arrive(self, order: Order) -> None:
-        quote = self._arrival_quotes.pop(order.id, None)
+        present = self.quotes.get(order.symbol)
+        quote = self._arrival_quotes.pop(order.id, present)
         plan = self._plan(order)
         if plan.reject is not None:
             self._end(order, Status.REJECTED)
             return
         order = self._arrived(order)
-        if quote is not None:
-            self._meet(order, quote)
+        if self._is_held(order):
+            return
+        for one in dict.fromkeys((quote, present)):
+            order = self.order(order.id)
+            if one is not None and order.is_open and not order.filled_qty:
+                self._meet(order, one)
         order = self.order(order.id)
-        if order.is_open and plan.band_cancel:
-            self._end(order, Status.CANCELED)
-        elif order.is_open and order.terms.time_in_force is TimeInForce.IOC:
+        at_once = order.terms.time_in_force is TimeInForce.IOC
+        if order.is_open and (plan.band_cancel or at_once):
             self._end(order, Status.CANCELED)
 
-    def _arrived(self, order: Order) -> Order:
-        if order.status is not Status.PENDING_NEW:
-            return order
-        order = self._put(replace(order, status=Status.NEW, updated_at=self.clock.now()))
-        self._tell("new", order)
-        return order
+    def _is_held(self, order: Order) -> bool:
+        return self.hold_all or order.symbol in self.held_symbols
 
     def _meet(self, order: Order, quote: Quote) -> None:
-        if self.hold_all or order.symbol in self.held_symbols:
+        if self._is_held(order):
             return
         plan = self._plan(order)
         if order.filled_qty and plan.after_part is AfterPart.REST and plan.part is not None:
@@ -269,74 +239,13 @@ class Exchange:
         if price is not None:
             self._execute(order, order.remaining, Match(price, Liquidity.MAKER), quote)
 
-    def _execute(self, order: Order, qty: Decimal, found: Match, quote: Quote | None) -> Order:
-        at = self.clock.now()
-        maker = found.liquidity is Liquidity.MAKER
-        rate = self.rules.maker_fee if maker else self.rules.taker_fee
-        currency, amount = fee(order, qty, found.price, rate)
-        used = settle(
-            self.account, order, qty, found.price, fee=amount, at=at, usd_price=self.usd_price
-        )
-        order = replace(order.filled(qty, found.price, at), held=order.held - used)
-        order = self._put(order)
-        execution = Execution(
-            id=self.ids.uuid(),
-            order=order,
-            qty=qty,
-            price=found.price,
-            fee_currency=currency,
-            fee=amount,
-            liquidity=found.liquidity,
-            position_qty=self.account.ledger.owned(order.terms.asset.base),
-            quote=quote,
-            at=at,
-        )
-        self.executions.append(execution)
-        self._tell(execution.event, order, execution)
-        return order
-
     def _end(self, order: Order, status: Status) -> Order:
-        now = self.clock.now()
-        ended = replace(order, status=status, updated_at=now)
-        if status is Status.CANCELED:
-            ended = replace(ended, canceled_at=now)
-        elif status is Status.EXPIRED:
-            ended = replace(ended, expired_at=now)
-        else:
-            ended = replace(ended, failed_at=now)
-        order = self._put(ended)
-        self._tell(status.value, order)
-        return order
-
-    def _put(self, order: Order) -> Order:
-        """Stores an order, with exactly what it needs on hold."""
-        ledger, currency = self.account.ledger, order.terms.held_currency
-        missing = order.hold_needed() - order.held
-        if missing > 0:
-            missing = min(missing, ledger.free(currency))
-            ledger.move(currency, missing, Place.FREE, Place.HELD)
-        else:
-            ledger.move(currency, -missing, Place.HELD, Place.FREE)
-        if missing:
-            order = replace(order, held=order.held + missing)
-        self.orders.put(order)
-        if not order.is_open:
-            self._plans.pop(order.id, None)
-            self._arrival_quotes.pop(order.id, None)
-        return order
+        self._plans.pop(order.id, None)
+        self._arrival_quotes.pop(order.id, None)
+        return super()._end(order, status)
 
     def _plan(self, order: Order) -> Plan:
         return self._plans.get(order.id, ORDINARY)
 
     def _later(self, latency: int, what: Due, order: Order) -> None:
         self.agenda.add(self.clock.now() + latency, what, order.id)
-
-    def _tell(self, event: str, order: Order, execution: Execution | None = None) -> None:
-        at = self.clock.now()
-        # Present on new and on fills, absent on pending_new (ALPACA.md 3.2).
-        execution_id = None if event == "pending_new" else self.ids.uuid()
-        if execution is not None:
-            execution_id = execution.id
-        update = TradeUpdate(event, order, at, self.ids.ulid(at), execution_id, execution)
-        for listener in self.listeners:
-            listener(update)

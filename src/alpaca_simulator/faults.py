@@ -6,7 +6,7 @@ quotes, `views.py` for late answers); here is only whether.
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from alpaca_simulator.journal import Journal
@@ -117,7 +117,7 @@ class Fault:
     probability: float
     dice: random.Random
     hits: int = 0
-    missed: int = field(default=0)
+    missed: int = 0
 
     def strikes(self, subject: Mapping[str, str]) -> bool:
         """Given what is at hand, decides whether the fault strikes, and counts."""
@@ -209,9 +209,10 @@ class FaultBook:
                 return fault
         return None
 
-    def is_on(self, name: str) -> bool:
-        """Whether a fault of this name could still strike."""
-        return any(fault.left != 0 for fault in self._active.get(name, ()))
+    @property
+    def any_on(self) -> bool:
+        """Whether any fault could strike at all."""
+        return bool(self._active)
 
     def record(self) -> list[dict[str, Any]]:
         """The faults that were turned on, with how often they struck."""

@@ -1,53 +1,210 @@
-"""Where prices come from while the simulator runs: the walk, a script, recorded files."""
+"""Where prices come from while the simulator runs: the walk, scripts, recorded files, bursts."""
 
 import asyncio
 import heapq
+import itertools
 import random
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
+from alpaca_simulator.clock import SECOND
+from alpaca_simulator.price_files import Point, read_prices
+from alpaca_simulator.scripts import ScriptStep
+from alpaca_simulator.walk import Step
 from alpaca_simulator.world import World
 
+BACKLOG = 200  # frames that a client may lag behind at full speed
+BURST_STEPS = 500  # a burst repeats so many prices of each symbol
 
-class WalkFeed:
-    """Steps the random walk of every pair, each at its own irregular moments."""
 
-    def __init__(self, world: World, *, running: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A file to be played."""
+
+    symbol: str
+    path: Path
+    speed: float = 1.0
+    batch: int = 10
+    spread_bps: Decimal = Decimal(0)
+    wait: bool = True  # until somebody subscribes to the symbol
+
+
+class Feeds:
+    """Every feed that runs, by name."""
+
+    def __init__(self, world: World) -> None:
         self._world = world
-        self.running = running
-        self.still: set[str] = set()  # symbols whose price another feed sets
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._state: dict[str, dict[str, Any]] = {}
+        self._numbers = itertools.count(1)
+        self.walking = world.options.walk
+        self._still: set[str] = set()  # symbols whose price another feed sets
         self._dice = random.Random(f"feed:{world.options.seed}")  # noqa: S311
+        self._subscribed = asyncio.Event()
+        world.data.on_subscribe = self._subscribed.set
 
-    async def run(self) -> None:
-        """Goes on until it is cancelled."""
+    def state(self) -> dict[str, Any]:
+        """What runs, and how far it has come."""
+        return {"walking": self.walking, "feeds": self._state}
+
+    def start_walk(self) -> None:
+        """Starts the walk; it moves nothing while `walking` is false."""
+        self._start("walk", self._walk())
+
+    def play(self, steps: Sequence[ScriptStep]) -> str:
+        """Plays a script; its symbols stop walking."""
+        name = f"script-{next(self._numbers)}"
+        self._still |= {step.symbol for step in steps}
+        self._start(name, self._play(name, steps))
+        return name
+
+    def replay(self, replay: Replay) -> str:
+        """Plays a recorded file; its symbol stops walking. Raises PriceFileError."""
+        name = f"replay-{next(self._numbers)}"
+        points = read_prices(replay.path, spread_bps=replay.spread_bps)
+        first = next(points, None)
+        self._still.add(replay.symbol)
+        rest = itertools.chain([] if first is None else [first], points)
+        self._start(name, self._replay(name, replay, rest))
+        return name
+
+    def burst(self, symbols: Sequence[str], quotes: int, frame: int, per_second: float) -> str:
+        """Sends so many quotes, as fast as the clients take them or at a rate."""
+        name = f"burst-{next(self._numbers)}"
+        self._still |= set(symbols)
+        self._start(name, self._burst(name, symbols, quotes, frame, per_second))
+        return name
+
+    def still(self, symbols: Sequence[str]) -> None:
+        """Makes symbols stand still."""
+        self._still |= set(symbols)
+
+    def stop(self, name: str | None = None) -> None:
+        """Stops the feed of a name, or all; what they played may walk again."""
+        for task in self._tasks:
+            if name in (None, task.get_name()):
+                task.cancel()
+        if name is None:
+            self._still.clear()
+            self._state.clear()
+
+    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        if name != "walk":
+            self._state[name] = {"quotes": 0, "finished": False}
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # The walk
+
+    async def _walk(self) -> None:
         loop = asyncio.get_running_loop()
         due: list[tuple[float, str]] = []
-        known: set[str] = set()
         last: dict[str, float] = {}
         while True:
             now = loop.time()
-            for symbol in self._world.walks.keys() - known:
-                known.add(symbol)
-                heapq.heappush(due, (now + self._wait(), symbol))
+            for symbol in self._world.walks.keys() - last.keys():
+                heapq.heappush(due, (now + self._pause(), symbol))
                 last[symbol] = now
             ready: list[tuple[str, float]] = []
             while due and due[0][0] <= now:
-                _, symbol = heapq.heappop(due)
-                heapq.heappush(due, (now + self._wait(), symbol))
+                symbol = heapq.heapreplace(due, (now + self._pause(), due[0][1]))[1]
                 ready.append((symbol, now - last[symbol]))
                 last[symbol] = now
             self._step(ready)
-            await asyncio.sleep(min(max(0.001, due[0][0] - loop.time()), 0.25) if due else 0.25)
+            wait = due[0][0] - loop.time() if due else 0.25
+            await asyncio.sleep(min(max(0.001, wait), 0.25))
 
-    def _wait(self) -> float:
+    def _pause(self) -> float:
         return self._dice.uniform(0.2, 1.8) * self._world.options.quote_interval
 
-    def _step(self, ready: list[tuple[str, float]]) -> None:
+    def _step(self, ready: Sequence[tuple[str, float]]) -> None:
         world = self._world
-        if not self.running:
-            return
         quotes = [
             world.quote_of(symbol, world.walks[symbol].step(seconds))
             for symbol, seconds in ready
-            if symbol not in self.still and symbol in world.walks
+            if self.walking and symbol in world.walks and symbol not in self._still
         ]
         if quotes:
             world.push(quotes)
+
+    # Scripts, recordings, bursts
+
+    async def _play(self, name: str, steps: Sequence[ScriptStep]) -> None:
+        world, one = self._world, Decimal(1)
+        for step in steps:
+            await asyncio.sleep(step.after)
+            now = world.clock.now()
+            world.push([world.next_quote(step.symbol, step.bid, step.ask, one, one, origin=now)])
+            self._state[name]["quotes"] += 1
+        self._state[name]["finished"] = True
+
+    async def _replay(self, name: str, replay: Replay, points: "itertools.chain[Point]") -> None:
+        while replay.wait and not self._world.data.subscribed(replay.symbol):
+            self._subscribed.clear()
+            await self._subscribed.wait()
+        loop = asyncio.get_running_loop()
+        start, first = loop.time(), None
+        batch: list[Point] = []
+        for point in points:
+            first = point.origin if first is None else first
+            if replay.speed:
+                wait = start + (point.origin - first) / SECOND / replay.speed - loop.time()
+                if wait > 0:
+                    await self._send(name, replay.symbol, batch)
+                    await asyncio.sleep(wait)
+            batch.append(point)
+            if len(batch) >= replay.batch:
+                await self._send(name, replay.symbol, batch)
+        await self._send(name, replay.symbol, batch)
+        self._state[name]["finished"] = True
+
+    async def _send(self, name: str, symbol: str, batch: list[Point]) -> None:
+        world = self._world
+        if batch:
+            # Times on the wire are fresh; the record keeps the original ones.
+            world.push(
+                [
+                    world.next_quote(symbol, bid, ask, bid_size, ask_size, origin=origin)
+                    for origin, bid, ask, bid_size, ask_size in batch
+                ]
+            )
+            self._state[name]["quotes"] += len(batch)
+            batch.clear()
+        await self._let_clients_read()
+
+    async def _burst(
+        self, name: str, symbols: Sequence[str], quotes: int, frame: int, per_second: float
+    ) -> None:
+        world = self._world
+        steps = {symbol: self._prepared(symbol) for symbol in symbols}
+        turn = itertools.cycle(symbols)
+        loop = asyncio.get_running_loop()
+        start, sent = loop.time(), 0
+        while sent < quotes:
+            number = sent // len(symbols) % BURST_STEPS
+            count = min(frame, quotes - sent)
+            world.push(
+                [
+                    world.quote_of(symbol, steps[symbol][number])
+                    for symbol in itertools.islice(turn, count)
+                ]
+            )
+            sent += count
+            self._state[name]["quotes"] = sent
+            wait = start + sent / per_second - loop.time() if per_second else 0.0
+            if wait > 0:
+                await asyncio.sleep(wait)
+            await self._let_clients_read()
+        self._state[name]["finished"] = True
+
+    def _prepared(self, symbol: str) -> list[Step]:
+        walk = self._world.walks[symbol]
+        return [walk.step(0.1) for _ in range(BURST_STEPS)]
+
+    async def _let_clients_read(self) -> None:
+        await asyncio.sleep(0)
+        await self._world.data.wait_for_readers(BACKLOG)

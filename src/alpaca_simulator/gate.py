@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from aiohttp import web
 
@@ -109,7 +109,7 @@ class Gate:
         task = asyncio.create_task(_late(late, request, handler))
         self._late_ones.add(task)
         task.add_done_callback(self._late_ones.discard)
-        await _never()
+        return await _never()
 
     def _limit(self, request: web.Request) -> RateLimit:
         return self.limits["data" if request.path.startswith("/v1beta3/") else "trading"]
@@ -222,7 +222,7 @@ async def _late(fault: Fault, request: web.Request, handler: Handler) -> None:
     await _answer(request, handler)
 
 
-async def _never() -> NoReturn:
+async def _never() -> web.StreamResponse:
     # Ends when the client gives up, or with the simulator.
     await asyncio.Event().wait()
     raise AssertionError("nobody sets this event")

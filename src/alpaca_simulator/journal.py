@@ -51,6 +51,13 @@ class Journal:
         """Notes that a fault struck."""
         self.faults.append({"name": name, "subject": subject} | _moment("struck"))
 
+    def clear(self) -> None:
+        """Forgets everything but the connections."""
+        self.requests.clear()
+        self.events.clear()
+        self.faults.clear()
+        self.request_count = 0
+
     def record(self) -> dict[str, Any]:
         """Everything, as JSON."""
         return {

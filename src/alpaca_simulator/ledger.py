@@ -35,7 +35,8 @@ class Ledger:
 
     def move(self, currency: str, amount: Decimal, source: Place, target: Place) -> None:
         """Moves an amount; raises OverdrawnError when the account's own place lacks it."""
-        assert amount >= 0, "a move has a direction, not a sign"
+        if amount < 0:
+            raise ValueError("a move has a direction, not a sign")
         if source in OWN and self._balances[source, currency] < amount:
             raise OverdrawnError(f"{amount} {currency} to leave {source}")
         self._balances[source, currency] -= amount

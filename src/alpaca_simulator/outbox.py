@@ -17,7 +17,9 @@ class Outbox:
         self._request = request
         self._frames: deque[str | bytes] = deque()
         self._wake = asyncio.Event()
+        self._room = asyncio.Event()
         self._closing = False
+        self._ended = False
         self.sent = 0
         self.cut = False  # ended by a fault, without a close frame
 
@@ -31,15 +33,22 @@ class Outbox:
 
     async def run(self) -> None:
         """Sends frames until the connection ends."""
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                while self._frames:
-                    await self._send(self._frames.popleft())
-                if self._closing:
-                    await self._socket.close()
-                    return
+        try:
+            with contextlib.suppress(ConnectionError, RuntimeError):
+                await self._send_all()
+        finally:
+            self._ended = True
+            self._room.set()
+
+    async def _send_all(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._frames:
+                await self._send(self._frames.popleft())
+            if self._closing:
+                await self._socket.close()
+                return
 
     async def _send(self, frame: str | bytes) -> None:
         if isinstance(frame, str):
@@ -47,6 +56,13 @@ class Outbox:
         else:
             await self._socket.send_bytes(frame)
         self.sent += 1
+        self._room.set()
+
+    async def wait_for_room(self, limit: int) -> None:
+        """Waits until no more than so many frames are left, or the connection has ended."""
+        while len(self._frames) > limit and not self._ended:
+            self._room.clear()
+            await self._room.wait()
 
     def end(self, *, clean: bool) -> None:
         """Ends the connection: with a close frame after what is queued, or cut off."""

@@ -196,10 +196,12 @@ class TradeStream:
         if fault.name == "drop_trade_stream" and fault.strikes({}):
             self.drop(clean=bool(fault.params.get("clean", False)))
 
-    @property
-    def listeners(self) -> int:
-        """How many connections would hear an update."""
-        return sum(1 for one in self._listeners if one.listening)
+    def state(self) -> list[dict[str, Any]]:
+        """The open connections, for the control API."""
+        return [
+            {"listening": one.listening, "starved": one.starved, "silent": one.silent}
+            for one in self._listeners
+        ]
 
 
 def _frame(stream: str, data: object) -> bytes:

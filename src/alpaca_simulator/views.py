@@ -2,11 +2,11 @@
 
 import random
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from alpaca_simulator.account import Holding, position_wire
+from alpaca_simulator.account import position_wire
 from alpaca_simulator.assets import Asset
 from alpaca_simulator.clock import SECOND, new_york, parse_rfc3339
 from alpaca_simulator.decimals import NINE_PLACES, ZERO, wire
@@ -87,7 +87,7 @@ class Views:
 
     def _position(self, asset: Asset, at: int | None) -> dict[str, Any]:
         account = self._world.exchange.account
-        holding: Holding = account.holding(asset.base, at)
+        holding = account.holding(asset.base, at)
         free = min(account.ledger.free(asset.base), holding.qty)
         lastday = self._world.bars.first_price(asset.symbol) or self._price(asset)
         return position_wire(asset, holding, free=free, price=self._price(asset), lastday=lastday)
@@ -109,7 +109,7 @@ class Views:
         next_open = _next_weekday(morning if local < morning else morning + timedelta(days=1))
         next_close = _next_weekday(evening if local < evening else evening + timedelta(days=1))
         return {
-            "timestamp": f"{local:%Y-%m-%dT%H:%M:%S}.{now % SECOND:09d}{_offset(local.isoformat())}",
+            "timestamp": f"{local:%Y-%m-%dT%H:%M:%S}.{now % SECOND:09d}{local.isoformat()[-6:]}",
             "is_open": working and morning <= local < evening,
             "next_open": next_open.isoformat(),
             "next_close": next_close.isoformat(),
@@ -157,11 +157,7 @@ def _date(row: dict[str, Any]) -> str:
     return str(row.get("date") or row["transaction_time"])[:10]
 
 
-def _next_weekday(moment: Any) -> Any:
+def _next_weekday(moment: datetime) -> datetime:
     while moment.weekday() >= 5:
         moment += timedelta(days=1)
     return moment
-
-
-def _offset(text: str) -> str:
-    return text[-6:]

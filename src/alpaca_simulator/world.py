@@ -5,13 +5,14 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from alpaca_simulator.activities import Activities
 from alpaca_simulator.assets import AssetBook, invented_asset, known_assets, start_prices
 from alpaca_simulator.bars import BarKeeper
-from alpaca_simulator.clock import SECOND, WallClock
+from alpaca_simulator.clock import SECOND, WallClock, rfc3339
 from alpaca_simulator.data_stream import DataStream
-from alpaca_simulator.decimals import ZERO
+from alpaca_simulator.decimals import ZERO, wire
 from alpaca_simulator.drafts import Draft
 from alpaca_simulator.exchange import Exchange
 from alpaca_simulator.faults import Fault, FaultBook
@@ -27,7 +28,7 @@ from alpaca_simulator.trade_stream import TradeStream
 from alpaca_simulator.updates import TradeUpdate
 from alpaca_simulator.walk import Step, Walk
 
-UNKNOWN_STATUS = "frobnicated"
+LONGEST_WAIT = 3600.0
 
 
 class World:
@@ -51,6 +52,7 @@ class World:
             auth_seconds=options.auth_seconds,
         )
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0
         self.begin()
 
     def begin(self) -> None:
@@ -111,10 +113,16 @@ class World:
 
     def push(self, quotes: Sequence[Quote]) -> None:
         """Given quotes, puts them in force and sends them out as one frame."""
-        self.data.publish_quotes([self._garbled(quote) for quote in quotes])
+        shown = [self._garbled(quote) for quote in quotes] if self.faults.any_on else quotes
+        self.data.publish_quotes(shown)
         for quote in quotes:
             self.exchange.set_quote(quote)
-            self.bars.note_quote(quote)
+            finished = self.bars.note_quote(quote)
+            if finished is not None:
+                message = {"T": "b", "S": quote.symbol} | finished.to_wire()
+                self.data.publish("bars", [message])
+        if self.data.wants_books:
+            self.data.publish("orderbooks", [book_message(quote) for quote in shown])
         self.wake()
 
     def _garbled(self, quote: Quote) -> Quote:
@@ -170,11 +178,12 @@ class World:
         """Given an order, requests its cancel, as faults will have it."""
         order = self.exchange.order(order_id)
         subject = {"symbol": order.symbol, "side": order.terms.side.value}
-        if fault := self.faults.take("slow_cancel", **subject):
-            latency = round(fault.seconds(3) * SECOND)
-            self.exchange.alter_plan(order_id, cancel_latency=latency)
-        if self.faults.take("fill_before_cancel", **subject):
-            self.exchange.alter_plan(order_id, fill_on_cancel=True)
+        slow = self.faults.take("slow_cancel", **subject)
+        self.exchange.plan_cancel(
+            order_id,
+            latency=None if slow is None else round(slow.seconds(3) * SECOND),
+            fill=self.faults.take("fill_before_cancel", **subject) is not None,
+        )
         self.exchange.cancel(order_id)
         self.wake()
 
@@ -194,14 +203,21 @@ class World:
     def wake(self) -> None:
         """Does what is due, and sets the timer for what comes next."""
         self.exchange.run_due()
+        at = self.exchange.agenda.next_at()
         if self._timer is not None:
+            if self._timer_at == at:
+                return
             self._timer.cancel()
             self._timer = None
-        at = self.exchange.agenda.next_at()
         if at is not None and (loop := _running_loop()) is not None:
             seconds = max(0.0, (at - self.clock.now()) / SECOND)
             # A loop cannot be asked to wait for months; it is woken again.
-            self._timer = loop.call_later(min(seconds, 3600.0), self.wake)
+            self._timer_at = at
+            self._timer = loop.call_later(min(seconds, LONGEST_WAIT), self._wake_again)
+
+    def _wake_again(self) -> None:
+        self._timer = None
+        self.wake()
 
     def turn_on(self, fault: Fault) -> None:
         """Given a fault that was turned on, lets it strike what is there already."""
@@ -210,10 +226,45 @@ class World:
         if fault.name == "clock_skew" and fault.strikes({}):
             self.clock.skew_ns = round(fault.seconds(60) * SECOND)
 
+    def turn_off(self, name: str | None) -> None:
+        """Turns off the faults of a name, or all, and heals what they left."""
+        self.faults.turn_off(name)
+        if name in (None, "clock_skew"):
+            self.clock.skew_ns = 0
+
     def stop(self) -> None:
-        """Cancels the timer."""
+        """Cancels the timer, and ends the websockets."""
         if self._timer is not None:
             self._timer.cancel()
+        self.trades.drop(clean=True)
+        self.data.drop(clean=True)
+
+    def state(self) -> dict[str, Any]:
+        """The present, for the control API."""
+        exchange = self.exchange
+        return {
+            "time": rfc3339(self.clock.now()),
+            "balances": {
+                place.value: {currency: wire(amount) for currency, amount in amounts.items()}
+                for place, amounts in exchange.account.ledger.balances().items()
+            },
+            "open_orders": [order.to_wire() for order in exchange.orders.all_open()],
+            "quotes": {symbol: quote.record() for symbol, quote in exchange.quotes.items()},
+            "streams": {"trade": self.trades.state(), "data": self.data.state()},
+            "faults": self.faults.record(),
+        }
+
+
+def book_message(quote: Quote) -> dict[str, Any]:
+    """Given a quote, writes it as an order book of one level."""
+    return {
+        "T": "o",
+        "S": quote.symbol,
+        "t": quote.at,
+        "b": [{"p": float(quote.bid), "s": float(quote.bid_size)}],
+        "a": [{"p": float(quote.ask), "s": float(quote.ask_size)}],
+        "r": True,
+    }
 
 
 def _partial(plan: Plan, fault: Fault) -> Plan:

@@ -1,0 +1,100 @@
+"""The parameters and bodies of the trading API, read as Alpaca reads them (ALPACA.md 2.3)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from alpaca_simulator.assets import Asset
+from alpaca_simulator.clock import parse_rfc3339
+from alpaca_simulator.decimals import round_down
+from alpaca_simulator.drafts import Draft, check_increments, read_client_order_id, read_positive
+from alpaca_simulator.order_store import OrderQuery
+from alpaca_simulator.orders import Order, TimeInForce
+from alpaca_simulator.rejections import invalid, unprocessable
+
+LIST_LIMIT, LIST_MAXIMUM = 50, 500
+
+
+def read_closing_qty(held: Decimal, query: Mapping[str, str], asset: Asset) -> Decimal:
+    """Given what is held, returns how much of it is to be sold; raises Rejection."""
+    if "qty" in query and "percentage" in query:
+        raise invalid("only one of qty or percentage is accepted")
+    if "qty" in query:
+        return read_positive(query["qty"], "qty")
+    if "percentage" in query:
+        percentage = read_positive(query["percentage"], "percentage")
+        if percentage > 100:
+            raise invalid("percentage must be between 0 and 100")
+        return round_down(held * percentage / 100, asset.min_trade_increment)
+    return held
+
+
+def read_json(text: str) -> object:
+    """Given a request's text, reads it with exact numbers; raises Rejection when it is none."""
+    try:
+        return json.loads(text, parse_float=Decimal)
+    except ValueError:
+        raise invalid("request body format is invalid") from None
+
+
+def read_replacement(old: Order, body: Mapping[str, object]) -> Draft:
+    """Given an order and a PATCH body, returns the draft that is to take its place."""
+    terms = old.terms
+    draft = Draft(
+        asset=terms.asset,
+        side=terms.side,
+        type=terms.type,
+        time_in_force=terms.time_in_force,
+        qty=old.remaining,
+        notional=None,
+        limit_price=terms.limit_price,
+        stop_price=terms.stop_price,
+        client_order_id=read_client_order_id(body),
+    )
+    if body.get("qty") is not None:
+        draft = replace(draft, qty=read_positive(body["qty"], "qty"))
+    if body.get("limit_price") is not None:
+        draft = replace(draft, limit_price=read_positive(body["limit_price"], "limit price"))
+    if body.get("stop_price") is not None:
+        draft = replace(draft, stop_price=read_positive(body["stop_price"], "stop price"))
+    if body.get("time_in_force") is not None:
+        if body["time_in_force"] not in tuple(TimeInForce):
+            raise unprocessable("invalid crypto time_in_force")
+        draft = replace(draft, time_in_force=TimeInForce(str(body["time_in_force"])))
+    check_increments(draft)
+    return draft
+
+
+def read_order_query(query: Mapping[str, str]) -> OrderQuery:
+    """Given the parameters of GET /v2/orders, reads them; raises Rejection when they are off."""
+    state = query.get("status", "open") or "open"
+    if state not in ("open", "closed", "all"):
+        raise invalid("invalid order status")
+    limit = query.get("limit", str(LIST_LIMIT))
+    if not limit.isdecimal() or not 0 < int(limit) <= LIST_MAXIMUM:
+        raise invalid(f"limit must be between 1 and {LIST_MAXIMUM}")
+    symbols = frozenset(symbol for symbol in query.get("symbols", "").split(",") if symbol)
+    crypto = query.get("asset_class", "crypto") in ("crypto", "all", "")
+    return OrderQuery(
+        state=state,
+        limit=int(limit),
+        after=_read_time(query, "after"),
+        until=_read_time(query, "until"),
+        after_id=query.get("after_order_id"),
+        before_id=query.get("before_order_id"),
+        ascending=query.get("direction", "desc") == "asc",
+        symbols=symbols if crypto else frozenset({"none of another class"}),
+        side=query.get("side"),
+    )
+
+
+def _read_time(query: Mapping[str, str], name: str) -> int | None:
+    text = query.get(name)
+    if not text:
+        return None
+    # "+00:00" arrives as " 00:00" from clients that do not escape it.
+    moment = parse_rfc3339(text.replace(" ", "+"))
+    if moment is None:
+        raise invalid(f"invalid {name}")
+    return moment
