@@ -17,7 +17,7 @@ from dca_bot.core.model import (
     OrderKind,
     Quote,
 )
-from dca_bot.core.money import MIN_BUY_USD, is_dust, round_down
+from dca_bot.core.money import MIN_BUY_USD, QUANTITY_LIMIT, is_dust, round_down
 
 ANY_PRICE = Decimal("Infinity")
 HUNDRED = Decimal(100)
@@ -113,15 +113,32 @@ def size_sell(
     """How much of the cycle's quantity can be sold now; 0: nothing worth an order.
 
     Fees make the position smaller than what was bought, and an open order of somebody else's may
-    hold part of it back, so `qty_available` limits it.  Dust of earlier cycles goes along.
+    hold part of it back, so `qty_available` limits it.  Dust of earlier cycles goes along.  A cycle
+    that holds nothing but dust sells it, or it would never end; what little another order leaves
+    free is left alone.
     """
     if holding is None:
         return ZERO
     sellable = holding.available
     if not is_dust(sellable - cycle.quantity, quote.bid, asset):
         sellable = cycle.quantity  # the rest is not ours: bought by hand, say
-    quantity = round_down(sellable, rules.min_trade_increment)
-    return ZERO if is_dust(quantity, quote.bid, asset) else quantity
+    quantity = round_down(max(sellable, ZERO), rules.min_trade_increment)
+    is_held_back = holding.available < holding.quantity
+    return ZERO if is_held_back and is_dust(quantity, quote.bid, asset) else quantity
+
+
+def why_nothing_to_sell(cycle: Cycle, holding: Holding | None) -> str:
+    """For a human: why `size_sell` found nothing, and who settles it."""
+    if holding is None or holding.available >= holding.quantity:
+        held = holding.quantity if holding else ZERO
+        return (
+            f"the cycle holds {cycle.quantity:f}, Alpaca holds {held:f}: consistency_checker.py "
+            "settles it"
+        )
+    return (
+        f"Alpaca lets go {holding.available:f} of {holding.quantity:f}: an order that isn't the "
+        "cycle's holds the rest back; order_manager.py cancels orphans, or cancel it yourself"
+    )
 
 
 def blocks_base_order(asset: Asset, holding: Holding | None, quote: Quote) -> bool:
@@ -153,6 +170,12 @@ def _buy(kind: OrderKind, rung: int, asset: Asset, quote: Quote, rules: AssetRul
     quantity = round_down(amount / limit_price, rules.min_trade_increment) if limit_price else ZERO
     minimum = MIN_BUY_USD if asset.quote_currency == "USD" else ZERO
     cost = quantity * limit_price
+    if quantity >= QUANTITY_LIMIT:
+        return Hold(
+            f"{amount:f} {asset.quote_currency} at {quote.ask:f} is an order of {quantity:f}, more "
+            f"than the books can hold: lower {kind}_order_amount in dca_assets",
+            reported=True,
+        )
     if quantity > 0 and cost >= minimum:
         return Buy(kind, rung, quantity, limit_price)
     return Hold(

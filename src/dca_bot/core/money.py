@@ -19,6 +19,7 @@ FEE_RATE_MAX = Decimal("0.01")
 COIN_STEP = Decimal("0.000000001")
 
 PRICE_STEP = Decimal("0.0000000001")  # DECIMAL(20, 10) of the price columns
+QUANTITY_LIMIT = Decimal(10) ** 15  # DECIMAL(30, 15) of the quantity columns
 
 
 def round_down(value: Decimal, increment: Decimal) -> Decimal:
@@ -27,8 +28,9 @@ def round_down(value: Decimal, increment: Decimal) -> Decimal:
 
 
 def estimated_receipt(filled: Decimal) -> Decimal:
-    """The coin left of a filled BUY after the usual fee."""
-    return filled - (filled * FEE_RATE_ESTIMATE).quantize(COIN_STEP, ROUND_CEILING)
+    """The coin left of a filled BUY after the usual fee; the last crumb goes to the fee whole."""
+    fee = (filled * FEE_RATE_ESTIMATE).quantize(COIN_STEP, ROUND_CEILING)
+    return filled - min(fee, filled)
 
 
 def received(filled: Decimal, held_before: Decimal, held_after: Decimal | None) -> Decimal:
@@ -47,12 +49,22 @@ def received(filled: Decimal, held_before: Decimal, held_after: Decimal | None) 
     return estimated_receipt(filled)
 
 
+def storable_price(price: Decimal) -> Decimal:
+    """The price as the columns hold it; Alpaca's averages have more digits after partial fills."""
+    return price.quantize(PRICE_STEP, ROUND_HALF_EVEN)
+
+
 def weighted_average(quantity: Decimal, average: Decimal, more: Decimal, price: Decimal) -> Decimal:
     """The quantity-weighted price of both lots, as the price columns can hold it."""
     total = quantity + more
     if total <= 0:
         return price
-    return ((quantity * average + more * price) / total).quantize(PRICE_STEP, ROUND_HALF_EVEN)
+    return storable_price((quantity * average + more * price) / total)
+
+
+def storable_price(price: Decimal) -> Decimal:
+    """The price as the price columns can hold it; an average of fills has any number of digits."""
+    return price.quantize(PRICE_STEP, ROUND_HALF_EVEN)
 
 
 def is_dust(rest: Decimal, price: Decimal, asset: Asset) -> bool:

@@ -22,7 +22,13 @@ from dca_bot.core.model import (
     OrderUpdate,
     Side,
 )
-from dca_bot.core.money import estimated_receipt, is_dust, received, weighted_average
+from dca_bot.core.money import (
+    estimated_receipt,
+    is_dust,
+    received,
+    storable_price,
+    weighted_average,
+)
 from dca_bot.errors import IllegalTransition
 
 UNDER_WAY = {Side.BUY: CycleStatus.BUYING, Side.SELL: CycleStatus.SELLING}
@@ -76,14 +82,15 @@ def apply_update(
     1. Fills are cumulative and only ever grow, so a repeated, late, reordered or missed update
        changes nothing that it should not.
     2. A finished order stays finished; it can still turn out to be filled further (a canceled
-       order can: Alpaca's cancel is a request), and that fill counts.
+       order can: Alpaca's cancel is a request), and that fill counts.  Only an order that we gave
+       up as lost can turn out to be working: then it is the cycle's order again.
     3. A BUY that ends makes the cycle `watching` again, with whatever was filled.
     4. A SELL that leaves nothing worth selling makes it `complete`; otherwise the rest is watched.
     5. A cycle that is complete or in error stays as it is, whatever is still told of its orders.
     """
     after = replace(
         order,
-        status=_status_after(order.status, update.status),
+        status=_status_after(cycle, order.status, update.status),
         alpaca_order_id=order.alpaca_order_id or update.alpaca_order_id,
     )
     booked = _book_fill(cycle, order, update)
@@ -104,6 +111,8 @@ def apply_update(
 
 def _follow(cycle: Cycle, *, before: Order, after: Order) -> Cycle:
     """The cycle's status, moved by the order under way only, not by news of an earlier one."""
+    if before.status is OrderStatus.LOST and not after.status.is_finished:
+        return replace(cycle, status=UNDER_WAY[after.side], latest_order_id=after.alpaca_order_id)
     if before.status.is_finished or cycle.status is not UNDER_WAY[after.side]:
         return cycle
     if after.status.is_finished:
@@ -134,11 +143,31 @@ def _complete(cycle: Cycle, order: Order, now: datetime) -> Booked:
     return Booked(done, order, sold_at=order.filled_average_price)
 
 
-def _status_after(before: OrderStatus, told: OrderStatus) -> OrderStatus:
-    if before.is_finished:
-        # LOST was our conclusion; what Alpaca says of the end of the order is better.
-        return told if before is OrderStatus.LOST and told.is_finished else before
-    return before if told is OrderStatus.INTENDED else told
+def _status_after(cycle: Cycle, before: OrderStatus, told: OrderStatus) -> OrderStatus:
+    if told is OrderStatus.INTENDED:
+        return before
+    if before is OrderStatus.LOST and not told.is_finished:
+        # Not if another order has taken its place: a cycle follows one at a time, and
+        # order_manager.py cancels the orphan.
+        return told if cycle.status is CycleStatus.WATCHING else before
+    # LOST was our conclusion, and a canceled order can be filled: what Alpaca says now is better.
+    if not before.is_finished or before is OrderStatus.LOST or told is OrderStatus.FILLED:
+        return told
+    return before
+
+
+def conclude(order: Order, status: OrderStatus, reason: str) -> OrderUpdate:
+    """Our own conclusion about an order, in the form in which Alpaca would say it."""
+    return OrderUpdate(
+        client_order_id=order.client_order_id,
+        alpaca_order_id=None,
+        symbol="",
+        side=order.side,
+        status=status,
+        filled_quantity=order.filled_quantity,
+        filled_average_price=order.filled_average_price,
+        reason=reason,
+    )
 
 
 def _book_fill(cycle: Cycle, order: Order, update: OrderUpdate) -> Booked:
@@ -146,7 +175,7 @@ def _book_fill(cycle: Cycle, order: Order, update: OrderUpdate) -> Booked:
     filled, price = update.filled_quantity, update.filled_average_price
     if price is None or filled <= 0 or filled < order.filled_quantity:
         return Booked(cycle, order)
-    told = replace(order, filled_quantity=filled, filled_average_price=price)
+    told = replace(order, filled_quantity=filled, filled_average_price=storable_price(price))
     if order.side is Side.SELL:
         rest = max(ZERO, cycle.quantity - (filled - order.filled_quantity))
         return Booked(replace(cycle, quantity=rest), told)
@@ -185,10 +214,10 @@ def _book_buy(cycle: Cycle, order: Order, told: Order, update: OrderUpdate) -> B
             more,
             (told.filled_quantity * price - old_cost) / growth,
         )
-    last_fill = price
-    if order.status.is_finished and cycle.last_order_fill_price is not None:
+    last_fill, last_known = price, cycle.last_order_fill_price
+    if order.status.is_finished and last_known not in (None, order.filled_average_price):
         # News of an earlier order: a later one may have filled since, and rungs only go down.
-        last_fill = min(price, cycle.last_order_fill_price)
+        last_fill = min(price, last_known or price)
     first_of_safety = order.kind is OrderKind.SAFETY and order.filled_quantity == 0
     moved = replace(
         cycle,

@@ -7,20 +7,18 @@ the watchdog starts a new one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 from dca_bot import heartbeat
 from dca_bot.broker.streams import QuoteStream, TradeStream
 from dca_bot.clock import utc_now
-from dca_bot.errors import DcaError
+from dca_bot.errors import StoreUnavailable
 from dca_bot.live.desk import Desk
 from dca_bot.live.upkeep import (
     follow_database,
@@ -38,4 +36,119 @@ log = logging.getLogger(__name__)
 
 WORKERS = 16  # how many assets may wait for the database or for Alpaca at the same time
 HEARTBEAT_SECONDS = 2.0
+LOCK_SECONDS = 5.0
 STOP_SECONDS = 3.0  # of the 5 s that the end may take; closing the sockets needs the rest
+
+
+class App:
+    """Everything that lives while `main_app.py` trades."""
+
+    def __init__(
+        self, settings: Settings, store: Store, broker: Broker, trader: Trader, lock: InstanceLock
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._broker = broker
+        self._trader = trader
+        self._lock = lock
+        self._started_at = utc_now()
+        self._gap = asyncio.Event()
+        self._quotes_connected = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="worker")
+        around = Surroundings(
+            trader=trader,
+            store=store,
+            clock=utc_now,
+            pool=self._pool,
+            loop=self._loop,
+            quote_age_max=timedelta(seconds=settings.limits.quote_max_age_seconds),
+            on_store_trouble=self._on_store_trouble,
+        )
+        self._desk = Desk(around, on_gap=self._gap.set)
+        self._quotes = QuoteStream(
+            settings.alpaca,
+            on_quotes=self._desk.on_quotes,
+            on_connected=self._quotes_connected.set,
+            on_trouble=log.warning,
+        )
+        self._trades = TradeStream(
+            settings.alpaca,
+            on_update=self._desk.on_trade_update,
+            on_connected=self._gap.set,
+            on_trouble=log.warning,
+        )
+
+    async def run(self) -> None:
+        """Trade until SIGTERM or SIGINT; what is under way then is ended or left as an intent."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, stop.set)
+        trader, store, broker = self._trader, self._store, self._broker
+        refresh_seconds = self._settings.limits.asset_refresh_seconds
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(each)
+                for each in (
+                    self._quotes.run(),
+                    self._trades.run(),
+                    self._beat(),
+                    self._keep_lock(),
+                    keep_orders_settled(trader, store, broker, utc_now, self._gap),
+                    follow_database(self._desk, self._quotes.watch, refresh_seconds),
+                    follow_rules(trader, broker, self._desk),
+                    look_after_quiet_symbols(
+                        self._desk, broker, utc_now, self._quotes_connected, self._quotes.reconnect
+                    ),
+                )
+            ]
+            await stop.wait()
+            log.info("stopping: no new orders, waiting for what is under way")
+            self._desk.stop()
+            await self._until_idle()
+            for task in tasks:
+                task.cancel()
+        heartbeat.remove(self._settings.log.dir)
+        log.info("stopped")
+        # A thread can't be cancelled, and waiting for one that waits for Alpaca could take longer
+        # than the 5 s we have; what it was doing stands in the database as an intent.
+        logging.shutdown()
+        os._exit(0)
+
+    def _on_store_trouble(self) -> None:
+        # Called from a worker's thread: an update may not have been booked, so Alpaca is asked.
+        self._loop.call_soon_threadsafe(self._gap.set)
+
+    async def _until_idle(self) -> None:
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._desk.is_busy and time.monotonic() < deadline:  # noqa: ASYNC110 - threads, no event
+            await asyncio.sleep(0.02)
+
+    async def _beat(self) -> None:
+        pid = os.getpid()
+        start = heartbeat.process_start(pid)
+        while True:
+            beat = heartbeat.Heartbeat(
+                pid=pid,
+                process_start=start,
+                started_at=self._started_at,
+                at=utc_now(),
+                quote_age_seconds=_age(self._desk.last_quote_at),
+                trade_stream_age_seconds=_age(self._trades.last_sign_of_life),
+                database_reachable=self._desk.database_reachable,
+                symbols=len(self._desk.wanted_symbols()),
+            )
+            heartbeat.write(beat, self._settings.log.dir)
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def _keep_lock(self) -> None:
+        """Take the lock again when it went with its connection; end when another bot has it."""
+        while True:
+            await asyncio.sleep(LOCK_SECONDS)
+            # nobody can tell: then there are no orders either, without the database
+            with contextlib.suppress(StoreUnavailable):
+                await asyncio.to_thread(self._lock.acquire)
+
+
+def _age(at: float | None) -> float | None:
+    return None if at is None else round(time.monotonic() - at, 1)

@@ -84,13 +84,13 @@ class Desk:
             self._follow(self._with_problem(state), versions)
         self._drop(set(self._workers) - {state.asset.asset_id for state in states})
 
-    def wanted_symbols(self) -> set[str]:
-        """The symbols whose quotes matter."""
-        return {
+    def wanted_symbols(self) -> list[str]:
+        """The symbols whose quotes matter, in the order of the rows: the first come first."""
+        return [
             worker.state.asset.symbol
-            for worker in self._workers.values()
+            for _, worker in sorted(self._workers.items())
             if worker.state.asset.is_enabled and not worker.state.problem
-        }
+        ]
 
     def newest_quotes(self) -> dict[str, dict[str, Any] | None]:
         """Per wanted symbol the newest quote that the stream brought."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from dca_bot.broker import translate
@@ -64,7 +64,7 @@ async def keep_orders_settled(
 
 
 async def follow_database(
-    desk: Desk, watch: Callable[[set[str]], Awaitable[None]], every_seconds: float
+    desk: Desk, watch: Callable[[Iterable[str]], Awaitable[None]], every_seconds: float
 ) -> None:
     """Pick up what SQL and the caretakers change, and tell the quote stream what is wanted."""
     while True:

@@ -1,0 +1,68 @@
+"""The trading bot: watches the prices of the assets in `dca_assets` and trades their cycles.
+
+It runs until it is stopped (SIGTERM or Ctrl-C); watchdog.py starts it and keeps it alive.
+  main_app.py          trade with the account and the database of .env
+  main_app.py --demo   watch it trade on a simulated exchange, without account or database
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from dca_bot import heartbeat
+from dca_bot.cli import argument_parser, run
+from dca_bot.clock import utc_now
+from dca_bot.logs import set_up_logging
+from dca_bot.settings import Settings, read_settings
+
+log = logging.getLogger("main_app")
+
+# This process's share of the 200 requests a minute that Alpaca allows an account; the caretakers
+# use the rest (ALPACA.md 2.4).
+REQUESTS_PER_MINUTE = 150
+
+
+def main() -> int:
+    parser = argument_parser(__doc__)
+    parser.add_argument("--demo", action="store_true", help="trade on a simulated exchange")
+    if parser.parse_args().demo:
+        from dca_bot.demo.demo import run_demo
+
+        return run_demo()
+    settings = read_settings()
+    set_up_logging(settings.log, program="main_app", secrets=settings.secrets(), to_file=True)
+    trade(settings)
+    return 0
+
+
+def trade(settings: Settings) -> None:
+    """From the settings to the running streams, in the order in which things can go wrong."""
+    # Imported here, so that --help and --demo need neither database driver nor Alpaca's SDK.
+    from dca_bot.broker.rate_limit import RateLimiter
+    from dca_bot.broker.rest import AlpacaBroker
+    from dca_bot.live.app import App
+    from dca_bot.live.start import catch_up, check_account, say_where, until_alpaca_answers
+    from dca_bot.store.instance_lock import InstanceLock
+    from dca_bot.store.mysql_store import MySqlStore
+    from dca_bot.store.schema import ensure_schema
+    from dca_bot.trader import Trader
+
+    say_where(settings.alpaca)
+    ensure_schema(settings.database)
+    with InstanceLock(settings.database) as lock, MySqlStore(settings.database) as store:
+        heartbeat.write_pid(settings.log.dir)
+        broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
+        check_account(until_alpaca_answers(broker.account))
+        trader = Trader(store, broker, utc_now, until_alpaca_answers(broker.rules))
+        catch_up(trader, store, broker, settings.log.dir)
+
+        async def live() -> None:
+            await App(settings, store, broker, trader, lock).run()
+
+        asyncio.run(live())
+
+
+if __name__ == "__main__":
+    sys.exit(run(main, stop_is_success=True))

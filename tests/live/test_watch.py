@@ -1,0 +1,108 @@
+"""The hot path: two comparisons, and never a trigger missed."""
+
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dca_bot.core.decide import ANY_PRICE, Triggers
+from dca_bot.live.watch import Watch, look_at
+
+
+class Hits:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> None:
+        self.count += 1
+
+
+def raw(symbol: str, bid: float, ask: float) -> dict[str, Any]:
+    return {"T": "q", "S": symbol, "bp": bid, "ap": ask}
+
+
+def armed(triggers: Triggers) -> tuple[Watch, Hits]:
+    hits = Hits()
+    watch = Watch(hits)
+    watch.arm(triggers)
+    return watch, hits
+
+
+def test_a_quote_between_the_prices_hits_nothing() -> None:
+    watch, hits = armed(Triggers(Decimal(90), Decimal(110)))
+    look_at({"BTC/USD": watch}, [raw("BTC/USD", 90.5, 90.6), raw("BTC/USD", 109.9, 110.5)])
+    assert hits.count == 0
+
+
+def test_an_ask_at_the_buy_price_hits() -> None:
+    watch, hits = armed(Triggers(Decimal(90), Decimal(110)))
+    look_at({"BTC/USD": watch}, [raw("BTC/USD", 89, 90)])
+    assert hits.count == 1
+
+
+def test_a_bid_at_the_sell_price_hits() -> None:
+    watch, hits = armed(Triggers(Decimal(90), Decimal(110)))
+    look_at({"BTC/USD": watch}, [raw("BTC/USD", 110, 111)])
+    assert hits.count == 1
+
+
+def test_any_ask_hits_when_any_price_will_do() -> None:
+    watch, hits = armed(Triggers(ANY_PRICE))
+    look_at({"BTC/USD": watch}, [raw("BTC/USD", 1e6, 1.1e6)])
+    assert hits.count == 1
+
+
+def test_nothing_hits_while_disarmed() -> None:
+    watch, hits = armed(Triggers(ANY_PRICE, Decimal(1)))
+    watch.disarm()
+    look_at({"BTC/USD": watch}, [raw("BTC/USD", 1, 1)])
+    assert hits.count == 0
+
+
+def test_a_quote_that_came_while_disarmed_hits_once_armed_again() -> None:
+    watch, hits = armed(Triggers())
+    look_at({"BTC/USD": watch}, [raw("BTC/USD", 89, 90)])
+    assert hits.count == 0
+    watch.arm(Triggers(Decimal(90)))
+    assert hits.count == 1
+
+
+def test_a_quote_that_was_looked_at_does_not_hit_again() -> None:
+    watch, hits = armed(Triggers())
+    look_at({"BTC/USD": watch}, [raw("BTC/USD", 89, 90)])
+    assert watch.take_newest() is not None
+    watch.arm(Triggers(Decimal(90)))
+    assert hits.count == 0
+    assert watch.take_newest() is None
+
+
+def test_of_several_quotes_the_newest_is_looked_at() -> None:
+    watch, _ = armed(Triggers())
+    newest = raw("BTC/USD", 80, 81)
+    look_at({"BTC/USD": watch}, [raw("BTC/USD", 89, 90), newest])
+    assert watch.take_newest() is newest
+
+
+def test_a_quote_of_an_unknown_symbol_is_passed_over() -> None:
+    watch, hits = armed(Triggers(ANY_PRICE))
+    look_at({"BTC/USD": watch}, [raw("ETH/USD", 1, 1), raw("BTC/USD", 1, 1)])
+    assert hits.count == 1
+
+
+PRICES = st.decimals(min_value="0.000000001", max_value="1000000", places=9)
+PERCENTS = st.decimals(min_value="0", max_value="50", places=4)
+
+
+@given(price=PRICES, pct=PERCENTS)
+def test_no_price_that_reaches_a_trigger_in_decimal_is_missed_in_floats(
+    price: Decimal, pct: Decimal
+) -> None:
+    """Bought at 0.00143, take profit 1 %: a bid of exactly 0.0014443 must hit."""
+    sell_at = price * (1 + pct / 100)
+    buy_at = price * (1 - pct / 100)
+    selling, sell_hits = armed(Triggers(None, sell_at))
+    buying, buy_hits = armed(Triggers(buy_at))
+    look_at({"X": selling}, [raw("X", float(sell_at), float(sell_at) * 2)])
+    look_at({"X": buying}, [raw("X", float(buy_at) / 2, float(buy_at))])
+    assert (sell_hits.count, buy_hits.count) == (1, 1)
