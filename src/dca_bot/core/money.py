@@ -49,11 +49,6 @@ def received(filled: Decimal, held_before: Decimal, held_after: Decimal | None) 
     return estimated_receipt(filled)
 
 
-def storable_price(price: Decimal) -> Decimal:
-    """The price as the columns hold it; Alpaca's averages have more digits after partial fills."""
-    return price.quantize(PRICE_STEP, ROUND_HALF_EVEN)
-
-
 def weighted_average(quantity: Decimal, average: Decimal, more: Decimal, price: Decimal) -> Decimal:
     """The quantity-weighted price of both lots, as the price columns can hold it."""
     total = quantity + more
