@@ -1,0 +1,104 @@
+"""When to connect again, without any time passing; and the SDK as we know it."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from alpaca.data.live.crypto import CryptoDataStream
+from alpaca.trading.stream import TradingStream
+from websockets.exceptions import WebSocketException
+
+from dca_bot.broker.reconnect import Incident, Kind, Pace, Trouble, explained
+
+FIVE_MINUTES = 300
+
+
+def pauses(kind: Kind, count: int, jitter: float = 0.0, lived: float = 0.0) -> list[float]:
+    incident = Incident(Pace(), jitter=lambda: jitter)
+    return [incident.next_pause(Trouble("", kind), lived)[0] for _ in range(count)]
+
+
+@pytest.mark.parametrize("kind", [Kind.CROWDED, Kind.REFUSED])
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+def test_a_taken_slot_is_tried_less_than_ten_times_in_five_minutes(
+    kind: Kind, jitter: float
+) -> None:
+    connects, at = 1, 0.0
+    for pause in pauses(kind, 100, jitter):
+        at += pause
+        connects += at <= FIVE_MINUTES
+    assert connects < 10
+
+
+def test_a_slot_that_is_released_after_ninety_seconds_is_taken_soon_after() -> None:
+    at, tries = 0.0, []
+    for pause in pauses(Kind.CROWDED, 5):
+        at += pause
+        tries.append(at)
+    assert any(90 <= each <= 100 for each in tries)
+
+
+def test_lost_connections_wait_longer_each_time_up_to_half_a_minute() -> None:
+    waited = pauses(Kind.LOST, 1100, jitter=1.0)
+    assert waited[:6] == [1, 2, 4, 8, 16, 30]
+    assert waited[-1] == 30
+
+
+def test_a_connection_that_lived_long_begins_again_with_a_short_wait() -> None:
+    assert pauses(Kind.LOST, 5, jitter=1.0, lived=31.0) == [1, 1, 1, 1, 1]
+
+
+def test_a_server_that_drops_at_once_is_not_called_every_second() -> None:
+    assert sum(pauses(Kind.LOST, 20, lived=2.0)) > FIVE_MINUTES / 2
+
+
+def test_each_kind_of_trouble_is_news_once_until_a_connection_has_lived() -> None:
+    incident = Incident(Pace())
+    kinds = [Kind.LOST, Kind.CROWDED, Kind.CROWDED, Kind.LOST]
+    assert [incident.next_pause(Trouble("", kind), 1.0)[1] for kind in kinds] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert incident.next_pause(Trouble("", Kind.LOST), 60.0)[1]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ValueError("connection limit exceeded"), Kind.CROWDED),
+        (
+            ValueError(
+                "your connection is rejected while another connection is open under the "
+                "same account"
+            ),
+            Kind.CROWDED,
+        ),
+        (ValueError("auth failed"), Kind.REFUSED),
+        (ValueError("unauthorized: code=401, message=Unauthorized"), Kind.REFUSED),
+        (ConnectionRefusedError(111, "Connection refused"), Kind.LOST),
+        (TimeoutError(), Kind.LOST),
+        (KeyError("T"), Kind.LOST),
+        (WebSocketException("whatever"), Kind.LOST),
+    ],
+)
+def test_the_reason_decides_how_to_go_on(error: Exception, kind: Kind) -> None:
+    assert explained(error).kind is kind
+
+
+def test_the_sdk_still_has_the_parts_that_the_streams_stand_on() -> None:
+    for stream_class, parts in (
+        (CryptoDataStream, ("_connect", "_auth")),
+        (TradingStream, ("_connect", "_auth", "_subscribe_trade_updates", "_dispatch")),
+    ):
+        for part in parts:
+            assert inspect.iscoroutinefunction(getattr(stream_class, part)), part
+    stream = CryptoDataStream("key", "secret", websocket_params={"close_timeout": 2})
+    assert stream._ws is None
+    assert stream._websocket_params == {"close_timeout": 2}
+    assert "self._ws = await websockets_legacy.connect(" in inspect.getsource(stream._connect)
+    assert "self._ws = await websockets_legacy.connect(" in inspect.getsource(
+        TradingStream._connect
+    )
