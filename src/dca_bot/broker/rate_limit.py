@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 TOO_MANY_REQUESTS = 429
 MINUTE = 60.0
+ORDINARY_LIMIT = 200.0  # requests a minute; 1000 for Elite accounts (ALPACA.md 2.4)
 # Alpaca counts by the minute, so no pause that it asks for can be longer in earnest.
 PAUSE_SECONDS_MAX = 60.0
 PAUSE_SECONDS_MIN = 1.0
@@ -31,6 +32,8 @@ class RateLimiter:
 
     Half of `per_minute` may be sent at once, the other half comes back over a minute, so that no
     minute ever sees more than `per_minute`.  A fifth of the burst is the reserve of the urgent.
+    `per_minute` is meant for an ordinary account; where Alpaca's answers name another limit than
+    200, the share grows or shrinks with it.
     """
 
     def __init__(
@@ -44,9 +47,9 @@ class RateLimiter:
     ) -> None:
         if per_minute < 2:
             raise ValueError("a share of less than 2 requests a minute can't be kept")
-        self._burst = per_minute / 2
-        self._per_second = per_minute / 2 / MINUTE
-        self._reserve = self._burst / 5
+        self._share = per_minute / ORDINARY_LIMIT
+        self._limit = ORDINARY_LIMIT
+        self._set_pace(per_minute)
         self._wait_seconds_max = wait_seconds_max
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
         self._lock = threading.Lock()
@@ -84,9 +87,22 @@ class RateLimiter:
                 self._pause(headers)
                 return
             self._refusals = 0
+            limit = _number(headers.get("X-RateLimit-Limit"))
+            if limit is not None and limit >= 1 and limit != self._limit:
+                self._follow_limit(limit)
             remaining = _number(headers.get("X-RateLimit-Remaining"))
             if remaining is not None:
                 self._tokens = min(self._tokens, max(0.0, remaining))
+
+    def _follow_limit(self, limit: float) -> None:
+        burst_before, self._limit = self._burst, limit
+        self._set_pace(self._share * limit)
+        self._tokens = max(0.0, self._tokens + self._burst - burst_before)
+
+    def _set_pace(self, per_minute: float) -> None:
+        self._burst = per_minute / 2
+        self._per_second = per_minute / 2 / MINUTE
+        self._reserve = self._burst / 5
 
     def _wait_seconds(self, *, urgent: bool) -> float:
         now = self._clock()
