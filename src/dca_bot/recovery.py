@@ -4,20 +4,27 @@ about each order under way, and feed what it says to the same door as the stream
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
+from dca_bot.core.model import Order, OrderUpdate
+from dca_bot.errors import CycleChanged, IllegalTransition
 from dca_bot.ports import Broker, Store
 from dca_bot.trader import Trader
+
+log = logging.getLogger("dca_bot.trade")
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was asked and what is still in doubt, by client order id."""
+    """How many orders were asked about and had left the list of open ones; by client order id,
+    which are still in doubt, and which could not be booked because their rows contradict it."""
 
     asked: int
     ended: int
     in_doubt: tuple[str, ...]
+    stuck: tuple[str, ...] = ()
 
 
 def recover(
@@ -27,7 +34,9 @@ def recover(
 
     1. One call lists what is open; those orders are booked as listed (partial fills count).
     2. Every other live order has ended or never arrived: each is asked for by its client id.
-    Raises BrokerUnavailable and StoreUnavailable: then nothing is known, and nothing was changed.
+    An asset whose rows can't be read or are gone never stops the others.
+    Raises BrokerUnavailable and StoreUnavailable; what was booked until then is right, and the
+    rest is as it was.
     """
     live = [
         order
@@ -37,14 +46,25 @@ def recover(
     if not live:
         return Recovered(0, 0, ())
     open_at_alpaca = {update.client_order_id: update for update in broker.open_orders()}
-    in_doubt = []
-    ended = 0
+    in_doubt, stuck, ended = [], [], 0
     for order in live:
         listed = open_at_alpaca.get(order.client_order_id)
-        if listed is not None and listed.filled_quantity == order.filled_quantity:
-            trader.on_update(listed)
-        elif not trader.settle(order.client_order_id):
+        try:
+            is_settled = _settle(trader, order, listed)
+        except (CycleChanged, IllegalTransition, KeyError) as error:
+            log.debug("%s is not settled: %s", order.client_order_id, error)
+            stuck.append(order.client_order_id)
+            continue
+        if not is_settled:
             in_doubt.append(order.client_order_id)
         elif listed is None:
             ended += 1
-    return Recovered(len(live), ended, tuple(in_doubt))
+    return Recovered(len(live), ended, tuple(in_doubt), tuple(stuck))
+
+
+def _settle(trader: Trader, order: Order, listed: OrderUpdate | None) -> bool:
+    # What is open and unchanged needs no second question.
+    if listed is not None and listed.filled_quantity == order.filled_quantity:
+        trader.on_update(listed)
+        return True
+    return trader.settle(order.client_order_id)

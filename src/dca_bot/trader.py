@@ -8,6 +8,7 @@ Alpaca says of an order enters the books through `on_update`, from wherever it w
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -24,8 +25,10 @@ from dca_bot.core.decide import (
     decide,
     order_kind,
     size_sell,
+    why_nothing_to_sell,
 )
 from dca_bot.core.model import (
+    ZERO,
     Asset,
     AssetRules,
     Cycle,
@@ -39,13 +42,15 @@ from dca_bot.core.model import (
     Side,
 )
 from dca_bot.core.order_ids import client_order_id
-from dca_bot.core.transition import Booked, apply_update, end_cooldown, start_order
-from dca_bot.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
+from dca_bot.core.transition import Booked, apply_update, conclude, end_cooldown, start_order
+from dca_bot.errors import BrokerUnavailable, CycleChanged, OrderOutcomeUnknown, OrderRefused
 from dca_bot.ports import AssetState, Broker, Clock, Store, Transaction
 
-# How long an order that Alpaca doesn't know may still be on its way there: longer than the
-# request's own time limit, so that no second order is placed for the same intent.
-GIVE_UP_AFTER = timedelta(seconds=20)
+# How long an order that Alpaca doesn't know may still be on its way there, so that no second one
+# is placed for the same intent: longer than a request may wait for its turn (10 s), connect (3 s)
+# and be answered (10 s), with room for Alpaca to find what it has taken.
+GIVE_UP_AFTER = timedelta(seconds=30)
+BOOK_TRIES = 3
 
 
 class Trader:
@@ -114,7 +119,7 @@ class Trader:
         if update is None:
             if self._clock() - order.created_at < GIVE_UP_AFTER:
                 return False
-            update = _ended(order, OrderStatus.LOST, "Alpaca has never heard of it")
+            update = conclude(order, OrderStatus.LOST, "Alpaca has never heard of it")
         elif order.side is Side.BUY and update.filled_quantity > order.filled_quantity:
             update = self._with_position(update)
         self.on_update(update)
@@ -137,10 +142,8 @@ class Trader:
             return known
         with self._store.transaction(known.asset.asset_id) as tx:
             asset, cycle = tx.asset, tx.cycle
-            if cycle is None:
-                return known
-            decision = decide(asset, cycle, quote, rules)
-            if not isinstance(decision, Restart):
+            decision = decide(asset, cycle, quote, rules) if cycle else None
+            if cycle is None or not isinstance(decision, Restart):
                 return AssetState(asset, cycle)
             watching = end_cooldown(cycle)
             tx.save_cycle(cycle, watching)
@@ -165,18 +168,24 @@ class Trader:
             )
         rules = self.rules[asset.symbol]
         if kind is OrderKind.TAKE_PROFIT and not size_sell(asset, cycle, holding, quote, rules):
-            raise OrderRefused(_nothing_to_sell(cycle, holding))
+            raise OrderRefused(why_nothing_to_sell(cycle, holding))
         return holding
 
     def _check_cash(self, asset: Asset, buy: Buy) -> None:
         # After a refusal for lack of cash the account is asked, not the order sent again.
         cost = buy.quantity * buy.limit_price
-        available = self._broker.account().cash_available
+        available = self._cash(asset.quote_currency)
         if available < cost:
             raise OrderRefused(
-                f"waiting for {cost:.2f} {asset.quote_currency}, available {available:.2f}",
+                f"waiting for {cost:f} {asset.quote_currency}, available {available:f}",
                 needs_cash=True,
             )
+
+    def _cash(self, currency: str) -> Decimal:
+        if currency == "USD":
+            return self._broker.account().cash_available
+        held = self._broker.holdings().get(f"{currency}/USD")  # other money is a position
+        return held.available if held else ZERO
 
     def _intend(
         self, tx: Transaction, expected: Decision, quote: Quote, holding: Holding | None
@@ -231,18 +240,29 @@ class Trader:
         try:
             update = self._broker.submit(order, asset.symbol)
         except OrderRefused as refusal:
-            if refusal.needs_cash and asset.quote_currency == "USD":
+            if refusal.needs_cash:
                 self._short_of_cash.add(asset.asset_id)
-            self._book(_ended(order, OrderStatus.REJECTED, str(refusal)))
+            self._book(conclude(order, OrderStatus.REJECTED, str(refusal)))
             raise
         except BrokerUnavailable as error:
-            self._book(_ended(order, OrderStatus.LOST, str(error)))
+            self._book(conclude(order, OrderStatus.LOST, str(error)))
             raise
         self._short_of_cash.discard(asset.asset_id)
         return update
 
     def _book(self, update: OrderUpdate) -> tuple[Asset, Cycle, Order, Booked] | None:
-        """The one door for fills: lock, load, apply, save, commit; None: not our order."""
+        """The one door for fills; None: not our order.
+
+        A row edited by hand at the same moment, or a deadlock, is no reason to lose a fill: the
+        books are read again, and what Alpaca said is applied to what they say now.
+        """
+        for _ in range(BOOK_TRIES - 1):
+            with suppress(CycleChanged):
+                return self._book_once(update)
+        return self._book_once(update)
+
+    def _book_once(self, update: OrderUpdate) -> tuple[Asset, Cycle, Order, Booked] | None:
+        """Lock, load, apply, save, commit."""
         known = self._store.order(update.client_order_id)
         if known is None:
             return None
@@ -268,32 +288,6 @@ class Trader:
         return replace(update, position_quantity=holding.quantity if holding else None)
 
 
-def _ended(order: Order, status: OrderStatus, reason: str) -> OrderUpdate:
-    """Our own conclusion about an order, in the form in which Alpaca would say it."""
-    return OrderUpdate(
-        client_order_id=order.client_order_id,
-        alpaca_order_id=None,
-        symbol="",
-        side=order.side,
-        status=status,
-        filled_quantity=order.filled_quantity,
-        filled_average_price=order.filled_average_price,
-        reason=reason,
-    )
-
-
 def _refuse_if_reported(hold: Hold) -> None:
     if hold.reported:
         raise OrderRefused(hold.reason)
-
-
-def _nothing_to_sell(cycle: Cycle, holding: Holding | None) -> str:
-    if holding is None or not holding.quantity:
-        return (
-            f"the cycle holds {cycle.quantity:f}, Alpaca holds nothing: consistency_checker.py "
-            "settles it"
-        )
-    return (
-        f"Alpaca lets go {holding.available:f} of {holding.quantity:f}: an order that isn't the "
-        "cycle's holds the rest back; order_manager.py cancels orphans, or cancel it yourself"
-    )

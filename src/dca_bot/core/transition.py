@@ -88,19 +88,11 @@ def apply_update(
     4. A SELL that leaves nothing worth selling makes it `complete`; otherwise the rest is watched.
     5. A cycle that is complete or in error stays as it is, whatever is still told of its orders.
     """
-    after = replace(
-        order,
-        status=_status_after(cycle, order.status, update.status),
-        alpaca_order_id=order.alpaca_order_id or update.alpaca_order_id,
-    )
     booked = _book_fill(cycle, order, update)
     after = replace(
-        after,
-        filled_quantity=booked.order.filled_quantity,
-        filled_average_price=booked.order.filled_average_price,
-        received_quantity=booked.order.received_quantity,
-        quantity_before=booked.order.quantity_before,
-        average_before=booked.order.average_before,
+        booked.order,
+        status=_status_after(cycle, order.status, update.status),
+        alpaca_order_id=order.alpaca_order_id or update.alpaca_order_id,
     )
     if not cycle.status.is_active:
         return Booked(cycle, after)
