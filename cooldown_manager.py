@@ -44,13 +44,12 @@ def main() -> int:
 
 def end_cooldowns(store: Store, now: datetime, this_run: Run) -> int:
     """End every cooldown that is over at `now`; return the exit status."""
-    this_run.count(assets=0, in_cooldown=0, ended=0)
-    for state in store.assets():
-        this_run.count(assets=1)
+    states = store.assets()
+    this_run.count(assets=len(states), in_cooldown=0, ended=0)
+    this_run.report_unreadable(states)
+    for state in states:
         with this_run.contain(state.asset.symbol):
-            if state.problem:
-                this_run.trouble(state.asset.symbol, state.problem)
-            elif state.cycle and state.cycle.status is CycleStatus.COOLDOWN:
+            if state.cycle and state.cycle.status is CycleStatus.COOLDOWN:
                 look_at(store, state.asset, now, this_run)
     return this_run.sum_up()
 

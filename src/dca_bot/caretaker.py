@@ -7,15 +7,28 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from dca_bot.errors import CycleChanged, DcaError
+from dca_bot.errors import BrokerUnavailable, CycleChanged, DcaError
 from dca_bot.logs import asset_log, event
+from dca_bot.ports import AssetState
 
 log = logging.getLogger(__name__)
 
 DRY_RUN = "dry run, not done: "
+# A caretaker's share of the 200 requests a minute that Alpaca allows an account.
+REQUESTS_PER_MINUTE = 60
+
+
+@contextmanager
+def nothing_without_alpaca() -> Iterator[None]:
+    """End the run when Alpaca can't tell what everything else depends on."""
+    try:
+        yield
+    except BrokerUnavailable as error:
+        problem = f"{error}; nothing was changed, the next run tries again"
+        raise BrokerUnavailable(problem) from error
 
 
 class Run:
@@ -45,6 +58,12 @@ class Run:
         """Say what is wrong with one asset; the run goes on, and ends with exit status 1."""
         self.troubled.add(subject)
         asset_log(log, subject).error("skipped in this run: %s", why)
+
+    def report_unreadable(self, states: Sequence[AssetState]) -> None:
+        """Say which rows can't be read, edited by hand as they are."""
+        for state in states:
+            if state.problem:
+                self.trouble(state.asset.symbol, state.problem)
 
     def count(self, **numbers: int) -> None:
         """Add to what the last line will say, in the order in which it is first said."""

@@ -29,7 +29,8 @@ Clock = Callable[[], datetime]
 class AssetState:
     """An asset with its active cycle, if it has one.
 
-    `problem` says why a hand-edited row can't be read (an unknown status, say); `cycle` is None then.
+    `problem` says why a hand-edited row can't be read (an unknown status, say); `cycle` is None
+    then.
     """
 
     asset: Asset

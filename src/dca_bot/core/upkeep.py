@@ -7,9 +7,27 @@ leaves everything as it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
 
-from dca_bot.core.model import Asset, Cycle, CycleStatus
+from dca_bot.core.model import (
+    ZERO,
+    Asset,
+    Cycle,
+    CycleStatus,
+    Holding,
+    Order,
+    OrderStatus,
+    OrderUpdate,
+    Side,
+)
+from dca_bot.core.money import PRICE_STEP, is_dust
+from dca_bot.core.order_ids import is_ours
+
+WAITING_FOR_ORDER = frozenset({CycleStatus.BUYING, CycleStatus.SELLING})
 
 
 def cooldown_over(cycle: Cycle, previous: Cycle | None, asset: Asset, now: datetime) -> bool:
@@ -29,3 +47,99 @@ def cooldown_ends_at(previous: Cycle | None, asset: Asset) -> datetime | None:
     if previous is None or previous.completed_at is None:
         return None
     return previous.completed_at + timedelta(seconds=asset.cooldown_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """Which orders the books know: the symbols of `dca_assets`, active cycles, live orders.
+
+    `unreadable` are the symbols whose cycle can't be read: what it tracks is not known.
+    """
+
+    symbols: frozenset[str]
+    unreadable: frozenset[str]
+    cycles: Mapping[str, Cycle]  # by symbol
+    live: Mapping[str, Order]  # by client order id
+
+    def has(self, order: OrderUpdate) -> bool:
+        """Whether an active cycle tracks an order: by its row in `dca_orders`, or by
+        `latest_order_id` alone where somebody edited the cycle by hand."""
+        cycle = self.cycles.get(order.symbol)
+        if cycle is None:
+            return False
+        row = self.live.get(order.client_order_id)
+        if row is not None:
+            return row.cycle_id == cycle.cycle_id
+        return order.alpaca_order_id is not None and order.alpaca_order_id == cycle.latest_order_id
+
+
+def is_older(order: OrderUpdate, seconds: int, now: datetime) -> bool:
+    """Whether Alpaca has had an order for longer; no, where that isn't known."""
+    return order.created_at is not None and now - order.created_at > timedelta(seconds=seconds)
+
+
+def is_awaited(row: Order, now: datetime, give_up_after: timedelta) -> bool:
+    """Whether main_app.py may still be waiting for the answer to this order."""
+    return row.status is OrderStatus.INTENDED and now - row.created_at < give_up_after
+
+
+def is_stale(order: OrderUpdate, tracking: Tracking, seconds: int, now: datetime) -> bool:
+    """An open BUY of a cycle that has waited too long for its fill (CONTRACT 9)."""
+    return order.side is Side.BUY and tracking.has(order) and is_older(order, seconds, now)
+
+
+def is_stuck(order: OrderUpdate, tracking: Tracking, seconds: int, now: datetime) -> bool:
+    """An open take-profit SELL that should have been filled at once (CONTRACT 9)."""
+    return order.side is Side.SELL and tracking.has(order) and is_older(order, seconds, now)
+
+
+def is_orphan(order: OrderUpdate, tracking: Tracking, seconds: int, now: datetime) -> bool:
+    """An open order that no active cycle tracks, in a symbol of ours or with our prefix."""
+    ours = order.symbol in tracking.symbols or is_ours(order.client_order_id)
+    known = order.symbol not in tracking.unreadable
+    return ours and known and not tracking.has(order) and is_older(order, seconds, now)
+
+
+class PositionVerdict(StrEnum):
+    """What Alpaca's position says about a cycle."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    GONE = "gone"
+    NOT_OURS = "not ours"
+
+
+def position_verdict(
+    asset: Asset, cycle: Cycle | None, holding: Holding | None, increment: Decimal
+) -> PositionVerdict:
+    """Compare a cycle with the position at Alpaca (CONTRACT 10).
+
+    1. While an order is under way both move, and nothing can be said.
+    2. A cycle that holds nothing owns no position; dust is left over from a sale, and nobody's.
+    3. Less than one increment is a matter of rounding.
+    4. No position, or dust where there should be one: the cycle's coins were sold elsewhere.
+    """
+    if cycle is not None and cycle.status in WAITING_FOR_ORDER:
+        return PositionVerdict.AGREES
+    held = holding.quantity if holding else ZERO
+    is_nothing = holding is None or is_dust(held, holding.average_entry_price, asset)
+    if cycle is None or cycle.status is not CycleStatus.WATCHING or cycle.quantity <= 0:
+        return PositionVerdict.AGREES if is_nothing else PositionVerdict.NOT_OURS
+    if abs(held - cycle.quantity) < increment:
+        return PositionVerdict.AGREES
+    return PositionVerdict.GONE if is_nothing else PositionVerdict.DIFFERS
+
+
+def corrected(cycle: Cycle, holding: Holding) -> Cycle:
+    """The cycle with Alpaca's quantity and average entry price."""
+    average = holding.average_entry_price.quantize(PRICE_STEP, ROUND_HALF_EVEN)
+    return replace(cycle, quantity=holding.quantity, average_purchase_price=average)
+
+
+def lacks_order_row(cycle: Cycle | None, live: Iterable[Order]) -> bool:
+    """Whether a cycle waits for an order of which `dca_orders` has no live row: a hand's work."""
+    return (
+        cycle is not None
+        and cycle.status in WAITING_FOR_ORDER
+        and all(order.asset_id != cycle.asset_id for order in live)
+    )

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Brings the database to what Alpaca says, where the two disagree.
+
+Cron runs this every five minutes.  It looks at every asset in dca_assets:
+- a `buying` or `selling` cycle whose order has ended, or is unknown to Alpaca, moves on;
+- a `watching` cycle that holds coins where Alpaca has none becomes `error`, a new one begins;
+- a quantity that differs from Alpaca's position is corrected, and the average price with it;
+- an enabled asset without an active cycle gets one;
+- a position that no cycle owns is reported.  It is never sold.
+A position that differs is looked at again some seconds later, since Alpaca's positions lag behind
+its fills, and corrected only if nothing has moved meanwhile.  A consistent state is left as it is.
+
+Exit status: 0 done, 1 at least one asset was skipped or nothing could be learnt, 2 a setting is
+wrong.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+
+from dca_bot.broker.rate_limit import RateLimiter
+from dca_bot.broker.rest import AlpacaBroker
+from dca_bot.caretaker import REQUESTS_PER_MINUTE, Run, nothing_without_alpaca
+from dca_bot.cli import argument_parser, deadline, only_once, run
+from dca_bot.clock import utc_now
+from dca_bot.core.upkeep import lacks_order_row
+from dca_bot.logs import set_up_logging
+from dca_bot.ports import Broker, Clock, Store
+from dca_bot.positions import find_differences, put_right, seen_twice
+from dca_bot.settings import read_settings
+from dca_bot.settling import Settler
+from dca_bot.store.mysql_store import MySqlStore
+
+NAME = "consistency_checker"
+SECOND_LOOK_SECONDS = 5.0
+
+log = logging.getLogger(NAME)
+
+
+def main() -> int:
+    """Compare everything once."""
+    arguments = argument_parser(__doc__, is_caretaker=True).parse_args()
+    settings = read_settings()
+    set_up_logging(settings.log, program=NAME, secrets=settings.secrets())
+    with (
+        only_once(NAME, settings.log.dir),
+        deadline(),
+        MySqlStore(settings.database, pool_size=1) as store,
+    ):
+        broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
+        return check(store, broker, Run(dry_run=arguments.dry_run))
+
+
+def check(
+    store: Store,
+    broker: Broker,
+    this_run: Run,
+    *,
+    clock: Clock = utc_now,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Orders first, since their fills move positions; return the exit status."""
+    with nothing_without_alpaca():
+        # Alpaca before the books: an order's row is written before the order is sent.
+        open_orders = broker.open_orders()
+    states, live = store.assets(), store.live_orders()
+    this_run.count(assets=len(states), settled=0, opened=0, corrected=0, not_owned=0)
+    this_run.report_unreadable(states)
+    settler = Settler(store, broker, clock, this_run)
+    settler.settle_all(states, live, open_orders)
+    for state in states:
+        with this_run.contain(state.asset.symbol):
+            if state.cycle is None and state.asset.is_enabled and not state.problem:
+                settler.open_cycle(state.asset)
+            elif lacks_order_row(state.cycle, live):
+                settler.settle_by_hand(state)
+    with nothing_without_alpaca():
+        check_positions(store, broker, this_run, clock, sleep)
+    return this_run.sum_up()
+
+
+def check_positions(
+    store: Store, broker: Broker, this_run: Run, clock: Clock, sleep: Callable[[float], None]
+) -> None:
+    """Put right what differs from Alpaca's positions in two looks."""
+    first = find_differences(store, broker)
+    if not first:
+        return
+    sleep(SECOND_LOOK_SECONDS)
+    for difference in seen_twice(first, find_differences(store, broker)):
+        with this_run.contain(difference.asset.symbol):
+            put_right(store, difference, clock(), this_run)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

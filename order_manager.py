@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Cancels orders that have outlived their purpose, and settles orders that are in doubt.
+
+Cron runs this every minute.  It cancels
+- stale BUYs: open BUYs of the bot, older than STALE_ORDER_SECONDS;
+- stuck SELLs: open take-profit SELLs, older than STUCK_SELL_SECONDS, so that the bot can try again;
+- orphans: open orders that no active cycle tracks, older than ORPHAN_ORDER_SECONDS, in symbols
+  listed in dca_assets, or whose client order id begins with "dca-" in any symbol.
+A cancel is a request: what was filled meanwhile counts, and a cycle moves on only when Alpaca says
+how its order ended.  Orders in other symbols are never touched.
+
+Exit status: 0 done, 1 at least one asset was skipped or nothing could be learnt, 2 a setting is
+wrong.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from dca_bot.broker.rate_limit import RateLimiter
+from dca_bot.broker.rest import AlpacaBroker
+from dca_bot.caretaker import REQUESTS_PER_MINUTE, Run, nothing_without_alpaca
+from dca_bot.cli import argument_parser, deadline, only_once, run
+from dca_bot.clock import utc_now
+from dca_bot.core.model import OrderUpdate
+from dca_bot.core.upkeep import Tracking, is_orphan, is_stale, is_stuck
+from dca_bot.logs import asset_log, event, set_up_logging
+from dca_bot.ports import Broker, Clock, Store
+from dca_bot.settings import LimitSettings, read_settings
+from dca_bot.settling import Settler, order_facts, tracking_of
+from dca_bot.store.mysql_store import MySqlStore
+
+NAME = "order_manager"
+COUNTED_AS = {"stale": "stale", "stuck": "stuck", "orphan": "orphans"}
+
+log = logging.getLogger(NAME)
+
+
+def main() -> int:
+    """Look at every open order once."""
+    arguments = argument_parser(__doc__, is_caretaker=True).parse_args()
+    settings = read_settings()
+    set_up_logging(settings.log, program=NAME, secrets=settings.secrets())
+    with (
+        only_once(NAME, settings.log.dir),
+        deadline(),
+        MySqlStore(settings.database, pool_size=1) as store,
+    ):
+        broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
+        return manage(store, broker, settings.limits, Run(dry_run=arguments.dry_run))
+
+
+def manage(
+    store: Store,
+    broker: Broker,
+    limits: LimitSettings,
+    this_run: Run,
+    *,
+    clock: Clock = utc_now,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Settle what is in doubt, cancel what is too old, see it end; return the exit status."""
+    with nothing_without_alpaca():
+        # Alpaca before the books: an order's row is written before the order is sent.
+        open_orders = broker.open_orders()
+    states, live = store.assets(), store.live_orders()
+    this_run.count(open_orders=len(open_orders), settled=0, stale=0, stuck=0, orphans=0)
+    this_run.report_unreadable(states)
+    settler = Settler(store, broker, clock, this_run)
+    settler.settle_all(states, live, open_orders)
+    tracking, asked = tracking_of(states, live), []
+    for order in open_orders:
+        row = tracking.live.get(order.client_order_id)
+        if row is not None and settler.is_awaited(row):
+            continue  # main_app.py still waits for the answer to it
+        with this_run.contain(order.symbol):
+            if too_old := judge(order, tracking, limits, clock()):
+                cancel(broker, order, too_old, this_run)
+                asked.append(order)
+    if not this_run.is_dry_run:
+        with nothing_without_alpaca():
+            settler.see_end(asked, states, sleep)
+    return this_run.sum_up()
+
+
+def judge(
+    order: OrderUpdate, tracking: Tracking, limits: LimitSettings, now: datetime
+) -> tuple[str, int] | None:
+    """What an open order is by now, and which limit makes it so; None: it may stay."""
+    if is_stale(order, tracking, limits.stale_order_seconds, now):
+        return "stale", limits.stale_order_seconds
+    if is_stuck(order, tracking, limits.stuck_sell_seconds, now):
+        return "stuck", limits.stuck_sell_seconds
+    if is_orphan(order, tracking, limits.orphan_order_seconds, now):
+        return "orphan", limits.orphan_order_seconds
+    return None
+
+
+def cancel(broker: Broker, order: OrderUpdate, too_old: tuple[str, int], this_run: Run) -> None:
+    """Ask Alpaca for the end of an order, and say why."""
+    kind, limit_seconds = too_old
+    this_run.count(**{COUNTED_AS[kind]: 1})
+    asset_log(log, order.symbol).info(
+        event(
+            this_run.said(f"cancel of a {order.side} order asked for: {kind}"),
+            since=order.created_at,
+            limit=f"{limit_seconds}s",
+            **order_facts(order),
+        )
+    )
+    if not this_run.is_dry_run and order.alpaca_order_id:
+        broker.cancel(order.alpaca_order_id)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
