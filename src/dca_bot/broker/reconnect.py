@@ -34,7 +34,7 @@ class Pace:
     reply: float = 10.0  # to a subscription
     ping: float = 10.0
     pong: float = 15.0
-    close: float = 2.0
+    close: float = 1.5  # two of these fit into the 5 s that a stop may take
     pause_min: float = 1.0
     pause_max: float = 30.0
     # Alpaca frees the slot of a lost connection after about 90 s.  These two meet that moment and
@@ -204,13 +204,14 @@ class Reconnecting:
         ws, self._ws = self._ws, None
         if ws is None:
             return
+        # A task of its own: close() waits several times over when the other side doesn't say
+        # goodbye, and swallows a cancellation while it does.
+        goodbye = asyncio.ensure_future(ws.close())
         try:
-            async with asyncio.timeout(self._pace.close):
-                await ws.close()
-        except (TimeoutError, OSError, WebSocketException):
-            pass  # the other side doesn't say goodbye
+            await asyncio.wait([goodbye], timeout=self._pace.close)
         finally:
             ws.transport.abort()
+        await asyncio.gather(goodbye, return_exceptions=True)
 
 
 def websocket_params(pace: Pace) -> dict[str, Any]:
