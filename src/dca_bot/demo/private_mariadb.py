@@ -189,7 +189,7 @@ class PrivateMariaDb:
                 pass_fds=[self._lock_fd],  # the directory is taken until the server is gone too
                 # Ctrl-C is for us alone: our programs still need the database to end cleanly
                 start_new_session=True,
-                preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - two system calls only
+                preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - two system calls only
             )
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
@@ -254,7 +254,8 @@ def _as_root() -> list[str]:
     return ["--loose-user=root"] if os.geteuid() == 0 else []
 
 
-def _die_with(parent: int) -> Callable[[], None]:
+def die_with(parent: int) -> Callable[[], None]:
+    """What a child of `parent` runs before it begins, so that it never outlives it."""
     # A parent that is killed cannot stop its server, and nobody else would.  The kernel does it
     # (Linux; elsewhere only stop() does).  Its data is fresh each time, so KILL loses nothing.
     libc = ctypes.CDLL(None)
