@@ -140,11 +140,14 @@ class Order:
         return self._common() | {"subtag": None, "source": None, "expires_at": self._expires()}
 
     def to_stream(self) -> dict[str, Any]:
-        """Writes the order as trade updates have it (ALPACA.md 2.1)."""
-        return self._common() | {
-            "cancel_requested_at": _time(self.cancel_requested_at),
-            "expires_at": self._expires(),
-        }
+        """Writes the order as trade updates have it, in their order of keys (ALPACA.md 2.1)."""
+        shown: dict[str, Any] = {}
+        for key, value in self._common().items():
+            shown[key] = value
+            if key == "expired_at":
+                shown["cancel_requested_at"] = _time(self.cancel_requested_at)
+        shown["expires_at"] = self._expires()
+        return shown
 
     def _expires(self) -> str:
         return rfc3339(self.terms.expires_at)

@@ -1,0 +1,69 @@
+"""Builders for the simulated exchange's tests: an exchange without sockets, quotes, requests."""
+
+from decimal import Decimal
+from typing import Any
+
+from alpaca_simulator.assets import known_assets
+from alpaca_simulator.clock import MILLISECOND, SECOND, SteppedClock
+from alpaca_simulator.drafts import read_draft
+from alpaca_simulator.exchange import Exchange
+from alpaca_simulator.matching import Rules
+from alpaca_simulator.orders import Order
+from alpaca_simulator.plans import Plan
+from alpaca_simulator.quotes import Quote
+from alpaca_simulator.updates import TradeUpdate
+
+START = 1_726_665_890 * SECOND
+BTC_ID = "276e2673-764b-4ab6-a611-caf665ca6340"
+
+
+class Bench:
+    """An exchange on a clock of its own, with everything that it told."""
+
+    def __init__(self, *, seed: int = 1, **rules: Any) -> None:
+        self.clock = SteppedClock(START)
+        chosen = Rules(**({"partial_fill_chance": 0.0} | rules))
+        self.exchange = Exchange(chosen, self.clock, seed=seed, assets=known_assets())
+        self.told: list[TradeUpdate] = []
+        self.exchange.listeners.append(self.told.append)
+
+    def quote(self, bid: str, ask: str, symbol: str = "BTC/USD") -> None:
+        one, now = Decimal(1), self.clock.now()
+        self.exchange.set_quote(Quote(symbol, Decimal(bid), Decimal(ask), one, one, now, now))
+
+    def wait(self, milliseconds: int = 1000) -> None:
+        self.clock.advance(milliseconds * MILLISECOND)
+        self.exchange.run_due()
+
+    def send(self, plan: Plan | None = None, **fields: Any) -> Order:
+        return self.exchange.submit(read_draft(request(**fields), self.exchange.assets), plan)
+
+    def done(self, **fields: Any) -> Order:
+        """Sends an order and lets it reach the venue."""
+        order = self.send(**fields)
+        self.wait()
+        return self.exchange.order(order.id)
+
+    def free(self, currency: str) -> Decimal:
+        return self.exchange.account.ledger.free(currency)
+
+    def events(self) -> list[str]:
+        return [update.event for update in self.told]
+
+
+def request(**fields: Any) -> dict[str, Any]:
+    """A limit buy of BTC/USD, changed by fields; a field of None is left out."""
+    body = {
+        "symbol": "BTC/USD",
+        "side": "buy",
+        "type": "limit",
+        "time_in_force": "gtc",
+        "qty": "1",
+        "limit_price": "100",
+    } | fields
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def market(**fields: Any) -> dict[str, Any]:
+    """The fields of a market order."""
+    return {"type": "market", "limit_price": None} | fields
