@@ -1,0 +1,176 @@
+"""Rows and messages for tests, complete but for what a test wants to say about them."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+
+from dca_bot.core.model import (
+    Asset,
+    AssetRules,
+    Cycle,
+    CycleStatus,
+    Holding,
+    Order,
+    OrderKind,
+    OrderStatus,
+    OrderUpdate,
+    Quote,
+    Side,
+)
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+BTC = "BTC/USD"
+STEP = Decimal("0.000000001")
+
+# The same examples on every machine, and no judgement on how fast the machine is.
+CHECKED = settings(
+    derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=200
+)
+
+
+def money(value: Decimal | str | int | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def an_asset(**columns: Any) -> Asset:
+    """The sample row of the README; numbers may be written as text."""
+    row: dict[str, Any] = {
+        "asset_id": 1,
+        "symbol": BTC,
+        "is_enabled": True,
+        "base_order_amount": "20",
+        "safety_order_amount": "20",
+        "max_safety_orders": 5,
+        "safety_order_deviation_pct": "1.5",
+        "take_profit_pct": "1",
+        "cooldown_seconds": 300,
+        "restart_deviation_pct": "2",
+        "last_sell_price": None,
+    }
+    return Asset(**_with_decimals(row | columns, _AMOUNTS))
+
+
+def a_cycle(**columns: Any) -> Cycle:
+    """A watching cycle that holds nothing."""
+    row: dict[str, Any] = {"cycle_id": 1, "asset_id": 1, "status": CycleStatus.WATCHING}
+    return Cycle(**_with_decimals(row | columns, _AMOUNTS))
+
+
+def a_holding_cycle(**columns: Any) -> Cycle:
+    """A watching cycle that bought one coin at 100."""
+    row = {"quantity": "1", "average_purchase_price": "100", "last_order_fill_price": "100"}
+    return a_cycle(**row | columns)
+
+
+def an_order(**columns: Any) -> Order:
+    """A base order for one coin at 100, open at Alpaca."""
+    row: dict[str, Any] = {
+        "client_order_id": "dca-1-base-1",
+        "asset_id": 1,
+        "cycle_id": 1,
+        "kind": OrderKind.BASE,
+        "rung": 0,
+        "quantity": "1",
+        "limit_price": "100",
+        "status": OrderStatus.OPEN,
+        "created_at": NOW,
+    }
+    return Order(**_with_decimals(row | columns, _AMOUNTS))
+
+
+def an_update(order: Order, status: OrderStatus | str, **fields: Any) -> OrderUpdate:
+    """What Alpaca says of `order`."""
+    message: dict[str, Any] = {
+        "client_order_id": order.client_order_id,
+        "alpaca_order_id": "alpaca-1",
+        "symbol": BTC,
+        "side": order.side,
+        "status": OrderStatus(status),
+    }
+    return OrderUpdate(**_with_decimals(message | fields, _AMOUNTS))
+
+
+def a_fill(
+    order: Order,
+    filled: Decimal | str | int,
+    price: Decimal | str | int = 100,
+    *,
+    status: OrderStatus | str = OrderStatus.FILLED,
+    position: Decimal | str | None = None,
+) -> OrderUpdate:
+    """The order is filled by so much in all, at this average."""
+    return an_update(
+        order,
+        status,
+        filled_quantity=filled,
+        filled_average_price=price,
+        position_quantity=position,
+    )
+
+
+def a_quote(
+    bid: Decimal | str | int, ask: Decimal | str | int | None = None, *, symbol: str = BTC
+) -> Quote:
+    """Bid and ask; one price alone is both."""
+    return Quote(symbol, Decimal(bid), Decimal(bid if ask is None else ask), NOW)
+
+
+def a_holding(
+    quantity: Decimal | str | int, *, available: Decimal | str | None = None, symbol: str = BTC
+) -> Holding:
+    free = quantity if available is None else available
+    return Holding(symbol, Decimal(quantity), Decimal(free), Decimal(100))
+
+
+def rules_of(
+    symbol: str = BTC,
+    *,
+    quantity_step: Decimal | str = STEP,
+    price_step: Decimal | str = STEP,
+    tradable: bool = True,
+) -> AssetRules:
+    return AssetRules(symbol, tradable, Decimal(quantity_step), Decimal(price_step))
+
+
+class TestClock:
+    """A clock that a test moves."""
+
+    __test__ = False
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+BUY_KINDS = (OrderKind.BASE, OrderKind.SAFETY)
+SIDES = tuple(Side)
+
+_AMOUNTS = {
+    "base_order_amount",
+    "safety_order_amount",
+    "safety_order_deviation_pct",
+    "take_profit_pct",
+    "restart_deviation_pct",
+    "last_sell_price",
+    "quantity",
+    "average_purchase_price",
+    "last_order_fill_price",
+    "limit_price",
+    "filled_quantity",
+    "filled_average_price",
+    "received_quantity",
+    "quantity_before",
+    "average_before",
+    "position_quantity",
+}
+
+
+def _with_decimals(row: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: money(value) if name in names else value for name, value in row.items()}
