@@ -8,6 +8,7 @@ converter: its cursors parse every statement again, which costs as much as the s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -59,8 +60,12 @@ class Session:
         self._in_transaction = False
         self._cnx = self._connect()
         self._converter: MySQLConverter = self._cnx.converter
-        self.write(SET_ISOLATION)
-        self.write(SET_LOCK_WAIT, (lock_wait_seconds,))
+        try:
+            self.write(SET_ISOLATION)
+            self.write(SET_LOCK_WAIT, (lock_wait_seconds,))
+        except Failure:
+            self.close()
+            raise
         self._in_transaction = False
 
     def _connect(self) -> Any:
@@ -115,8 +120,11 @@ class Session:
 
     def close(self) -> None:
         """Close without waiting for anybody; the server rolls back."""
+        if not self.is_sound:
+            self._cnx.shutdown()  # so that no word of farewell is sent to who may not listen
         self.is_sound = False
-        self._cnx.shutdown()
+        with suppress(Error, OSError):
+            self._cnx.close()
 
     def _run(self, sql: str, params: Sequence[Value] = ()) -> tuple[dict[str, Any], list[Row]]:
         statement = self._bind(sql, params)

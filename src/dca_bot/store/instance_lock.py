@@ -14,7 +14,7 @@ from typing import Self
 
 from dca_bot.errors import DcaError
 from dca_bot.settings import DatabaseSettings
-from dca_bot.store.connection import Session
+from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.failures import Failure
 
 NAME_LENGTH_MAX = 64  # MySQL's limit for the names of locks
@@ -35,8 +35,9 @@ class InstanceLock:
     Thread-safe.  Ask at least every SILENCE_SECONDS / 2.
     """
 
-    def __init__(self, settings: DatabaseSettings) -> None:
+    def __init__(self, settings: DatabaseSettings, *, wait_seconds: int = WAIT_SECONDS) -> None:
         self._settings = settings
+        self._wait_seconds = wait_seconds
         self._name = lock_name(settings.name)
         self._session: Session | None = None
         self._guard = threading.Lock()
@@ -62,10 +63,10 @@ class InstanceLock:
             if self._session is not None and self._holds(self._session):
                 return
             self._drop()
-            session = Session(self._settings, WAIT_SECONDS)
+            session = Session(self._settings, LOCK_WAIT_SECONDS)
             try:
                 session.write(SET_SILENCE, (SILENCE_SECONDS,))
-                if session.rows(TAKE_LOCK, (self._name, WAIT_SECONDS))[0][0] != 1:
+                if session.rows(TAKE_LOCK, (self._name, self._wait_seconds))[0][0] != 1:
                     raise DcaError(
                         f"another main_app.py{self._holder(session)} already trades this "
                         "database: stop it first, or give this one a database of its own"

@@ -1,0 +1,90 @@
+"""What the tests of the real store share: the user's SQL client, and the world on MariaDB."""
+
+from collections.abc import Sequence
+from dataclasses import astuple
+
+from dca_bot.core.model import Asset
+from dca_bot.settings import DatabaseSettings
+from dca_bot.store.connection import Session
+from dca_bot.store.mysql_store import MySqlStore
+from dca_bot.store.rows import Row, Value
+
+INSERT_ASSET = """
+INSERT INTO dca_assets (id, asset_symbol, is_enabled, base_order_amount, safety_order_amount,
+                         max_safety_orders, safety_order_deviation, take_profit_percent,
+                         cooldown_period, buy_order_price_deviation_percent, last_sell_price)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+
+class SqlClient:
+    """A user's own connection, whose statements are committed at once."""
+
+    def __init__(self, database: DatabaseSettings) -> None:
+        self._session = Session(database, 5)
+
+    def run(self, sql: str, *params: Value) -> None:
+        self._session.write(sql, params)
+        self._session.commit()
+
+    def rows(self, sql: str, *params: Value) -> list[Row]:
+        rows = self._session.rows(sql, params)
+        self._session.commit()
+        return rows
+
+    def value(self, sql: str, *params: Value) -> Value:
+        return self.rows(sql, *params)[0][0]
+
+    def connections(self) -> list[Value]:
+        """The numbers of all other connections to this database."""
+        return [
+            row[0]
+            for row in self.rows(
+                "SELECT id FROM information_schema.processlist"
+                " WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+            )
+        ]
+
+    def kill(self, connections: Sequence[Value]) -> None:
+        for connection in connections:
+            self.run("KILL %s", connection)
+
+    def create_user(self, name: str, password: str, database: str, *privileges: str) -> None:
+        """A user with these privileges ("Select_priv") in one database."""
+        # not GRANT: the private server's user may do everything but that
+        self.run("CREATE USER %s IDENTIFIED BY %s", name, password)
+        self.grant(name, database, *privileges)
+
+    def grant(self, name: str, database: str, *privileges: str) -> None:
+        self.run("DELETE FROM mysql.db WHERE user = %s AND db = %s", name, database)
+        self.run("INSERT INTO mysql.db (host, db, user) VALUES ('%%', %s, %s)", database, name)
+        for privilege in privileges:
+            self.run(f"UPDATE mysql.db SET {privilege} = 'Y' WHERE user = %s", name)  # noqa: S608
+        self.run("FLUSH PRIVILEGES")
+
+    def drop_user(self, name: str) -> None:
+        self.run("DROP USER %s", name)
+
+    def close(self) -> None:
+        self._session.close()
+
+
+class MySqlWorld:
+    def __init__(self, database: DatabaseSettings) -> None:
+        self.store = MySqlStore(database, lock_wait_seconds=1)
+        self.sql = SqlClient(database)
+
+    def put_asset(self, asset: Asset) -> None:
+        if self.sql.rows("SELECT id FROM dca_assets WHERE id = %s", asset.asset_id):
+            self.sql.run(
+                "UPDATE dca_assets SET is_enabled = %s, take_profit_percent = %s WHERE id = %s",
+                asset.is_enabled,
+                asset.take_profit_pct,
+                asset.asset_id,
+            )
+        else:
+            self.sql.run(INSERT_ASSET, *astuple(asset))
+
+    def close(self) -> None:
+        self.store.close()
+        self.sql.close()

@@ -1,0 +1,109 @@
+"""One database, one trading program, whatever happens to the one before."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from sql_helpers import SqlClient
+
+from dca_bot.errors import DcaError
+from dca_bot.settings import DatabaseSettings
+from dca_bot.store.instance_lock import InstanceLock, lock_name
+from helpers import eventually
+
+HOLD_IT = """
+import sys
+from dca_bot.settings import DatabaseSettings
+from dca_bot.store.instance_lock import InstanceLock
+host, port, user, password, name = sys.argv[1:]
+with InstanceLock(DatabaseSettings(host, int(port), user, password, name)):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def sql(empty_database: DatabaseSettings) -> Iterator[SqlClient]:
+    client = SqlClient(empty_database)
+    yield client
+    client.close()
+
+
+def test_a_second_program_is_refused_and_told_where_the_first_is(
+    empty_database: DatabaseSettings,
+) -> None:
+    with InstanceLock(empty_database) as first:
+        with pytest.raises(DcaError, match=r"another main_app.py \(from .+\) already trades"):
+            InstanceLock(empty_database, wait_seconds=0).acquire()
+        assert first.is_held()
+
+
+def test_it_is_free_again_afterwards(empty_database: DatabaseSettings) -> None:
+    with InstanceLock(empty_database):
+        pass
+    with InstanceLock(empty_database) as second:
+        assert second.is_held()
+
+
+def test_taking_it_twice_is_taking_it_once(empty_database: DatabaseSettings) -> None:
+    with InstanceLock(empty_database) as lock:
+        lock.acquire()
+        assert lock.is_held()
+    assert not lock.is_held()
+    with InstanceLock(empty_database) as next_one:
+        assert next_one.is_held()
+
+
+def test_other_databases_of_the_server_are_free(
+    empty_database: DatabaseSettings, sql: SqlClient
+) -> None:
+    sql.run("CREATE DATABASE another_bot")
+    with InstanceLock(empty_database), InstanceLock(replace(empty_database, name="another_bot")):
+        sql.run("DROP DATABASE another_bot")
+
+
+def test_a_killed_program_leaves_it_free(empty_database: DatabaseSettings) -> None:
+    database = empty_database
+    arguments = [database.host, str(database.port), database.user, database.password, database.name]
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD_IT, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(DcaError):
+            InstanceLock(database, wait_seconds=0).acquire()
+        holder.kill()
+        with InstanceLock(database) as lock:
+            assert lock.is_held()
+
+
+def test_a_lost_connection_is_noticed_and_the_lock_taken_again(
+    empty_database: DatabaseSettings, sql: SqlClient
+) -> None:
+    with InstanceLock(empty_database) as lock:
+        sql.kill(sql.connections())
+        eventually(lambda: not lock.is_held())
+        lock.acquire()
+        assert lock.is_held()
+
+
+def test_a_lock_that_another_took_meanwhile_is_not_taken_again(
+    empty_database: DatabaseSettings, sql: SqlClient
+) -> None:
+    with InstanceLock(empty_database) as lock:
+        sql.kill(sql.connections())
+        eventually(lambda: not lock.is_held())
+        with InstanceLock(empty_database), pytest.raises(DcaError, match="already trades"):
+            lock.acquire()
+        assert not lock.is_held()
+
+
+@pytest.mark.parametrize("database", ["d", "d" * 47, "d" * 48, "d" * 64])
+def test_lock_names_fit_and_differ(database: str) -> None:
+    assert len(lock_name(database)) <= 64
+    assert lock_name(database) != lock_name(database[:-1] + "e")

@@ -1,0 +1,216 @@
+"""The store on a real MariaDB: the contract, and what only a database can show."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from sql_helpers import MySqlWorld
+from store_contract import NOON, StoreContract, active_cycle, make_asset, start_cycle, start_order
+
+from dca_bot.core.model import CycleStatus, OrderStatus
+from dca_bot.errors import IllegalTransition
+from dca_bot.settings import DatabaseSettings
+from dca_bot.store import statements
+from dca_bot.store.mysql_store import MySqlStore
+
+
+@pytest.fixture
+def world(mysql_world: MySqlWorld) -> MySqlWorld:
+    return mysql_world
+
+
+@pytest.fixture
+def store(mysql_store: MySqlStore) -> MySqlStore:
+    return mysql_store
+
+
+class TestMySqlStore(StoreContract):
+    """The fixture `world` of this module is the real one."""
+
+
+# -- rows edited by hand --
+
+
+@pytest.mark.parametrize("status", ["paused", "", "WATCHING "])
+def test_an_unknown_status_is_that_assets_problem_alone(
+    world: MySqlWorld, store: MySqlStore, status: str
+) -> None:
+    broken, healthy = start_cycle(store), start_cycle(store, 2)
+    world.sql.run("UPDATE dca_cycles SET status = %s WHERE id = %s", status, broken.cycle_id)
+    first, second = store.assets()
+    assert (first.asset, first.cycle) == (make_asset(1), None)
+    assert repr(status) in first.problem
+    assert f"row {broken.cycle_id} of dca_cycles" in first.problem
+    assert (second.cycle, second.problem) == (healthy, "")
+    with pytest.raises(IllegalTransition), store.transaction(1):
+        pass
+    with store.transaction(2) as tx:
+        assert tx.cycle == healthy
+
+
+def test_a_null_where_none_belongs_is_that_assets_problem_alone(
+    world: MySqlWorld, store: MySqlStore
+) -> None:
+    world.sql.run("ALTER TABLE dca_assets MODIFY take_profit_percent DECIMAL(10, 4) NULL")
+    world.sql.run("ALTER TABLE dca_cycles MODIFY quantity DECIMAL(30, 15) NULL")
+    start_cycle(store, 2)
+    world.sql.run("UPDATE dca_assets SET take_profit_percent = NULL WHERE id = 1")
+    world.sql.run("UPDATE dca_cycles SET quantity = NULL")
+    world.put_asset(make_asset(3))
+    first, second, third = store.assets()
+    assert "take_profit_percent is None" in first.problem
+    assert (first.asset.symbol, first.asset.is_enabled) == ("COIN1/USD", False)
+    assert "quantity is None" in second.problem
+    assert (third.asset, third.problem) == (make_asset(3), "")
+
+
+def test_an_unreadable_order_does_not_hide_the_others(world: MySqlWorld, store: MySqlStore) -> None:
+    broken = start_order(store, start_cycle(store))
+    healthy = start_order(store, start_cycle(store, 2))
+    world.sql.run("UPDATE dca_orders SET kind = 'x' WHERE asset_id = 1")
+    assert store.live_orders() == [healthy]
+    with pytest.raises(IllegalTransition):
+        store.order(broken.client_order_id)
+
+
+def test_a_cycle_without_any_order_is_traded_from_its_columns(
+    world: MySqlWorld, store: MySqlStore
+) -> None:
+    world.sql.run(
+        "INSERT INTO dca_cycles (asset_id, status, quantity, average_purchase_price)"
+        " VALUES (1, 'watching', 0.5, 100)"
+    )
+    with store.transaction(1) as tx:
+        assert tx.cycle
+        tx.save_cycle(tx.cycle, replace(tx.cycle, status=CycleStatus.SELLING))
+    cycle = active_cycle(store)
+    assert cycle
+    assert (cycle.status, cycle.quantity) == (CycleStatus.SELLING, Decimal("0.5"))
+
+
+def test_deleting_an_asset_takes_its_cycles_and_orders_along(
+    world: MySqlWorld, store: MySqlStore
+) -> None:
+    start_order(store, start_cycle(store))
+    kept = start_order(store, start_cycle(store, 2))
+    world.sql.run("DELETE FROM dca_assets WHERE id = 1")
+    assert store.live_orders() == [kept]
+    assert world.sql.value("SELECT COUNT(*) FROM dca_cycles") == 1
+
+
+def test_the_database_itself_refuses_a_second_active_cycle(
+    world: MySqlWorld, store: MySqlStore
+) -> None:
+    start_cycle(store)
+    with pytest.raises(Exception, match="one_active_cycle"):
+        world.sql.run("INSERT INTO dca_cycles (asset_id, status) VALUES (1, 'cooldown')")
+
+
+# -- updated_at --
+
+
+LONG_AGO = datetime(2020, 1, 1)  # noqa: DTZ001 - as a column holds it
+AGE_EVERY_ROW = (
+    "UPDATE dca_assets SET updated_at = %s",
+    "UPDATE dca_cycles SET updated_at = %s",
+    "UPDATE dca_orders SET updated_at = %s",
+)
+ALL_UPDATED_AT = """
+SELECT updated_at FROM dca_assets UNION ALL
+SELECT updated_at FROM dca_cycles UNION ALL
+SELECT updated_at FROM dca_orders
+"""
+
+
+def test_updated_at_tells_real_changes_only(world: MySqlWorld, store: MySqlStore) -> None:
+    cycle = start_cycle(store)
+    order = start_order(store, cycle)
+    with store.transaction(1) as tx:
+        tx.set_last_sell_price(Decimal(7))
+    for statement in AGE_EVERY_ROW:
+        world.sql.run(statement, LONG_AGO)
+
+    with store.transaction(1) as tx:
+        tx.save_cycle(cycle, replace(cycle, quantity=Decimal("0.0")))
+        tx.save_order(order, replace(order, filled_quantity=Decimal("0.0")))
+        tx.set_last_sell_price(Decimal("7.00"))
+    assert {row[0] for row in world.sql.rows(ALL_UPDATED_AT)} == {LONG_AGO}
+
+    with store.transaction(1) as tx:
+        tx.save_cycle(cycle, replace(cycle, quantity=Decimal(1)))
+    assert world.sql.value("SELECT updated_at FROM dca_cycles") != LONG_AGO
+
+
+# -- time zones --
+
+
+@pytest.fixture
+def server_in_india(world: MySqlWorld) -> Iterator[None]:
+    before = world.sql.value("SELECT @@global.time_zone")
+    world.sql.run("SET GLOBAL time_zone = '+05:30'")
+    yield
+    world.sql.run("SET GLOBAL time_zone = %s", before)
+
+
+@pytest.mark.usefixtures("server_in_india")
+def test_times_are_utc_whatever_the_servers_zone(database: DatabaseSettings) -> None:
+    world = MySqlWorld(database)
+    world.put_asset(make_asset(1))
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    cycle = start_cycle(world.store, status=CycleStatus.COMPLETE, completed_at=NOON)
+    order = start_order(world.store, cycle, status=OrderStatus.FILLED)
+    with world.store.transaction(1) as tx:
+        assert tx.previous_cycle() == cycle
+        assert tx.order(order.client_order_id) == order
+    assert cycle.created_at
+    assert before < cycle.created_at < datetime.now(UTC) + timedelta(seconds=2)
+    moment = world.sql.value("SELECT UNIX_TIMESTAMP(completed_at) FROM dca_cycles")
+    assert moment == NOON.timestamp()
+    world.close()
+
+
+# -- how the server finds its rows --
+
+
+ROWS_READ = """
+SELECT SUM(variable_value) FROM information_schema.session_status
+ WHERE variable_name LIKE 'HANDLER_READ_%'
+"""
+
+
+def plan(world: MySqlWorld, sql: str) -> list[tuple[object, object, object]]:
+    """Table, kind of access and index, in the order in which the server reads."""
+    return [(row[2], row[3], row[5]) for row in world.sql.rows(f"EXPLAIN {sql}")]
+
+
+@pytest.fixture
+def long_history(world: MySqlWorld, store: MySqlStore) -> None:
+    start_cycle(store)
+    start_cycle(store, 2)
+    world.sql.run(
+        "INSERT INTO dca_cycles (asset_id, status, completed_at)"
+        " SELECT 1, 'complete', '2026-01-01' + INTERVAL seq MINUTE FROM seq_1_to_5000"
+    )
+    world.sql.rows("ANALYZE TABLE dca_cycles")
+
+
+@pytest.mark.usefixtures("long_history")
+def test_the_lock_takes_the_asset_first_and_both_rows_by_unique_key(world: MySqlWorld) -> None:
+    assert plan(world, statements.LOCK_ASSET % 1) == [
+        ("a", "const", "PRIMARY"),
+        ("c", "const", "one_active_cycle"),
+    ]
+
+
+@pytest.mark.usefixtures("long_history")
+def test_past_cycles_cost_nothing(world: MySqlWorld) -> None:
+    assert ("c", "ALL", None) not in plan(world, statements.ALL_ASSETS)
+    assert [key for _, _, key in plan(world, statements.PREVIOUS_CYCLE % 1)] == ["completed_cycles"]
+    for sql in (statements.ALL_ASSETS, statements.PREVIOUS_CYCLE % 1, statements.LIVE_ORDERS):
+        world.sql.run("FLUSH STATUS")
+        world.sql.rows(sql)
+        rows_read = world.sql.value(ROWS_READ)
+        assert isinstance(rows_read, float)
+        assert rows_read < 100, sql
