@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 TOO_MANY_REQUESTS = 429
 MINUTE = 60.0
+SHARE_MIN = 4  # below, the reserve would leave no whole request to the others
 ORDINARY_LIMIT = 200.0  # requests a minute; 1000 for Elite accounts (ALPACA.md 2.4)
 # Alpaca counts by the minute, so no pause that it asks for can be longer in earnest.
 PAUSE_SECONDS_MAX = 60.0
@@ -45,8 +46,8 @@ class RateLimiter:
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        if per_minute < 2:
-            raise ValueError("a share of less than 2 requests a minute can't be kept")
+        if per_minute < SHARE_MIN:
+            raise ValueError(f"a share of less than {SHARE_MIN} requests a minute can't be kept")
         self._share = per_minute / ORDINARY_LIMIT
         self._limit = ORDINARY_LIMIT
         self._set_pace(per_minute)
