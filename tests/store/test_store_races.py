@@ -1,7 +1,7 @@
 """Two at a time on a real server: what a lock in memory could never show."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
@@ -17,16 +17,20 @@ from dca_bot.store.connection import Session
 from dca_bot.store.mysql_store import MySqlStore
 from helpers import eventually
 
-LOCK_WAITS = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+LOCK_WAITS = """
+SELECT variable_value > 0 FROM information_schema.global_status
+ WHERE variable_name = 'INNODB_ROW_LOCK_CURRENT_WAITS'
+"""
 LOCK_CYCLE = "SELECT id FROM dca_cycles WHERE id = %s FOR UPDATE"
 TOUCH_ASSET = "UPDATE dca_assets SET cooldown_period = cooldown_period + 1 WHERE id = 1"
 TOUCH_CYCLE = "UPDATE dca_cycles SET safety_orders = safety_orders + 1 WHERE id = %s"
 
 
 @pytest.fixture
-def patient_store(database: DatabaseSettings, mysql_store: MySqlStore) -> MySqlStore:
+def patient_store(database: DatabaseSettings, mysql_store: MySqlStore) -> Iterator[MySqlStore]:
     """Another process's store, as it were, that waits long enough for any lock."""
-    return MySqlStore(database, lock_wait_seconds=30)
+    with MySqlStore(database, lock_wait_seconds=30) as store:
+        yield store
 
 
 def in_thread(work: Callable[[], object]) -> Future[object]:
@@ -37,8 +41,13 @@ def in_thread(work: Callable[[], object]) -> Future[object]:
 
 
 def wait_for_a_lock_wait(world: MySqlWorld) -> None:
-    # the server refreshes what it tells of transactions ten times a second at most
     eventually(lambda: world.sql.value(LOCK_WAITS))
+
+
+def hold_cycle(by_hand: Session, cycle_id: int) -> None:
+    # of two deadlocked transactions the server ends the one that has changed less
+    for _ in range(20):
+        by_hand.write(TOUCH_CYCLE, (cycle_id,))
 
 
 def test_the_lock_makes_the_second_wait_and_see_what_the_first_wrote(
@@ -202,7 +211,7 @@ def test_a_deadlock_at_the_lock_is_repeated_unnoticed(
 ) -> None:
     cycle = start_cycle(mysql_store)
     by_hand = Session(database, 30)
-    by_hand.write(TOUCH_CYCLE, (cycle.cycle_id,))  # the user holds the cycle,
+    hold_cycle(by_hand, cycle.cycle_id)  # the user holds the cycle,
     saved = in_thread(lambda: _quantity_saved(patient_store))
     wait_for_a_lock_wait(mysql_world)  # the bot holds the asset and wants the cycle,
     by_hand.write(TOUCH_ASSET)  # and now the user wants the asset
@@ -219,7 +228,7 @@ def test_a_deadlock_later_on_asks_for_reloading(
 ) -> None:
     done = start_cycle(mysql_store, status=CycleStatus.ERROR)
     by_hand = Session(database, 30)
-    by_hand.write(TOUCH_CYCLE, (done.cycle_id,))
+    hold_cycle(by_hand, done.cycle_id)
 
     def reopen() -> None:
         with patient_store.transaction(1) as tx:
