@@ -1,0 +1,226 @@
+"""Holds the tables against the exchange's own record.
+
+Rule: it believes the exchange alone, recomputes everything from its orders and fills, and uses
+none of the bot's code but the reading of rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import mysql.connector
+
+from dca_bot.settings import DatabaseSettings
+from helpers import Simulator
+
+Row = dict[str, Any]
+ENDED = ("filled", "canceled", "expired", "rejected")
+AN_ULP = Decimal("0.0000000002")  # the average is kept with ten digits
+
+
+@dataclass(frozen=True)
+class Books:
+    """Everything that both sides have."""
+
+    assets: list[Row]
+    cycles: list[Row]
+    orders: list[Row]
+    record: dict[str, Any]
+    coins: dict[str, Decimal]
+
+
+def read_books(database: DatabaseSettings, exchange: Simulator) -> Books:
+    # not over /v2/positions: that one is lied about in a storm
+    record = exchange.get("/sim/record")
+    free, held = record["balances"]["free"], record["balances"]["held"]
+    coins = {coin: Decimal(free[coin]) + Decimal(held.get(coin, 0)) for coin in free}
+    return Books(
+        assets=rows(database, "SELECT * FROM dca_assets ORDER BY id"),
+        cycles=rows(database, "SELECT * FROM dca_cycles ORDER BY id"),
+        orders=rows(database, "SELECT * FROM dca_orders ORDER BY id"),
+        record=record,
+        coins=coins,
+    )
+
+
+def rows(database: DatabaseSettings, sql: str) -> list[Row]:
+    connection = mysql.connector.connect(
+        host=database.host,
+        port=database.port,
+        user=database.user,
+        password=database.password,
+        database=database.name,
+        use_pure=True,
+        time_zone="+00:00",
+        collation="utf8mb4_general_ci",
+    )
+    with closing(connection), closing(connection.cursor(dictionary=True)) as cursor:
+        cursor.execute(sql)
+        return list(cursor.fetchall())
+
+
+def complaints(books: Books) -> list[str]:
+    """Everything in which the two sides disagree once the sea is quiet; empty is well."""
+    return [
+        *always(books),
+        *_unlike_orders(books),
+        *_unlike_positions(books),
+        *_unlike_cycles(books),
+    ]
+
+
+def always(books: Books) -> list[str]:
+    """What may never be seen, not even in the middle of a storm."""
+    return [*_unknown_or_double_orders(books), *_overlapping_orders(books), *_too_many_buys(books)]
+
+
+def _ours(books: Books) -> list[Row]:
+    return [o for o in books.record["orders"] if o["client_order_id"].startswith("dca-")]
+
+
+def _unknown_or_double_orders(books: Books) -> Iterator[str]:
+    known = {row["client_order_id"] for row in books.orders}
+    for client_id, count in Counter(o["client_order_id"] for o in _ours(books)).items():
+        if client_id not in known:
+            yield f"the exchange has {client_id}, of which the database has never heard"
+        if count > 1:
+            yield f"{client_id} was used for {count} orders"
+
+
+def _overlapping_orders(books: Books) -> Iterator[str]:
+    """One order per asset at a time, by the exchange's own times."""
+    by_symbol = defaultdict(list)
+    for order in _ours(books):
+        by_symbol[order["symbol"]].append(order)
+    for symbol, orders in by_symbol.items():
+        orders.sort(key=lambda order: _sortable(order["created_at"]))
+        for earlier, later in zip(orders, orders[1:], strict=False):
+            end = _ended_at(earlier)
+            if end is None or end > _sortable(later["created_at"]):
+                yield (
+                    f"{symbol}: {later['client_order_id']} was placed while "
+                    f"{earlier['client_order_id']} was open"
+                )
+
+
+def _ended_at(order: Row) -> str | None:
+    if order["status"] not in ENDED:
+        return None
+    moments = (order[name] for name in ("filled_at", "canceled_at", "expired_at", "failed_at"))
+    return max((_sortable(at) for at in moments if at), default=None)
+
+
+def _sortable(moment: str) -> str:
+    # the exchange trims zeros at the end of the fraction, so that texts don't sort by themselves
+    second, _, fraction = moment.removesuffix("Z").partition(".")
+    return f"{second}.{fraction:0<9}"
+
+
+def _too_many_buys(books: Books) -> Iterator[str]:
+    assets = {row["id"]: row for row in books.assets}
+    at_exchange = {order["client_order_id"]: order for order in _ours(books)}
+    buys: Counter[int] = Counter()
+    for row in books.orders:
+        order = at_exchange.get(row["client_order_id"])
+        if row["kind"] == "take_profit" or order is None:
+            continue
+        asset = assets[row["asset_id"]]
+        amount = asset["base_order_amount" if row["kind"] == "base" else "safety_order_amount"]
+        cost = Decimal(order["qty"]) * Decimal(order["limit_price"])
+        if cost > amount:
+            yield f"{row['client_order_id']} costs {cost}, more than {amount}"
+        if Decimal(order["filled_qty"]) > 0:
+            buys[row["cycle_id"]] += 1
+    cycles = {row["id"]: row for row in books.cycles}
+    for cycle_id, count in buys.items():
+        most = 1 + assets[cycles[cycle_id]["asset_id"]]["max_safety_orders"]
+        if count > most:
+            yield f"cycle {cycle_id} bought {count} times, {most} are allowed"
+
+
+def _unlike_orders(books: Books) -> Iterator[str]:
+    rows_by_id = {row["client_order_id"]: row for row in books.orders}
+    at_exchange = {order["client_order_id"]: order for order in _ours(books)}
+    for client_id, order in at_exchange.items():
+        row = rows_by_id.get(client_id)
+        if row is None:
+            continue
+        if row["filled_quantity"] != Decimal(order["filled_qty"]):
+            yield f"{client_id}: booked {row['filled_quantity']}, filled {order['filled_qty']}"
+        if order["status"] in ENDED and row["status"] != order["status"]:
+            yield f"{client_id}: {row['status']} in the database, {order['status']} there"
+    for client_id, row in rows_by_id.items():
+        if client_id not in at_exchange and row["status"] not in ("lost", "rejected"):
+            yield f"{client_id} is {row['status']}, but never reached the exchange"
+
+
+def _unlike_positions(books: Books) -> Iterator[str]:
+    for asset in books.assets:
+        held = sum(
+            cycle["quantity"]
+            for cycle in books.cycles
+            if cycle["asset_id"] == asset["id"] and cycle["status"] not in ("complete", "error")
+        )
+        there = books.coins.get(asset["asset_symbol"].partition("/")[0], Decimal(0))
+        if held != there:
+            yield f"{asset['asset_symbol']}: the cycle holds {held}, the exchange {there}"
+
+
+def _unlike_cycles(books: Books) -> Iterator[str]:
+    """Each cycle's columns, recomputed from the exchange's fills."""
+    at_exchange = {order["client_order_id"]: order for order in _ours(books)}
+    actives = Counter(
+        row["asset_id"] for row in books.cycles if row["status"] not in ("complete", "error")
+    )
+    for asset_id, count in actives.items():
+        if count != 1:
+            yield f"asset {asset_id} has {count} active cycles"
+    for cycle in books.cycles:
+        rows_here = [row for row in books.orders if row["cycle_id"] == cycle["id"]]
+        filled = [
+            (row, at_exchange[row["client_order_id"]])
+            for row in rows_here
+            if row["client_order_id"] in at_exchange
+            and Decimal(at_exchange[row["client_order_id"]]["filled_qty"]) > 0
+        ]
+        yield from _unlike_cycle(cycle, filled, books)
+
+
+def _unlike_cycle(cycle: Row, filled: list[tuple[Row, Row]], books: Books) -> Iterator[str]:
+    buys = [order for row, order in filled if row["kind"] != "take_profit"]
+    sells = [order for row, order in filled if row["kind"] == "take_profit"]
+    safety = sum(1 for row, _ in filled if row["kind"] == "safety")
+    if cycle["safety_orders"] != safety:
+        yield f"cycle {cycle['id']}: {cycle['safety_orders']} safety orders, {safety} filled"
+    if buys:
+        fees = _coin_fees(books)
+        nets = [(Decimal(o["filled_qty"]) - fees[o["id"]], _price(o)) for o in buys]
+        quantity = sum(net for net, _ in nets)
+        average = sum(net * price for net, price in nets) / quantity
+        if abs(average - cycle["average_purchase_price"]) > AN_ULP * len(buys):
+            yield f"cycle {cycle['id']}: average {cycle['average_purchase_price']}, not {average}"
+        last = max(buys, key=lambda order: _sortable(order["created_at"]))
+        if abs((cycle["last_order_fill_price"] or 0) - _price(last)) > AN_ULP:
+            yield f"cycle {cycle['id']}: last fill {cycle['last_order_fill_price']}, not {last}"
+        left = quantity - sum(Decimal(order["filled_qty"]) for order in sells)
+        if cycle["quantity"] != left:
+            yield f"cycle {cycle['id']}: holds {cycle['quantity']}, should hold {left}"
+    if cycle["status"] == "complete" and not sells:
+        yield f"cycle {cycle['id']} is complete, but nothing was sold"
+
+
+def _coin_fees(books: Books) -> dict[str, Decimal]:
+    fees: dict[str, Decimal] = defaultdict(Decimal)
+    for fill in books.record["fills"]:
+        if fill["side"] == "buy":
+            fees[fill["order_id"]] += Decimal(fill["fee"])
+    return fees
+
+
+def _price(order: Row) -> Decimal:
+    return Decimal(order["filled_avg_price"])

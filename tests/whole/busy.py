@@ -1,0 +1,84 @@
+"""A busy little market: assets that trade often, the bot as a process, and its caretakers."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from dca_bot.settings import DatabaseSettings
+from helpers import Simulator, apply_sql, eventually, start_script
+from whole.auditor import complaints, read_books
+
+# Orders every few seconds: small deviations, no cooldown, a restart at once.
+ADD_ASSET = """
+INSERT INTO dca_assets (
+    asset_symbol, is_enabled, base_order_amount, safety_order_amount,
+    max_safety_orders, safety_order_deviation, take_profit_percent,
+    cooldown_period, buy_order_price_deviation_percent
+) VALUES ('{symbol}', TRUE, 20.00, 15.00, 4, 0.15, 0.15, 0, 0.01);
+"""
+SYMBOLS = ("BTC/USD", "ETH/USD", "SOL/USD")
+
+
+def add_assets(database: DatabaseSettings, *symbols: str) -> None:
+    for symbol in symbols or SYMBOLS:
+        apply_sql(database, ADD_ASSET.format(symbol=symbol).encode())
+
+
+class Bot:
+    """main_app.py as a process that can be killed and started again; its output is kept."""
+
+    def __init__(self, env: dict[str, str], directory: Path) -> None:
+        self._env = env
+        self._output = directory / "main_app.out"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._output.open("ab") as output:
+            self.process = self._start(output)
+
+    def _start(self, output: IO[bytes]) -> subprocess.Popen[bytes]:
+        return start_script("main_app.py", env=self._env, output=output)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+
+    def end(self) -> int:
+        """End it as a user would; its exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(10)
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text() if self._output.exists() else ""
+
+
+def settle(database: DatabaseSettings, exchange: Simulator, timeout: float = 60) -> None:
+    """Wait until both sides agree; the running bot must get there without help."""
+    found: list[str] = ["nothing was compared yet"]
+
+    def agree() -> bool:
+        found[:] = complaints(read_books(database, exchange))
+        return not found
+
+    try:
+        eventually(agree, timeout=timeout)
+    except AssertionError:
+        raise AssertionError("\n".join(found)) from None
+
+
+def calm(simulator: Simulator) -> None:
+    """No more faults, and prices stand still."""
+    for fault in simulator.get("/sim/faults")["on"]:
+        simulator.post("/sim/faults", {"name": fault["name"], "on": False})
+    simulator.post("/sim/walk", {"on": False})
+
+
+def more_orders_than(simulator: Simulator, count: int) -> Callable[[], bool]:
+    return lambda: len(simulator.get("/sim/record")["orders"]) > count

@@ -1,0 +1,57 @@
+"""What goes away comes back, and the bot goes on by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from dca_bot.demo.private_mariadb import PrivateMariaDb
+from dca_bot.settings import DatabaseSettings
+from helpers import Simulator, eventually
+from whole.busy import Bot, add_assets, calm, more_orders_than, settle
+
+LIVELY = ("--lively", "--stale-slot-seconds", "1", "--rate-limit", "100000")
+
+
+@pytest.fixture(scope="module")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDb]:
+    """A server that keeps what was committed when its power is cut, as a user's does."""
+    with PrivateMariaDb(tmp_path_factory.mktemp("durable") / "mariadb") as server:
+        yield server
+
+
+@pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
+def test_trading_goes_on_after_the_database_was_away(
+    simulator: Simulator, database: DatabaseSettings, mariadb: PrivateMariaDb, bot: Bot
+) -> None:
+    add_assets(database)
+    bot.start()
+    eventually(more_orders_than(simulator, 3), timeout=30)
+    for times in range(1, 4):
+        mariadb.halt()
+        eventually(says(bot, "no orders until the database is back", times))
+        mariadb.resume()
+        eventually(says(bot, "the database is back", times))
+        orders = len(simulator.get("/sim/record")["orders"])
+        eventually(more_orders_than(simulator, orders), timeout=60)
+    calm(simulator)
+    settle(database, simulator)
+    assert bot.end() == 0
+
+
+@pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
+def test_fills_told_while_the_trade_stream_was_starved_are_booked_within_a_minute(
+    simulator: Simulator, database: DatabaseSettings, bot: Bot
+) -> None:
+    add_assets(database)
+    simulator.post("/sim/faults", {"name": "lose_update"})
+    bot.start()
+    eventually(more_orders_than(simulator, 2), timeout=30)
+    simulator.post("/sim/walk", {"on": False})
+    settle(database, simulator, timeout=60)
+    assert bot.end() == 0
+
+
+def says(bot: Bot, words: str, times: int) -> Callable[[], bool]:
+    return lambda: bot.output.count(words) >= times
