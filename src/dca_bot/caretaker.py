@@ -17,8 +17,9 @@ from dca_bot.ports import AssetState
 log = logging.getLogger(__name__)
 
 DRY_RUN = "dry run, not done: "
-# A caretaker's share of the 200 requests a minute that Alpaca allows an account.
-REQUESTS_PER_MINUTE = 60
+# A caretaker's share of the 200 requests a minute that Alpaca allows an account; main_app.py has
+# the most of them.
+REQUESTS_PER_MINUTE = 40
 
 
 @contextmanager

@@ -63,6 +63,13 @@ def set_up_logging(
     logging.raiseExceptions = False
 
 
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text as a log may hold it, without the secrets in any of their spellings."""
+    for form in _forms(secrets):
+        text = text.replace(form, "***")
+    return text
+
+
 class LineFormatter(logging.Formatter):
     """Folds a record, exception included, into one printable line and masks the secrets."""
 

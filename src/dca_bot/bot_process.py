@@ -1,0 +1,136 @@
+"""`main_app.py` as the watchdog sees it: found, judged, stopped, started, waited for.
+
+Rule: it is found by its heartbeat or its PID file, and believed only if that number still belongs
+to our `main_app.py`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from dca_bot import heartbeat, process
+from dca_bot.core.health import Health, Signs, Verdict, judge
+from dca_bot.ports import Clock
+from dca_bot.settings import PROJECT_ROOT
+
+SCRIPT = PROJECT_ROOT / "main_app.py"
+LOG_NAME = "main_app.log"
+POLL_SECONDS = 0.2
+# A heartbeat comes every two seconds: one that is only late (the clock was set, the machine slept)
+# has come by then.
+SECOND_LOOK_SECONDS = 5.0
+TAIL_LINES = 20
+TAIL_BYTES = 16_384
+
+
+class BotProcess:
+    """The bot whose files lie in `directory` (LOG_DIR)."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        beat_age_max: float,
+        clock: Clock,
+        script: Path = SCRIPT,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.directory, self.script = directory, script
+        self._beat_age_max, self._clock, self._sleep = beat_age_max, clock, sleep
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def has_left_traces(self) -> bool:
+        """Whether a bot has ever run here."""
+        names = (heartbeat.FILE_NAME, heartbeat.PID_FILE_NAME)
+        return any((self.directory / name).exists() for name in names)
+
+    def pid(self) -> int | None:
+        """The number of the running bot; None: it isn't running."""
+        beat = heartbeat.read(self.directory)
+        if beat is not None and heartbeat.process_start(beat.pid) == beat.process_start:
+            candidates = [beat.pid, self._pid_in_file()]
+        else:
+            candidates = [self._pid_in_file()]
+        return next((pid for pid in candidates if pid and self._is_bot(pid)), None)
+
+    def verdict(self) -> Verdict:
+        """How it is now; what looks hung is looked at twice."""
+        first = judge(self._signs(), self._beat_age_max)
+        if first.health is not Health.HUNG:
+            return first
+        self._sleep(SECOND_LOOK_SECONDS)
+        return judge(self._signs(), self._beat_age_max)
+
+    def stop(self) -> bool:
+        """End it; whether it is gone."""
+        pid = self.pid()
+        return pid is None or process.stop(pid, self.script, sleep=self._sleep)
+
+    def start(self) -> int:
+        """Start a new one that outlives us, and return its number."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._child = process.start_detached(self.script, self.directory / LOG_NAME)
+        return self._child.pid
+
+    def wait_until_well(self, seconds: float) -> str:
+        """Wait for the bot just started; "" once it is well and hears its trades, or why not."""
+        give_up_at = time.monotonic() + seconds
+        while time.monotonic() < give_up_at:
+            if self.exit_status is not None:
+                return f"it ended with status {self.exit_status}"
+            signs = self._signs()
+            is_well = judge(signs, self._beat_age_max).health is Health.WELL
+            if is_well and signs.trade_stream_age_seconds is not None:
+                return ""
+            self._sleep(POLL_SECONDS)
+        return f"it is not well after {seconds:.0f} s"
+
+    @property
+    def exit_status(self) -> int | None:
+        """Of the bot just started, if it has ended."""
+        return self._child.poll() if self._child else None
+
+    def last_lines(self) -> str:
+        """The end of its log."""
+        try:
+            with (self.directory / LOG_NAME).open("rb") as log:
+                log.seek(max(0, log.seek(0, 2) - TAIL_BYTES))
+                text = log.read().decode(errors="replace")
+        except OSError:
+            return "(no log yet)"
+        return "\n".join(text.splitlines()[-TAIL_LINES:])
+
+    def _signs(self) -> Signs:
+        pid = self.pid()
+        if pid is None:
+            return Signs()
+        running = process.running_seconds(pid)
+        beat = heartbeat.read(self.directory)
+        start = heartbeat.process_start(pid)
+        if beat is None or (beat.pid, beat.process_start) != (pid, start):
+            return Signs(running_seconds=running)
+        return Signs(
+            running_seconds=running,
+            beat_age_seconds=(self._clock() - beat.at).total_seconds(),
+            quote_age_seconds=beat.quote_age_seconds,
+            trade_stream_age_seconds=beat.trade_stream_age_seconds,
+            symbols=beat.symbols,
+            database_reachable=beat.database_reachable,
+        )
+
+    def _pid_in_file(self) -> int | None:
+        try:
+            text = (self.directory / heartbeat.PID_FILE_NAME).read_text(encoding="ascii")
+            return int(text)
+        except (OSError, ValueError):
+            return None
+
+    def _is_bot(self, pid: int) -> bool:
+        # The child that has just ended is a zombie until we ask for its status.
+        if self._child is not None and self._child.pid == pid and self._child.poll() is not None:
+            return False
+        return process.runs_script(pid, self.script)

@@ -1,0 +1,73 @@
+"""Whether `main_app.py` is well, judged by the signs of life that it leaves.
+
+Rule: a process that merely exists says little, so its own loop's heartbeat and both streams count.
+A database that is away is no reason for a restart: the bot waits for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+# main_app.py connects a silent stream anew by itself, within a minute.  One that stays silent for
+# longer than this needs a new process.
+STREAM_AGE_MAX_SECONDS = 300.0
+
+
+class Health(StrEnum):
+    WELL = "well"
+    STARTING = "starting"
+    STOPPED = "stopped"
+    HUNG = "hung"
+    MUTE = "mute"
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What is to be seen of the process.  Ages in seconds; None: never seen or heard."""
+
+    running_seconds: float | None = None  # None: there is no such process
+    beat_age_seconds: float | None = None  # None: this process has not beaten yet
+    quote_age_seconds: float | None = None
+    trade_stream_age_seconds: float | None = None
+    symbols: int = 0
+    database_reachable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`why` is for a human: what was compared with what."""
+
+    health: Health
+    why: str
+
+
+def judge(signs: Signs, beat_age_max: float) -> Verdict:
+    """Given the signs of life, say how `main_app.py` is.
+
+    1. No process: stopped.
+    2. No heartbeat of this process for too long: hung; a young one is starting.
+    3. A stream silent for minutes, quotes only where any are expected: mute.
+    """
+    running, beat = signs.running_seconds, signs.beat_age_seconds
+    if running is None:
+        return Verdict(Health.STOPPED, "it is not running")
+    if beat is None and running <= beat_age_max:
+        return Verdict(Health.STARTING, f"started {running:.0f} s ago, no heartbeat yet")
+    if beat is None:
+        return Verdict(Health.HUNG, f"running for {running:.0f} s without any heartbeat")
+    if beat > beat_age_max:
+        return Verdict(
+            Health.HUNG, f"its last heartbeat is {beat:.0f} s old, the limit is {beat_age_max:.0f}"
+        )
+    for stream, age, is_expected in (
+        ("trade stream", signs.trade_stream_age_seconds, True),
+        ("quote stream", signs.quote_age_seconds, signs.symbols > 0),
+    ):
+        silence = running if age is None else age + beat
+        if is_expected and silence > STREAM_AGE_MAX_SECONDS:
+            limit = STREAM_AGE_MAX_SECONDS
+            why = f"its {stream} has been silent for {silence:.0f} s, the limit is {limit:.0f}"
+            return Verdict(Health.MUTE, why)
+    away = "" if signs.database_reachable else ", but waits for the database"
+    return Verdict(Health.WELL, f"heartbeat {max(0.0, beat):.0f} s ago{away}")

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Keeps main_app.py running: starts it when it is stopped, replaces it when it hangs, and mails.
+
+Cron runs this every five minutes.  The bot is well while its heartbeat is younger than
+HEARTBEAT_MAX_AGE_SECONDS and neither of its streams has been silent for five minutes.  A new bot
+must be well within WATCHDOG_START_SECONDS.  After five failed starts it is left alone until an
+hour after the first of them, after a wrong setting until somebody has mended it.
+
+  watchdog.py            look once, and do what is needed
+  watchdog.py --status   say how the bot is, and do nothing
+  watchdog.py --pause    leave the bot as it is from now on, stopped if it is stopped
+  watchdog.py --resume   look after it again, and forget failed starts
+
+Mail goes out once per incident (a restart; a start that failed) and when a failed one is over.
+
+Exit status: 0 the bot is well, 1 it is not, 2 a setting is wrong.
+"""
+
+import argparse
+import logging
+import sys
+
+from dca_bot.bot_process import BotProcess
+from dca_bot.cli import argument_parser, deadline, only_once, run
+from dca_bot.clock import utc_now
+from dca_bot.core.health import Health, Verdict
+from dca_bot.errors import SettingsError
+from dca_bot.incidents import Incidents
+from dca_bot.logs import event, set_up_logging
+from dca_bot.settings import CommonSettings, read_common_settings, read_settings
+
+NAME = "watchdog"
+STOP_AND_MAIL_SECONDS = 60
+SETTINGS_ARE_WRONG = 2  # exit status of main_app.py
+
+log = logging.getLogger(NAME)
+
+
+def main() -> int:
+    """Do what the arguments say; without any, look once."""
+    arguments = parse_arguments()
+    settings = read_common_settings()
+    secrets = all_secrets(settings)
+    set_up_logging(settings.log, program=NAME, secrets=secrets)
+    limits = settings.limits
+    bot = BotProcess(settings.log.dir, beat_age_max=limits.heartbeat_max_age_seconds, clock=utc_now)
+    if arguments.status:
+        return say_status(bot)
+    seconds = limits.watchdog_start_seconds + STOP_AND_MAIL_SECONDS
+    with (
+        only_once(NAME, settings.log.dir),
+        deadline(seconds),
+        Incidents(settings.log.dir, settings.alerts, utc_now(), secrets) as incidents,
+    ):
+        if arguments.pause or arguments.resume:
+            incidents.pause(on=arguments.pause)
+            return 0
+        return look(bot, incidents, limits.watchdog_start_seconds)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """None of them, or one."""
+    parser = argument_parser(__doc__)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--status", action="store_true", help="say how the bot is, and do nothing")
+    what.add_argument("--pause", action="store_true", help="leave the bot as it is from now on")
+    what.add_argument("--resume", action="store_true", help="look after it again")
+    return parser.parse_args()
+
+
+def all_secrets(settings: CommonSettings) -> tuple[str, ...]:
+    """What neither a log line nor a mail may hold, as far as it is known."""
+    try:
+        return read_settings().secrets()
+    except SettingsError:
+        return settings.secrets()
+
+
+def say_status(bot: BotProcess) -> int:
+    """One line; status 0 when the bot is well."""
+    verdict = bot.verdict()
+    log.info(event(f"main_app.py is {verdict.health}: {verdict.why}", pid=bot.pid()))
+    return 0 if verdict.health is Health.WELL else 1
+
+
+def look(bot: BotProcess, incidents: Incidents, start_seconds: float) -> int:
+    """Look how the bot is and do what that asks for; return the exit status."""
+    verdict = bot.verdict()
+    if incidents.is_paused:
+        log.info("paused, main_app.py is %s; watchdog.py --resume ends that", verdict.health)
+        return 0
+    if verdict.health is Health.WELL:
+        log.info(event(f"main_app.py is well: {verdict.why}", pid=bot.pid()))
+        incidents.well()
+        return 0
+    if verdict.health is Health.STARTING:
+        log.info("main_app.py is starting: %s", verdict.why)
+        return 0
+    if reason := incidents.reason_to_wait(verdict.health):
+        log.error("main_app.py is %s: %s; %s", verdict.health, verdict.why, reason)
+        return 1
+    return restart(bot, incidents, verdict, start_seconds)
+
+
+def restart(bot: BotProcess, incidents: Incidents, verdict: Verdict, start_seconds: float) -> int:
+    """Stop what hangs, start anew, wait until it is well; return the exit status."""
+    is_first = verdict.health is Health.STOPPED and not bot.has_left_traces
+    found = "it has never run here" if is_first else verdict.why
+    lines_before = bot.last_lines()
+    level = logging.INFO if is_first else logging.WARNING
+    log.log(level, "main_app.py is %s: %s; starting it", verdict.health, found)
+    incidents.restarts(verdict.health)
+    try:
+        read_settings()
+    except SettingsError as error:
+        incidents.not_startable(found, str(error))
+        raise
+    if not bot.stop():
+        problem = "the old process does not end, not even by SIGKILL"
+    else:
+        pid = bot.start()
+        problem = bot.wait_until_well(start_seconds)
+    if problem:
+        log.error("main_app.py could not be started: %s; see main_app.log for why", problem)
+        needs_a_human = bot.exit_status == SETTINGS_ARE_WRONG
+        incidents.start_failed(found, problem, bot.last_lines(), needs_a_human=needs_a_human)
+        return 1
+    log.info(event("main_app.py is started and well", pid=pid))
+    incidents.started(found, lines_before, is_first=is_first)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
