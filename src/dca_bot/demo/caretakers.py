@@ -64,8 +64,8 @@ class Caretakers:
         if status is None:
             return False
         said = child.output.new_lines()
-        # The last line sums up; a deed, or a complaint, stands before it.
-        deeds = said[:-1] if status == 0 else said
+        # One line says that there was nothing to do; a deed or a complaint comes beside it.
+        deeds = [line for line in said if " done " not in line] if len(said) > 1 or status else []
         run.shown = replace(
             run.shown,
             ended_at=now,

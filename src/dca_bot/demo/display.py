@@ -60,7 +60,7 @@ class PlainDisplay:
             self._print(f"main_app.py: {line}")
         for caretaker in state.caretakers:
             self._tell(caretaker.script, caretaker.deed, known_by=caretaker.deed)
-        self._tell("demo", summary(state), known_by=str(state.cycles_completed))
+        self._tell("demo", summary(state), known_by=str(state.cycles_completed or ""))
 
     def _tell(self, subject: str, words: str, *, known_by: str) -> None:
         if known_by and self._told.get(subject) != known_by:

@@ -108,7 +108,7 @@ def _headline(now: AssetNow) -> Table:
 
 def _position(now: AssetNow) -> Table:
     past = Text.assemble(
-        ("profit ", "dim"), _gain(now.realised), (f" in {now.cycles_completed}", "dim")
+        ("profit ", "dim"), _gain(now.realised), (f", cycles {now.cycles_completed}", "dim")
     )
     cycle = now.cycle
     if cycle is None or cycle.quantity <= 0:
@@ -208,10 +208,8 @@ def _caretaker(caretaker: CaretakerNow, at: datetime) -> Text:
 
 def _summed_up(line: str) -> str:
     """`done assets=3`: without time and name, which stand before it, and without the zeros."""
-    _, _, words = line.partition(" done ")
-    return (
-        " ".join(["done", *(w for w in words.split() if not w.endswith("=0"))]) if words else line
-    )
+    words = line.split(" ")[3:]
+    return " ".join(word for word in words if not word.endswith("=0"))
 
 
 def _ago(then: datetime, now: datetime) -> str:
