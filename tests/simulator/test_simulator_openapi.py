@@ -125,5 +125,5 @@ def test_historical_market_data_is_valid(traded: Wire, official: Official, route
     assert answer[route]
     if answer["next_page_token"] is None and route != "bars":
         # Described as a string, recorded as null (market_data_rest_2024.json).
-        del answer["next_page_token"]
+        answer["next_page_token"] = ""
     check(official(DATA), f"/v1beta3/crypto/{{loc}}/{route}", answer)
