@@ -151,6 +151,19 @@ def test_a_header_that_says_nothing_does_no_harm(remaining: str) -> None:
     world.send()
 
 
+def test_an_account_with_another_limit_gets_another_share() -> None:
+    world = World(per_minute=100, wait_seconds_max=1.0)
+    world.limiter.observe(200, {"X-RateLimit-Limit": "1000"})
+    world.send(200)
+    assert world.now == 1000.0
+
+
+def test_a_tiny_limit_still_lets_a_request_through() -> None:
+    world = World(per_minute=100)
+    world.limiter.observe(200, {"X-RateLimit-Limit": "1"})
+    world.send(3)
+
+
 def test_threads_get_exactly_what_is_there() -> None:
     now = 1000.0
     limiter = RateLimiter(60, wait_seconds_max=0.0, clock=lambda: now, sleep=lambda _: None)

@@ -97,7 +97,7 @@ class RateLimiter:
 
     def _follow_limit(self, limit: float) -> None:
         burst_before, self._limit = self._burst, limit
-        self._set_pace(self._share * limit)
+        self._set_pace(max(SHARE_MIN, self._share * limit))
         self._tokens = max(0.0, self._tokens + self._burst - burst_before)
 
     def _set_pace(self, per_minute: float) -> None:

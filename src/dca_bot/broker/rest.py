@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 REQUEST_TIMEOUT = 408  # a proxy gave up waiting; Alpaca may have the request all the same
-ORDER_NOT_FOUND = 40410000  # also the code of other things that aren't found
 PAGE_SIZE = 500
 PAGES_MAX = 20
 ONE_MICROSECOND = timedelta(microseconds=1)
@@ -96,7 +95,9 @@ class AlpacaBroker:
             return _the_same(translate.order_update(raw), order)
         except NotSent as error:
             raise BrokerUnavailable(f"order not sent: {error}") from error
-        except (NoAnswer, Unreadable) as error:
+        except Unreadable as error:
+            raise _in_doubt(order, error.problem) from error
+        except NoAnswer as error:
             raise _in_doubt(order, str(error)) from error
         except HttpError as error:
             if "client_order_id must be unique" in error.message:
@@ -111,7 +112,7 @@ class AlpacaBroker:
         except HttpError as error:
             # 422: 'order is already in "filled" state' and the like.  Whether it is filled or
             # canceled is for the next look to say, which follows every cancel anyway.
-            if not (error.status == 422 or _is_unknown_order(error)):
+            if not (error.status == 422 or error.says_order_unknown):
                 raise _unavailable(error, self._trading) from error
             log.info(event("nothing to cancel", order=alpaca_order_id, alpaca=error.message))
         except (NotSent, NoAnswer) as error:
@@ -131,7 +132,7 @@ class AlpacaBroker:
         try:
             return translate.order_update(self._trading.request("GET", path, content))
         except HttpError as error:
-            if _is_unknown_order(error):
+            if error.says_order_unknown:
                 return None
             raise _unavailable(error, self._trading) from error
         except (NotSent, NoAnswer, Unreadable) as error:
@@ -252,7 +253,7 @@ class AlpacaBroker:
 
     def _no_order(self, error: HttpError, order: Order) -> DcaError:
         """What an HTTP error in answer to an order means."""
-        if _refuses_keys(error) or error.status == TOO_MANY_REQUESTS:
+        if error.says_keys_refused or error.status == TOO_MANY_REQUESTS:
             return _unavailable(error, self._trading)
         if 400 <= error.status < 500 and error.status != REQUEST_TIMEOUT:
             message = error.message.lower()
@@ -274,24 +275,8 @@ def _in_doubt(order: Order, why: str) -> OrderOutcomeUnknown:
     )
 
 
-def _is_unknown_order(error: HttpError) -> bool:
-    """Whether Alpaca itself says that it has no such order.
-
-    The 404 of a proxy, or of an address that doesn't exist there, says nothing about orders.
-    """
-    said = error.message.lower()
-    return error.status == 404 and (
-        "order not found" in said or (error.code == ORDER_NOT_FOUND and "endpoint" not in said)
-    )
-
-
-def _refuses_keys(error: HttpError) -> bool:
-    forbidden = error.status == 403 and error.message.lower().startswith("forbidden")
-    return error.status == 401 or forbidden
-
-
 def _unavailable(error: HttpError, transport: Transport) -> BrokerUnavailable:
-    if _refuses_keys(error):
+    if error.says_keys_refused:
         return KeysRefused(
             f"{transport.host} refuses the Alpaca keys ({error.message}): check "
             "APCA_API_KEY_ID, APCA_API_SECRET_KEY and APCA_API_BASE_URL; "

@@ -62,8 +62,8 @@ class Unreadable(DcaError):
     """
 
     def __init__(self, problem: str, *, client_order_id: str = "", symbol: str = "") -> None:
-        self.client_order_id = client_order_id
-        self.symbol = symbol
+        self.problem = problem
+        self.client_order_id, self.symbol = client_order_id, symbol
         named = [name for name in (symbol, client_order_id) if name]
         super().__init__(": ".join([*named, f"{problem}; asking Alpaca again settles it"]))
 

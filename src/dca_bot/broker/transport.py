@@ -30,6 +30,7 @@ READ_SECONDS = 10.0
 CONNECTIONS_KEPT = 16
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 ERROR_TEXT_LENGTH_MAX = 300
+NOT_FOUND = 40410000  # Alpaca's code for an order, and for other things, that aren't found
 
 
 class NotSent(Exception):
@@ -50,6 +51,23 @@ class HttpError(Exception):
         self.code = body.get("code")
         self.message = body["message"] if self.is_alpacas else f"HTTP {status}"
         super().__init__(self.message[:ERROR_TEXT_LENGTH_MAX])
+
+    @property
+    def says_keys_refused(self) -> bool:
+        """401, or the 403 that paper answers wrong keys with at times (ALPACA.md 2.4)."""
+        forbidden = self.status == 403 and self.message.lower().startswith("forbidden")
+        return self.status == 401 or forbidden
+
+    @property
+    def says_order_unknown(self) -> bool:
+        """Whether Alpaca itself says that it has no such order.
+
+        The 404 of a proxy, or of an address that doesn't exist there, says nothing about orders.
+        """
+        said = self.message.lower()
+        return self.status == 404 and (
+            "order not found" in said or (self.code == NOT_FOUND and "endpoint" not in said)
+        )
 
 
 class Transport:

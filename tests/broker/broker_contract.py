@@ -1,0 +1,248 @@
+"""What every ports.Broker does, told as tests.
+
+Rule: a subclass brings a `world`: the broker, and an exchange that does what it is told.  What
+holds for the fake holds for Alpaca as far as we know it, or a test of the trader proves nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import count
+
+import pytest
+
+from dca_bot.core.model import Order, OrderKind, OrderStatus, OrderUpdate, Side
+from dca_bot.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
+from dca_bot.ports import Broker
+from helpers import eventually
+
+NUMBERS = count(1)
+BTC = "BTC/USD"
+
+
+class World(ABC):
+    """An exchange at rest: 100,000 USD, no coins, BTC/USD at 64000 / 64100."""
+
+    broker: Broker
+
+    @abstractmethod
+    def quote(self, bid: str, ask: str) -> None:
+        """Put another BTC/USD quote in force."""
+
+    @abstractmethod
+    def hold_fills(self) -> None:
+        """Take orders from now on, and fill none."""
+
+    @abstractmethod
+    def fill(self, client_order_id: str, quantity: str, price: str) -> None:
+        """Fill a part of an open order."""
+
+    @abstractmethod
+    def expire(self, client_order_id: str) -> None:
+        """End an open order."""
+
+    @abstractmethod
+    def lose_answer(self, *, taken: bool) -> None:
+        """Let the next submit end without a readable answer."""
+
+    @abstractmethod
+    def break_down(self) -> None:
+        """Answer one request with nothing usable."""
+
+
+def buy(quantity: str = "0.001", limit: str = "64100", kind: OrderKind = OrderKind.BASE) -> Order:
+    return Order(
+        client_order_id=f"dca-contract-{next(NUMBERS)}-{datetime.now(UTC).timestamp()}",
+        asset_id=1,
+        cycle_id=1,
+        kind=kind,
+        rung=0,
+        quantity=Decimal(quantity),
+        limit_price=Decimal(limit),
+        status=OrderStatus.INTENDED,
+        created_at=datetime.now(UTC),
+    )
+
+
+def sell(quantity: Decimal | str) -> Order:
+    return replace(buy(str(quantity), kind=OrderKind.TAKE_PROFIT), limit_price=None)
+
+
+def finished(world: World, order: Order) -> OrderUpdate:
+    def update() -> OrderUpdate | None:
+        told = world.broker.order(order.client_order_id)
+        return told if told and told.status.is_finished else None
+
+    return eventually(update)
+
+
+def is_working(world: World, order: Order) -> bool:
+    return order.client_order_id in {each.client_order_id for each in world.broker.open_orders()}
+
+
+class BrokerContract:
+    """The suite; `world` is a fixture of the subclass's module."""
+
+    def test_a_marketable_buy_fills_at_the_ask_and_brings_less_coin(self, world: World) -> None:
+        order = buy("0.001", limit="65000")
+        answer = world.broker.submit(order, BTC)
+        assert (answer.client_order_id, answer.symbol) == (order.client_order_id, BTC)
+        assert (answer.side, answer.alpaca_order_id is not None) == (Side.BUY, True)
+        told = finished(world, order)
+        assert told.status is OrderStatus.FILLED
+        assert told.filled_quantity == Decimal("0.001")
+        assert told.filled_average_price == Decimal(64100)
+        # 25 bps of the coin, rounded up per fill (ALPACA.md 1.5)
+        assert world.broker.holdings()[BTC].quantity == Decimal("0.0009975")
+
+    def test_cash_that_a_resting_buy_needs_is_not_available(self, world: World) -> None:
+        before = world.broker.account().cash_available
+        order = buy("0.001", limit="50000")
+        world.broker.submit(order, BTC)
+        eventually(lambda: world.broker.account().cash_available == before - 50)
+        assert is_working(world, order)
+
+    def test_a_resting_buy_fills_once_the_ask_comes_down_to_it(self, world: World) -> None:
+        order = buy("0.001", limit="63000")
+        world.broker.submit(order, BTC)
+        world.quote("62800", "62900")
+        told = finished(world, order)
+        assert told.status is OrderStatus.FILLED
+        assert told.filled_average_price is not None
+        assert told.filled_average_price <= 63000
+
+    def test_a_market_sell_takes_the_bid_and_all_that_is_available(self, world: World) -> None:
+        first = buy("0.001", limit="65000")
+        world.broker.submit(first, BTC)
+        finished(world, first)
+        order = sell(world.broker.holdings()[BTC].available)
+        world.broker.submit(order, BTC)
+        told = finished(world, order)
+        assert (told.status, told.filled_average_price) == (OrderStatus.FILLED, Decimal(64000))
+        assert eventually(lambda: BTC not in world.broker.holdings())
+
+    def test_selling_what_was_bought_is_refused_because_of_the_fee(self, world: World) -> None:
+        first = buy("0.001", limit="65000")
+        world.broker.submit(first, BTC)
+        finished(world, first)
+        with pytest.raises(OrderRefused) as caught:
+            world.broker.submit(sell("0.001"), BTC)
+        assert not caught.value.needs_cash
+
+    def test_a_resting_sell_holds_the_coin_back(self, world: World) -> None:
+        first = buy("0.001", limit="65000")
+        world.broker.submit(first, BTC)
+        finished(world, first)
+        world.hold_fills()
+        world.broker.submit(sell("0.0004"), BTC)
+        held = eventually(lambda: world.broker.holdings()[BTC])
+        assert held.available == held.quantity - Decimal("0.0004")
+
+    def test_a_part_of_an_order_counts_before_the_rest(self, world: World) -> None:
+        world.hold_fills()
+        order = buy("0.004", limit="64100")
+        world.broker.submit(order, BTC)
+        world.fill(order.client_order_id, "0.001", "64000")
+        world.fill(order.client_order_id, "0.002", "64090")
+        told = world.broker.order(order.client_order_id)
+        assert told is not None
+        assert (told.status, told.filled_quantity) == (OrderStatus.OPEN, Decimal("0.003"))
+        assert told.filled_average_price == Decimal(64060)
+
+    def test_a_canceled_order_keeps_its_part(self, world: World) -> None:
+        world.hold_fills()
+        order = buy("0.004", limit="64100")
+        answer = world.broker.submit(order, BTC)
+        world.fill(order.client_order_id, "0.001", "64100")
+        world.broker.cancel(str(answer.alpaca_order_id))
+        told = finished(world, order)
+        assert (told.status, told.filled_quantity) == (OrderStatus.CANCELED, Decimal("0.001"))
+        assert not is_working(world, order)
+
+    def test_canceling_what_is_finished_is_fine(self, world: World) -> None:
+        order = buy("0.001", limit="65000")
+        answer = world.broker.submit(order, BTC)
+        finished(world, order)
+        world.broker.cancel(str(answer.alpaca_order_id))
+
+    def test_canceling_what_nobody_knows_is_fine(self, world: World) -> None:
+        world.broker.cancel("904837e3-3b76-47ec-b432-046db621571b")
+
+    def test_an_expired_order_says_so(self, world: World) -> None:
+        order = buy("0.001", limit="50000")
+        world.broker.submit(order, BTC)
+        world.expire(order.client_order_id)
+        assert finished(world, order).status is OrderStatus.EXPIRED
+
+    def test_the_same_order_twice_is_one_order(self, world: World) -> None:
+        order = buy("0.001", limit="50000")
+        first = world.broker.submit(order, BTC)
+        second = world.broker.submit(order, BTC)
+        assert first.alpaca_order_id == second.alpaca_order_id
+        assert len(world.broker.open_orders()) == 1
+
+    def test_an_order_whose_answer_is_lost_is_in_doubt_and_there(self, world: World) -> None:
+        world.lose_answer(taken=True)
+        order = buy("0.001", limit="50000")
+        with pytest.raises(OrderOutcomeUnknown):
+            world.broker.submit(order, BTC)
+        assert world.broker.order(order.client_order_id) is not None
+
+    def test_an_order_that_got_lost_is_in_doubt_and_not_there(self, world: World) -> None:
+        world.lose_answer(taken=False)
+        order = buy("0.001", limit="50000")
+        with pytest.raises(OrderOutcomeUnknown):
+            world.broker.submit(order, BTC)
+        assert world.broker.order(order.client_order_id) is None
+
+    def test_an_order_that_nobody_sent_is_unknown(self, world: World) -> None:
+        assert world.broker.order("dca-never-sent") is None
+        assert world.broker.order_by_id("904837e3-3b76-47ec-b432-046db621571b") is None
+
+    def test_an_order_is_found_under_both_ids(self, world: World) -> None:
+        order = buy("0.001", limit="50000")
+        answer = world.broker.submit(order, BTC)
+        told = world.broker.order_by_id(str(answer.alpaca_order_id))
+        assert told is not None
+        assert told.client_order_id == order.client_order_id
+
+    @pytest.mark.parametrize(
+        ("order", "needs_cash"),
+        [(buy("0.0001", limit="64100"), False), (buy("2", limit="64100"), True)],
+    )
+    def test_too_small_and_too_dear_are_refused(
+        self, world: World, order: Order, needs_cash: bool
+    ) -> None:
+        with pytest.raises(OrderRefused) as caught:
+            world.broker.submit(order, BTC)
+        assert caught.value.needs_cash is needs_cash
+        assert world.broker.order(order.client_order_id) is None
+
+    def test_a_symbol_that_is_not_traded_is_refused(self, world: World) -> None:
+        with pytest.raises(OrderRefused):
+            world.broker.submit(buy(), "NOPE/USD")
+
+    def test_open_orders_come_oldest_first(self, world: World) -> None:
+        orders = [buy("0.001", limit=str(50000 + step)) for step in range(3)]
+        for order in orders:
+            world.broker.submit(order, BTC)
+        told = [each.client_order_id for each in world.broker.open_orders()]
+        assert told == [order.client_order_id for order in orders]
+
+    def test_rules_quotes_and_account_are_there(self, world: World) -> None:
+        assert world.broker.rules()[BTC].tradable
+        assert world.broker.rules()[BTC].min_trade_increment == Decimal("0.000000001")
+        quotes = world.broker.latest_quotes([BTC, "NOPE/USD"])
+        assert [(each.bid, each.ask) for each in quotes.values()] == [(64000, 64100)]
+        assert world.broker.account().problem == ""
+        assert world.broker.holdings() == {}
+
+    @pytest.mark.parametrize("verb", ["order", "open_orders", "holdings", "account", "rules"])
+    def test_a_broken_exchange_is_not_an_empty_one(self, world: World, verb: str) -> None:
+        world.break_down()
+        ask = getattr(world.broker, verb)
+        with pytest.raises(BrokerUnavailable):
+            ask("dca-never-sent") if verb == "order" else ask()

@@ -1,0 +1,224 @@
+"""Both streams and the broker together on the simulated exchange."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from broker_contract import BTC, buy
+from scripted_alpaca import QUICK, eventually
+
+from dca_bot.broker import translate
+from dca_bot.broker.rate_limit import RateLimiter
+from dca_bot.broker.rest import AlpacaBroker
+from dca_bot.broker.streams import QuoteStream, TradeStream
+from dca_bot.core.model import OrderStatus, OrderUpdate, Quote
+from dca_bot.errors import OrderOutcomeUnknown
+from dca_bot.settings import AlpacaSettings
+from helpers import Simulator
+
+
+class Desk:
+    """Both streams with an owner that writes everything down."""
+
+    def __init__(self, exchange: Simulator, *symbols: str, silence_seconds: float = 3600) -> None:
+        self.settings = AlpacaSettings(
+            exchange.key_id,
+            exchange.secret_key,
+            exchange.base_url,
+            exchange.base_url,
+            exchange.base_url.replace("http", "ws", 1),
+        )
+        self.symbols = symbols
+        self.raw_quotes: list[dict[str, Any]] = []
+        self.raw_updates: list[dict[str, Any]] = []
+        self.connected: list[str] = []
+        self.troubles: list[str] = []
+        self.quote_stream = QuoteStream(
+            self.settings,
+            on_quotes=self.raw_quotes.extend,
+            on_connected=lambda: self.connected.append("quotes"),
+            on_trouble=self.troubles.append,
+            silence_seconds=silence_seconds,
+            pace=QUICK,
+        )
+        self.trade_stream = TradeStream(
+            self.settings,
+            on_update=self.raw_updates.append,
+            on_connected=lambda: self.connected.append("trades"),
+            on_trouble=self.troubles.append,
+            pace=QUICK,
+        )
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[Desk]:
+        """Connected and subscribed inside, closed afterwards."""
+        await self.quote_stream.watch(self.symbols)
+        running = self.start()
+        try:
+            await eventually(lambda: sorted(self.connected) == ["quotes", "trades"])
+            yield self
+        finally:
+            await self.stop(running)
+
+    def start(self) -> list[asyncio.Task[None]]:
+        """Let both run; the quote stream only once it is told what to watch."""
+        return [asyncio.create_task(each.run()) for each in (self.quote_stream, self.trade_stream)]
+
+    async def stop(self, running: list[asyncio.Task[None]]) -> None:
+        await asyncio.gather(self.quote_stream.close(), self.trade_stream.close())
+        await asyncio.gather(*running)
+
+    def quotes(self) -> list[Quote]:
+        return [quote for raw in self.raw_quotes if (quote := translate.quote(raw))]
+
+    def updates(self) -> list[OrderUpdate]:
+        return [told for raw in self.raw_updates if (told := translate.trade_update(raw))]
+
+
+@pytest.fixture
+def exchange(still_exchange: Simulator) -> Simulator:
+    still_exchange.post("/sim/reset", {"walk": False})
+    still_exchange.post("/sim/release", {})
+    push(still_exchange, "64000")
+    return still_exchange
+
+
+def push(exchange: Simulator, bid: str) -> None:
+    exchange.post("/sim/quote", {"symbol": BTC, "bid": bid, "ask": str(Decimal(bid) + 100)})
+
+
+def fault(exchange: Simulator, name: str, count: int = 1, **params: Any) -> None:
+    exchange.post("/sim/faults", {"name": name, "count": count, "params": params})
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(test, 60))
+
+
+def test_quotes_arrive_exactly(exchange: Simulator) -> None:
+    async def test() -> None:
+        async with Desk(exchange, BTC).at_work() as desk:
+            await asyncio.to_thread(push, exchange, "64123.45")
+            await eventually(
+                lambda: any(quote.bid == Decimal("64123.45") for quote in desk.quotes())
+            )
+
+    run(test())
+
+
+def test_an_orders_life_arrives_with_the_position_net_of_the_fee(exchange: Simulator) -> None:
+    async def test() -> None:
+        async with Desk(exchange, BTC).at_work() as desk:
+            broker = AlpacaBroker(desk.settings, RateLimiter(6000))
+            order = buy("0.001", limit="65000")
+            await asyncio.to_thread(broker.submit, order, BTC)
+            await eventually(lambda: desk.updates() and desk.updates()[-1].status.is_finished)
+            last = desk.updates()[-1]
+            assert last.client_order_id == order.client_order_id
+            assert (last.status, last.filled_quantity) == (OrderStatus.FILLED, Decimal("0.001"))
+            assert last.position_quantity == Decimal("0.0009975")
+            broker.close()
+
+    run(test())
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_dropped_streams_come_back_and_go_on(exchange: Simulator, clean: bool) -> None:
+    async def test() -> None:
+        async with Desk(exchange, BTC).at_work() as desk:
+            for name in ("drop_data_stream", "drop_trade_stream"):
+                await asyncio.to_thread(fault, exchange, name, clean=clean)
+            await eventually(lambda: len(desk.connected) >= 4)
+            desk.raw_quotes.clear()
+            await asyncio.to_thread(push, exchange, "64222")
+            await eventually(lambda: any(quote.bid == 64222 for quote in desk.quotes()))
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("name", "stream", "words"),
+    [
+        ("refuse_data_stream", "quote stream", "another program"),
+        ("connection_limit", "quote stream", "another program"),
+        ("unauthorized_data_stream", "quote stream", "refuses the keys"),
+        ("refuse_trade_stream", "trade stream", "another program"),
+        ("unauthorized_trade_stream", "trade stream", "refuses the keys"),
+    ],
+)
+def test_a_hindered_connect_is_said_once_and_overcome(
+    exchange: Simulator, name: str, stream: str, words: str
+) -> None:
+    fault(exchange, name, count=3)
+
+    async def test() -> None:
+        async with Desk(exchange, BTC).at_work() as desk:
+            assert len(desk.troubles) == 1
+            assert stream in desk.troubles[0]
+            assert words in desk.troubles[0]
+
+    run(test())
+
+
+def test_a_second_program_with_the_same_keys_is_told_so(exchange: Simulator) -> None:
+    async def test() -> None:
+        second = Desk(exchange, BTC)
+        async with Desk(exchange, BTC).at_work():
+            await second.quote_stream.watch([BTC])
+            running = second.start()
+            await eventually(lambda: len(second.troubles) == 2)
+            assert all("another program uses these keys" in text for text in second.troubles)
+        await eventually(lambda: len(second.connected) == 2)
+        await second.stop(running)
+
+    run(test())
+
+
+def test_a_mute_socket_is_replaced(exchange: Simulator) -> None:
+    async def test() -> None:
+        async with Desk(exchange, BTC, silence_seconds=0.5).at_work() as desk:
+            await asyncio.to_thread(fault, exchange, "mute_data_stream")
+            await eventually(lambda: len(desk.connected) > 2)
+            await asyncio.to_thread(push, exchange, "64333")
+            await eventually(lambda: any(quote.bid == 64333 for quote in desk.quotes()))
+
+    run(test())
+
+
+def test_more_symbols_than_the_plan_allows(exchange: Simulator) -> None:
+    symbols = sorted(exchange.get("/v2/assets?asset_class=crypto"), key=lambda row: row["id"])
+    wanted = [row["symbol"] for row in symbols][:40]
+
+    async def test() -> None:
+        async with Desk(exchange, *wanted).at_work() as desk:
+            assert desk.quote_stream.subscribed == set(wanted[:30])
+            assert all(symbol in desk.troubles[0] for symbol in wanted[30:])
+
+    run(test())
+
+
+def test_strange_updates_are_read_or_lead_to_a_question(exchange: Simulator) -> None:
+    async def test() -> None:
+        async with Desk(exchange, BTC).at_work() as desk:
+            broker = AlpacaBroker(desk.settings, RateLimiter(6000))
+            fault(exchange, "unknown_event", count=1)
+            fault(exchange, "null_update", count=1)
+            await asyncio.to_thread(broker.submit, buy("0.001", limit="65000"), BTC)
+            await eventually(lambda: any(each.status.is_finished for each in desk.updates()))
+            fault(exchange, "unknown_status", count=10)
+            desk.raw_updates.clear()
+            order = buy("0.001", limit="65000")
+            with pytest.raises(OrderOutcomeUnknown):
+                await asyncio.to_thread(broker.submit, order, BTC)
+            raw = await eventually(lambda: desk.raw_updates and desk.raw_updates[-1])
+            with pytest.raises(translate.Unreadable) as caught:
+                translate.trade_update(raw)
+            assert caught.value.client_order_id == order.client_order_id
+            broker.close()
+
+    run(test())
