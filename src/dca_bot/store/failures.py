@@ -14,6 +14,7 @@ DEADLOCK = 1213
 NO_PARENT_ROW = 1452
 NO_SUCH_TABLE = 1146
 NO_SUCH_COLUMN = 1054
+STATEMENT_BINLOG = 1665
 
 # The session is gone: closed while idle, killed, or the server went away.
 LOST = frozenset({-1, 1053, 1080, 1152, 1159, 1161, 1184, 1927, 2006, 2013, 2014, 2048, 2055, 4031})
@@ -81,7 +82,12 @@ def _sentence(number: int, told: str, settings: DatabaseSettings) -> str:
 
 def _trouble_while_running(number: int, told: str, settings: DatabaseSettings) -> str:
     where = f"{settings.host}:{settings.port}"
-    if number in LOST or number == TIMED_OUT:
+    if number == TIMED_OUT:
+        return (
+            f"the database server at {where} took too long to answer: it is tried again; if that "
+            "lasts, see what keeps the server busy (SHOW PROCESSLIST)"
+        )
+    if number in LOST:
         return (
             f"the connection to the database at {where} was lost ({told}): it is made again at "
             "the next try; if that lasts, see that the server runs"
@@ -99,6 +105,11 @@ def _trouble_while_running(number: int, told: str, settings: DatabaseSettings) -
         return (
             f"the database server at {where} has no connection left ({told}): raise "
             "max_connections or end other programs"
+        )
+    if number == STATEMENT_BINLOG:
+        return (
+            f"the database server at {where} logs statements, which READ COMMITTED forbids: set "
+            "its binlog_format to ROW or MIXED"
         )
     if number in NOT_WRITABLE:
         return (
