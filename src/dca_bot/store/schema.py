@@ -37,11 +37,13 @@ NEEDED = {
     ),
 }
 
-WHAT_IS_THERE = """
+COLUMNS = """
 SELECT table_name, column_name
   FROM information_schema.columns
  WHERE table_schema = DATABASE() AND table_name IN ('dca_assets', 'dca_cycles', 'dca_orders')
- UNION
+"""
+
+INDEXES = """
 SELECT table_name, index_name
   FROM information_schema.statistics
  WHERE table_schema = DATABASE() AND table_name IN ('dca_assets', 'dca_cycles', 'dca_orders')
@@ -91,7 +93,9 @@ def read_statements(text: str) -> list[str]:
 
 
 def _missing(session: Session) -> list[str]:
-    there = {(str(row[0]), str(row[1])) for row in session.rows(WHAT_IS_THERE)}
+    # not one UNION: in MySQL the names of columns and of indexes have different collations
+    found = session.rows(COLUMNS) + session.rows(INDEXES)
+    there = {(str(table), str(name)) for table, name in found}
     return [
         f"{table}.{name}"
         for table, names in NEEDED.items()
