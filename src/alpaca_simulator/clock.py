@@ -12,21 +12,34 @@ MILLISECOND = 1_000_000
 
 
 class Clock(Protocol):
-    """Something that tells the time; two readings are never equal."""
+    """Something that tells the time."""
 
-    def now(self) -> int: ...
+    def now(self) -> int:
+        """The time that is written on things; two readings are never equal."""
+
+    def timer(self) -> int:
+        """The time by which things fall due, which no fault touches."""
 
 
 class WallClock:
-    """The machine's clock, strictly growing, and wrong by `skew_ns` when a fault says so."""
+    """The machine's clock, strictly growing, and wrong by some skew when a fault says so."""
 
     def __init__(self) -> None:
-        self.skew_ns = 0
+        self._skew_ns = 0
         self._last = 0
+
+    def skew(self, nanoseconds: int) -> None:
+        """Makes what is written wrong by so much; backwards too."""
+        self._skew_ns = nanoseconds
+        self._last = 0
+
+    def timer(self) -> int:
+        """Returns nanoseconds since the epoch."""
+        return time.time_ns()
 
     def now(self) -> int:
         """Returns nanoseconds since the epoch, later than every reading before."""
-        self._last = max(self._last + 1, time.time_ns() + self.skew_ns)
+        self._last = max(self._last + 1, time.time_ns() + self._skew_ns)
         return self._last
 
 
@@ -39,6 +52,10 @@ class SteppedClock:
     def now(self) -> int:
         """Returns the present, one nanosecond later at every reading."""
         self._now += 1
+        return self._now
+
+    def timer(self) -> int:
+        """Returns the present."""
         return self._now
 
     def advance(self, nanoseconds: int) -> None:

@@ -28,6 +28,7 @@ from alpaca_simulator.plans import Plan
 from alpaca_simulator.settlement import transfer
 from alpaca_simulator.world import World
 
+LIMITS = ("rate_limit", "symbol_limit", "stale_slot_seconds")
 ASSET_NUMBERS = ("min_order_size", "min_trade_increment", "price_increment")
 
 
@@ -190,9 +191,12 @@ class ExchangeControl:
         """Starts afresh: money, orders, prices, record and faults; connections stay."""
         body = await read_object(request)
         self._feeds.stop()
-        self._world.faults.turn_off()
+        self._world.turn_off(None)
         self._world.journal.clear()
         self._world.begin()
+        options = self._world.options
+        for name in LIMITS:
+            self._set_limit(name, Decimal(str(getattr(options, name))))
         self._feeds.walking = flag_of(body, "walk", self._world.options.walk)
         self._feeds.start_walk()
         return json_answer(200, {"reset": True})

@@ -33,6 +33,7 @@ ERRORS = {
     411: "insufficient scope",
     500: "internal error",
 }
+SOCKET_FAULTS = ("mute_data_stream", "drop_data_stream", "data_error")
 Message = dict[str, Any]
 
 
@@ -201,15 +202,13 @@ class DataStream:
                 subscriber.put(wanted)
 
     def _strike_sockets(self) -> None:
-        for name in ("mute_data_stream", "drop_data_stream", "data_error"):
+        for name in SOCKET_FAULTS:
             if fault := self._faults.take(name):
                 self._strike(fault)
 
     def apply(self, fault: Fault) -> None:
         """Given a fault that concerns open connections, lets it strike them at once."""
-        if fault.name in ("mute_data_stream", "drop_data_stream", "data_error") and fault.strikes(
-            {}
-        ):
+        if fault.name in SOCKET_FAULTS and fault.strikes({}):
             self._strike(fault)
 
     def _strike(self, fault: Fault) -> None:

@@ -102,7 +102,7 @@ class Exchange(Books):
 
     def run_due(self) -> None:
         """Does everything whose time has come."""
-        now = self.clock.now()
+        now = self.clock.timer()
         while entry := self.agenda.pop_due(now):
             what, order_id = entry
             order = self.order(order_id)
@@ -248,4 +248,4 @@ class Exchange(Books):
         return self._plans.get(order.id, ORDINARY)
 
     def _later(self, latency: int, what: Due, order: Order) -> None:
-        self.agenda.add(self.clock.now() + latency, what, order.id)
+        self.agenda.add(self.clock.timer() + latency, what, order.id)

@@ -209,6 +209,13 @@ class FaultBook:
                 return fault
         return None
 
+    def strike_now(self, fault: Fault) -> bool:
+        """Given a fault that was just turned on, says whether it strikes what is there already."""
+        if not fault.strikes({}):
+            return False
+        self._journal.fault(fault.name, {})
+        return True
+
     @property
     def any_on(self) -> bool:
         """Whether any fault could strike at all."""

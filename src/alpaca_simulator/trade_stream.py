@@ -191,9 +191,9 @@ class TradeStream:
 
     def apply(self, fault: Fault) -> None:
         """Given a fault that concerns open connections, lets it strike them at once."""
-        if fault.name == "starve_trade_stream" and fault.strikes({}):
+        if fault.name == "starve_trade_stream" and self._faults.strike_now(fault):
             self.starve()
-        if fault.name == "drop_trade_stream" and fault.strikes({}):
+        if fault.name == "drop_trade_stream" and self._faults.strike_now(fault):
             self.drop(clean=bool(fault.params.get("clean", False)))
 
     def state(self) -> list[dict[str, Any]]:

@@ -210,7 +210,7 @@ class World:
             self._timer.cancel()
             self._timer = None
         if at is not None and (loop := _running_loop()) is not None:
-            seconds = max(0.0, (at - self.clock.now()) / SECOND)
+            seconds = max(0.0, (at - self.clock.timer()) / SECOND)
             # A loop cannot be asked to wait for months; it is woken again.
             self._timer_at = at
             self._timer = loop.call_later(min(seconds, LONGEST_WAIT), self._wake_again)
@@ -223,14 +223,14 @@ class World:
         """Given a fault that was turned on, lets it strike what is there already."""
         self.trades.apply(fault)
         self.data.apply(fault)
-        if fault.name == "clock_skew" and fault.strikes({}):
-            self.clock.skew_ns = round(fault.seconds(60) * SECOND)
+        if fault.name == "clock_skew" and self.faults.strike_now(fault):
+            self.clock.skew(round(fault.seconds(60) * SECOND))
 
     def turn_off(self, name: str | None) -> None:
         """Turns off the faults of a name, or all, and heals what they left."""
         self.faults.turn_off(name)
         if name in (None, "clock_skew"):
-            self.clock.skew_ns = 0
+            self.clock.skew(0)
 
     def stop(self) -> None:
         """Cancels the timer, and ends the websockets."""
