@@ -115,6 +115,8 @@ class Demo:
             stdout=its_end,
             stderr=its_end,
             start_new_session=True,
+            # as in a script's background: Ctrl-C must end the demo all the same
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
         )
         os.close(its_end)
 

@@ -60,7 +60,7 @@ def run_demo() -> int:
     """Trade on a market of its own until Ctrl-C; raise DcaError when something is missing."""
     console = Console(highlight=False)
     _say_progress_on(console)
-    signal.signal(signal.SIGHUP, _interrupt)  # a closed terminal ends the demo like Ctrl-C
+    _obey_signals()
     with _only_demo_here():
         end_strays(_mark())  # of a demo that was killed
         shutil.rmtree(LOG_DIR, ignore_errors=True)
@@ -174,6 +174,14 @@ def _say_progress_on(console: Console) -> None:
     ours = logging.getLogger("dca_bot")
     ours.addHandler(_Progress(console))
     ours.setLevel(logging.INFO)
+
+
+def _obey_signals() -> None:
+    # A shell script that starts us in the background leaves SIGINT ignored, and its way to end us
+    # would not work.  A closed terminal ends the demo too, unless nohup has forbidden that.
+    signal.signal(signal.SIGINT, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
