@@ -108,7 +108,8 @@ def restart(bot: BotProcess, incidents: Incidents, verdict: Verdict, start_secon
     found = "it has never run here" if is_first else verdict.why
     lines_before = bot.last_lines()
     level = logging.INFO if is_first else logging.WARNING
-    log.log(level, "main_app.py is %s: %s; starting it", verdict.health, found)
+    deed = "starting it" if verdict.health is Health.STOPPED else "replacing it"
+    log.log(level, "main_app.py is %s: %s; %s", verdict.health, found, deed)
     incidents.restarts(verdict.health)
     try:
         read_settings()

@@ -1,0 +1,338 @@
+"""consistency_checker.py: the database becomes what Alpaca says, and nothing else changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from consistency_checker import SECOND_LOOK_SECONDS
+from small_world import SmallWorld
+
+from builders import BTC, an_asset
+from dca_bot.core.model import CycleStatus, OrderKind, OrderStatus
+from dca_bot.errors import BrokerUnavailable, OrderOutcomeUnknown
+
+S = CycleStatus
+
+
+@pytest.fixture
+def world() -> SmallWorld:
+    """One coin bought at 100, in the books as at Alpaca."""
+    world = SmallWorld()
+    world.hold()
+    return world
+
+
+# -- orders
+
+
+def test_a_buy_that_was_filled_while_nobody_listened_is_booked() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.trade()
+    assert world.cycle.status is S.BUYING
+    assert world.check_consistency() == 0
+    assert world.cycle.status is S.WATCHING
+    assert world.cycle.latest_order_id is None
+    assert world.cycle.quantity == Decimal("0.1995")
+    assert world.slept == []
+
+
+def test_a_sell_that_was_filled_while_nobody_listened_completes_its_cycle(
+    world: SmallWorld,
+) -> None:
+    old = world.cycle
+    world.trade(price=102)
+    assert world.cycle.status is S.SELLING
+    world.check_consistency()
+    assert world.cycle_by_id(old.cycle_id).status is S.COMPLETE
+    assert world.cycle.status is S.COOLDOWN
+    assert world.state.asset.last_sell_price == 102
+
+
+@pytest.mark.parametrize(
+    "ending", [OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED]
+)
+def test_an_order_that_ended_unfilled_lets_its_cycle_watch(ending: OrderStatus) -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.holds_fills = True
+    order = world.trade()
+    assert order is not None
+    world.broker.end(order.client_order_id, ending)
+    world.check_consistency()
+    assert world.cycle.status is S.WATCHING
+    assert world.cycle.latest_order_id is None
+    assert world.cycle.quantity == 0
+
+
+def test_an_order_that_alpaca_does_not_know_is_given_up_once_it_cannot_be_on_its_way() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.lose_answer(taken=False)
+    with pytest.raises(OrderOutcomeUnknown):
+        world.trade()
+    world.clock.pass_by(5)
+    world.check_consistency()
+    assert world.cycle.status is S.BUYING
+    world.clock.pass_by(60)
+    world.check_consistency()
+    assert world.cycle.status is S.WATCHING
+
+
+def test_an_open_order_is_no_inconsistency() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.holds_fills = True
+    world.trade()
+    before = world.state, world.store.live_orders()
+    assert world.check_consistency() == 0
+    assert (world.state, world.store.live_orders()) == before
+    assert world.slept == []
+
+
+# -- orders that a user gave to a cycle by SQL
+
+
+def test_a_buy_by_hand_that_was_filled_is_booked_like_any_other() -> None:
+    world = SmallWorld()
+    order_id = world.order_by_hand(quantity="0.5")
+    world.put_cycle(status=S.BUYING, latest_order_id=order_id)
+    assert world.check_consistency() == 0
+    assert world.cycle.status is S.WATCHING
+    assert world.cycle.latest_order_id is None
+    assert world.cycle.quantity == Decimal("0.49875")
+    assert world.cycle.average_purchase_price == 100
+    assert world.cycle.last_order_fill_price == 100
+
+
+def test_a_sell_by_hand_that_was_filled_completes_its_cycle() -> None:
+    world = SmallWorld()
+    world.broker.hold(BTC, "1", "90")
+    order_id = world.order_by_hand(OrderKind.TAKE_PROFIT, "1", limit=None)
+    held = {"quantity": Decimal(1), "average_purchase_price": Decimal(90)}
+    old = world.put_cycle(status=S.SELLING, latest_order_id=order_id, **held)
+    world.check_consistency()
+    assert world.cycle_by_id(old.cycle_id).status is S.COMPLETE
+    assert world.cycle.status is S.COOLDOWN
+    assert world.state.asset.last_sell_price == 100
+
+
+def test_an_open_order_by_hand_is_waited_for() -> None:
+    world = SmallWorld()
+    world.broker.holds_fills = True
+    order_id = world.order_by_hand()
+    world.put_cycle(status=S.BUYING, latest_order_id=order_id)
+    before = world.state
+    world.check_consistency()
+    assert world.state == before
+    assert world.store.live_orders() == []
+
+
+@pytest.mark.parametrize("order_id", [None, "", "no-such-order"])
+@pytest.mark.parametrize("status", [S.BUYING, S.SELLING])
+def test_a_cycle_whose_order_nobody_knows_watches_again(
+    status: CycleStatus, order_id: str | None
+) -> None:
+    world = SmallWorld()
+    world.hold(status=status, latest_order_id=order_id)
+    assert world.check_consistency() == 0
+    assert world.cycle.status is S.WATCHING
+    assert world.cycle.latest_order_id is None
+    assert world.cycle.quantity == 1
+
+
+def test_an_order_that_was_booked_before_is_not_booked_again(world: SmallWorld) -> None:
+    world.listen()
+    order = world.trade(price=98)  # a safety order, filled and booked
+    assert order is not None
+    booked = world.cycle
+    assert booked.safety_orders == 1
+    world.edit_cycle(status=S.BUYING, latest_order_id=f"alpaca-{order.client_order_id}")
+    world.check_consistency()
+    assert world.cycle == booked
+
+
+def test_an_order_of_the_other_side_does_not_fit_the_cycle() -> None:
+    world = SmallWorld()
+    order_id = world.order_by_hand(quantity="0.5")
+    held = {"quantity": Decimal("0.49875"), "average_purchase_price": Decimal(100)}
+    world.put_cycle(status=S.SELLING, latest_order_id=order_id, **held)
+    world.check_consistency()
+    assert world.cycle.status is S.WATCHING
+    assert world.cycle.quantity == Decimal("0.49875")
+
+
+# -- positions
+
+
+def test_a_consistent_state_is_left_as_it_is(world: SmallWorld) -> None:
+    before = world.state
+    assert world.check_consistency() == 0
+    assert world.state == before
+    assert world.slept == []
+
+
+def test_coins_sold_by_hand_end_the_cycle_and_begin_a_new_one(world: SmallWorld) -> None:
+    old = world.cycle
+    world.broker.hold(BTC, 0, 0)
+    assert world.check_consistency() == 0
+    gone = world.cycle_by_id(old.cycle_id)
+    assert gone.status is S.ERROR
+    assert gone.completed_at is not None
+    assert gone.quantity == 1  # as it was, for whoever looks into it
+    assert world.cycle.status is S.WATCHING
+    assert world.cycle.quantity == 0
+    assert world.slept == [SECOND_LOOK_SECONDS]
+
+
+@pytest.mark.parametrize("held", ["0.4", "1.7"])
+def test_alpacas_quantity_and_average_win(world: SmallWorld, held: str) -> None:
+    before = world.cycle
+    world.broker.hold(BTC, held, "97.123456789012")
+    assert world.check_consistency() == 0
+    assert world.cycle == replace(
+        before, quantity=Decimal(held), average_purchase_price=Decimal("97.1234567890")
+    )
+
+
+def test_dust_where_coins_should_be_is_no_position(world: SmallWorld) -> None:
+    old = world.cycle
+    world.broker.hold(BTC, "0.000001", "100")
+    world.check_consistency()
+    assert world.cycle_by_id(old.cycle_id).status is S.ERROR
+
+
+@pytest.mark.parametrize("held", ["1.0000000009", "0.9999999991"])
+def test_less_than_one_increment_is_silent(world: SmallWorld, held: str) -> None:
+    before = world.state
+    world.broker.hold(BTC, held, "90")
+    world.check_consistency()
+    assert world.state == before
+    assert world.slept == []
+
+
+def test_one_increment_is_acted_on(world: SmallWorld) -> None:
+    world.broker.hold(BTC, "0.999999999", "100")
+    world.check_consistency()
+    assert world.cycle.quantity == Decimal("0.999999999")
+
+
+def test_a_difference_that_shows_only_once_is_alpaca_lagging(world: SmallWorld) -> None:
+    before = world.state
+    world.broker.hold(BTC, "0.5", "100")
+
+    def catch_up(_: float) -> None:
+        world.broker.hold(BTC, "1", "100")
+
+    world.sleep = catch_up
+    assert world.check_consistency() == 0
+    assert world.state == before
+
+
+def test_a_difference_that_still_moves_is_left_to_the_next_run(world: SmallWorld) -> None:
+    before = world.state
+    world.broker.hold(BTC, "0.5", "100")
+
+    def move_on(_: float) -> None:
+        world.broker.hold(BTC, "0.6", "100")
+
+    world.sleep = move_on
+    world.check_consistency()
+    assert world.state == before
+
+
+def test_a_cycle_that_begins_an_order_between_two_looks_is_left_alone(world: SmallWorld) -> None:
+    world.broker.hold(BTC, "0.5", "100")
+    world.broker.holds_fills = True
+
+    def order(_: float) -> None:
+        world.trade(price=98)
+
+    world.sleep = order
+    world.check_consistency()
+    assert world.cycle.status is S.BUYING
+    assert world.cycle.quantity == 1
+
+
+def test_a_position_that_no_cycle_owns_is_reported_and_never_sold() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.hold(BTC, "0.5", "100")
+    before = world.state
+    assert world.check_consistency() == 0
+    assert world.state == before
+    assert world.broker.submitted == []
+
+
+def test_a_position_in_another_symbol_is_nobodys_business(world: SmallWorld) -> None:
+    world.broker.hold("ETH/USD", "5", "10")
+    world.check_consistency()
+    assert world.slept == []
+
+
+# -- cycles
+
+
+def test_an_enabled_asset_without_a_cycle_gets_one() -> None:
+    world = SmallWorld()
+    world.check_consistency()
+    assert world.cycle.status is S.WATCHING
+
+
+def test_a_disabled_asset_without_a_cycle_gets_none() -> None:
+    world = SmallWorld(is_enabled=False)
+    world.check_consistency()
+    assert world.state.cycle is None
+
+
+def test_an_asset_whose_last_cycle_is_over_gets_a_new_one() -> None:
+    world = SmallWorld()
+    world.put_cycle(status=S.COMPLETE, completed_at=world.clock())
+    world.check_consistency()
+    assert world.cycle.status is S.WATCHING
+
+
+# -- not knowing, and trouble
+
+
+@pytest.mark.parametrize("verb", ["open_orders", "holdings", "rules"])
+def test_what_alpaca_cannot_say_changes_nothing(world: SmallWorld, verb: str) -> None:
+    world.broker.hold(BTC, 0, 0)
+    world.broker.fail(verb, BrokerUnavailable("503"))
+    before = world.state
+    with pytest.raises(BrokerUnavailable, match="next run"):
+        world.check_consistency()
+    assert world.state == before
+
+
+def test_an_order_that_cannot_be_asked_about_stays_in_doubt_and_others_are_served() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.trade()
+    world.broker.fail("order", BrokerUnavailable("500"))
+    world.store.put_asset(an_asset(asset_id=2, symbol="ETH/USD"))
+    assert world.check_consistency() == 1
+    bitcoin, ether = world.store.assets()
+    assert bitcoin.cycle is not None
+    assert bitcoin.cycle.status is S.BUYING
+    assert ether.cycle is not None
+
+
+def test_a_dry_run_changes_nothing() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.trade()
+    world.store.put_asset(an_asset(asset_id=2, symbol="ETH/USD"))
+    before = world.store.assets(), world.store.live_orders()
+    assert world.check_consistency(dry_run=True) == 0
+    assert (world.store.assets(), world.store.live_orders()) == before
+
+
+@pytest.mark.parametrize("held", ["0", "0.5"])
+def test_a_dry_run_corrects_no_position(world: SmallWorld, held: str) -> None:
+    world.broker.hold(BTC, held, "90")
+    before = world.state
+    world.check_consistency(dry_run=True)
+    assert world.state == before

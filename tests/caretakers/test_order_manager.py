@@ -1,0 +1,297 @@
+"""order_manager.py: what is too old goes, what is in doubt is settled, all else stays."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from small_world import LIMITS, SmallWorld
+
+from builders import an_asset
+from dca_bot.core.model import CycleStatus, Order, OrderKind, OrderStatus
+from dca_bot.errors import BrokerUnavailable, OrderOutcomeUnknown
+
+STALE = LIMITS.stale_order_seconds
+ORPHAN = LIMITS.orphan_order_seconds
+STUCK = LIMITS.stuck_sell_seconds
+
+
+@pytest.fixture
+def world() -> SmallWorld:
+    """A base order of the bot is open and has not been filled."""
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.holds_fills = True
+    assert world.trade() is not None
+    return world
+
+
+def the_order(world: SmallWorld) -> str:
+    return world.broker.submitted[0].client_order_id
+
+
+def test_a_stale_buy_is_cancelled_and_its_cycle_watches_again(world: SmallWorld) -> None:
+    world.clock.pass_by(STALE + 1)
+    assert world.manage_orders() == 0
+    assert world.open_ids == set()
+    assert world.cycle.status is CycleStatus.WATCHING
+    assert world.cycle.latest_order_id is None
+
+
+def test_a_buy_that_is_not_yet_stale_is_left_alone(world: SmallWorld) -> None:
+    before = world.cycle
+    world.clock.pass_by(STALE)
+    world.manage_orders()
+    assert world.open_ids == {the_order(world)}
+    assert world.cycle == before
+    assert world.cancels == 0
+
+
+def test_an_order_from_the_future_is_young(world: SmallWorld) -> None:
+    world.clock.pass_by(-10 * STALE)  # our clock runs behind Alpaca's
+    world.manage_orders()
+    assert world.cancels == 0
+
+
+def test_what_was_filled_before_the_cancel_counts(world: SmallWorld) -> None:
+    world.broker.fill(the_order(world), "0.1", "100")
+    world.clock.pass_by(STALE + 1)
+    world.manage_orders()
+    assert world.cycle.status is CycleStatus.WATCHING
+    assert world.cycle.quantity == Decimal("0.09975")
+    assert world.cycle.average_purchase_price == 100
+
+
+def test_a_fill_that_is_faster_than_the_cancel_wins(world: SmallWorld) -> None:
+    world.broker.ignores_cancels = True
+    world.clock.pass_by(STALE + 1)
+    order = the_order(world)
+
+    def fill_while_waiting(seconds: float) -> None:
+        world.slept.append(seconds)
+        if len(world.slept) == 1:
+            world.broker.fill(order)
+
+    world.sleep = fill_while_waiting
+    world.manage_orders()
+    assert world.cycle.quantity == Decimal("0.1995")
+    assert world.cycle.status is CycleStatus.WATCHING
+
+
+def test_a_cycle_moves_only_when_alpaca_says_that_its_order_has_ended(world: SmallWorld) -> None:
+    world.broker.ignores_cancels = True
+    world.clock.pass_by(STALE + 1)
+    assert world.manage_orders() == 0
+    assert world.cycle.status is CycleStatus.BUYING
+    assert sum(world.slept) < 10
+    world.broker.ignores_cancels = False
+    world.manage_orders()
+    assert world.cycle.status is CycleStatus.WATCHING
+
+
+def test_a_stuck_sell_is_cancelled_so_that_the_bot_can_try_again() -> None:
+    world = SmallWorld()
+    world.hold()
+    world.broker.holds_fills = True
+    world.trade(price=102)
+    assert world.cycle.status is CycleStatus.SELLING
+    world.clock.pass_by(STUCK)
+    world.manage_orders()
+    assert world.cancels == 0
+    world.clock.pass_by(1)
+    world.manage_orders()
+    assert world.cycle.status is CycleStatus.WATCHING
+    assert world.cycle.quantity == 1
+    world.listen()
+    world.broker.release_fills()
+    world.trade(price=102)
+    assert world.state.asset.last_sell_price == 102
+
+
+def test_a_sell_that_ends_part_filled_leaves_the_rest() -> None:
+    world = SmallWorld()
+    world.hold()
+    world.broker.holds_fills = True
+    order = world.trade(price=102)
+    assert order is not None
+    world.broker.fill(order.client_order_id, "0.4", "102")
+    world.clock.pass_by(STUCK + 1)
+    world.manage_orders()
+    assert world.cycle.status is CycleStatus.WATCHING
+    assert world.cycle.quantity == Decimal("0.6")
+
+
+def test_an_order_that_no_cycle_tracks_is_cancelled_once_it_is_old_enough() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.holds_fills = True
+    world.order_by_hand()
+    world.clock.pass_by(ORPHAN)
+    world.manage_orders()
+    assert world.cancels == 0
+    world.clock.pass_by(1)
+    world.manage_orders()
+    assert world.open_ids == set()
+
+
+def test_an_orphan_in_a_symbol_of_a_disabled_asset_is_ours_too() -> None:
+    world = SmallWorld(is_enabled=False)
+    world.broker.holds_fills = True
+    world.order_by_hand()
+    world.clock.pass_by(ORPHAN + 1)
+    world.manage_orders()
+    assert world.open_ids == set()
+
+
+def test_orders_in_other_symbols_are_somebody_elses() -> None:
+    world = SmallWorld()
+    world.broker.holds_fills = True
+    world.broker.quote("ETH/USD", 10, 10)
+    stranger = _an_order("web-123")
+    ours = _an_order("dca-7-base-abc")
+    for order in (stranger, ours):
+        world.broker.submit(order, "ETH/USD")
+    world.clock.pass_by(100 * ORPHAN)
+    world.manage_orders()
+    assert world.open_ids == {"web-123"}  # the other carries the bot's prefix
+
+
+def test_an_order_whose_cycle_is_over_is_an_orphan(world: SmallWorld) -> None:
+    world.edit_cycle(status=CycleStatus.ERROR, completed_at=world.clock())
+    world.put_cycle()
+    world.clock.pass_by(ORPHAN + 1)
+    world.manage_orders()
+    assert world.open_ids == set()
+    assert world.store.live_orders() == []
+    assert world.cycle.status is CycleStatus.WATCHING
+
+
+def test_an_order_that_a_user_gave_to_a_cycle_is_tracked_by_its_id_alone() -> None:
+    world = SmallWorld()
+    world.broker.holds_fills = True
+    order_id = world.order_by_hand()
+    world.put_cycle(status=CycleStatus.BUYING, latest_order_id=order_id)
+    world.clock.pass_by(STALE)
+    world.manage_orders()
+    assert world.cancels == 0
+    world.broker.fill("by-hand-0", "0.5", "100")
+    world.clock.pass_by(1)
+    world.manage_orders()
+    assert world.open_ids == set()
+    assert world.cycle.status is CycleStatus.WATCHING
+    assert world.cycle.latest_order_id is None
+    assert world.cycle.quantity == Decimal("0.49875")
+
+
+def test_an_order_whose_answer_main_app_still_waits_for_is_left_alone() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.holds_fills = True
+    world.broker.lose_answer(taken=True)
+    with pytest.raises(OrderOutcomeUnknown):
+        world.trade()
+    world.clock.pass_by(5)
+    world.manage_orders()
+    [row] = world.store.live_orders()
+    assert row.status is OrderStatus.INTENDED
+    assert world.cancels == 0
+
+
+def test_an_order_in_doubt_that_alpaca_has_is_adopted() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.holds_fills = True
+    world.broker.lose_answer(taken=True)
+    with pytest.raises(OrderOutcomeUnknown):
+        world.trade()
+    world.clock.pass_by(60)
+    world.manage_orders()
+    assert world.cycle.status is CycleStatus.BUYING
+    assert world.cycle.latest_order_id is not None
+    assert [row.status for row in world.store.live_orders()] == [OrderStatus.OPEN]
+
+
+def test_an_order_in_doubt_that_was_filled_is_booked() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.lose_answer(taken=True)
+    with pytest.raises(OrderOutcomeUnknown):
+        world.trade()
+    world.clock.pass_by(60)
+    world.manage_orders()
+    assert world.cycle.status is CycleStatus.WATCHING
+    assert world.cycle.quantity == Decimal("0.1995")
+
+
+def test_an_order_in_doubt_that_alpaca_never_got_is_given_up() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.lose_answer(taken=False)
+    with pytest.raises(OrderOutcomeUnknown):
+        world.trade()
+    world.clock.pass_by(60)
+    world.manage_orders()
+    assert world.cycle.status is CycleStatus.WATCHING
+    assert world.store.live_orders() == []
+
+
+def test_a_dry_run_changes_nothing(world: SmallWorld) -> None:
+    world.order_by_hand()
+    world.clock.pass_by(STALE + 1)
+    before = world.cycle, world.store.live_orders(), world.open_ids
+    assert world.manage_orders(dry_run=True) == 0
+    assert (world.cycle, world.store.live_orders(), world.open_ids) == before
+    assert world.cancels == 0
+
+
+def test_nothing_is_changed_when_alpaca_cannot_be_asked(world: SmallWorld) -> None:
+    world.clock.pass_by(STALE + 1)
+    world.broker.fail("open_orders", BrokerUnavailable("503"))
+    before = world.cycle
+    with pytest.raises(BrokerUnavailable, match="next run"):
+        world.manage_orders()
+    assert world.cycle == before
+
+
+def test_one_asset_in_trouble_does_not_stop_the_others(world: SmallWorld) -> None:
+    world.store.put_asset(an_asset(asset_id=2, symbol="ETH/USD"))
+    world.broker.quote("ETH/USD", 10, 10)
+    world.broker.submit(_an_order("by-hand-eth"), "ETH/USD")
+    world.clock.pass_by(STALE + 1)
+    world.broker.fail("cancel", BrokerUnavailable("500"))  # of the first one
+    assert world.manage_orders() == 1
+    assert world.open_ids == {the_order(world)}
+
+
+def test_what_an_unreadable_cycle_tracks_is_not_known_so_nothing_is_an_orphan() -> None:
+    world = SmallWorld()
+    world.broker.holds_fills = True
+    world.order_by_hand()
+    world.clock.pass_by(ORPHAN + 1)
+    world.store.problems = {1: "status is 'buyin'"}
+    assert world.manage_orders() == 1
+    assert world.cancels == 0
+
+
+def test_a_typing_error_in_latest_order_id_takes_nobody_elses_order() -> None:
+    world = SmallWorld()
+    world.broker.holds_fills = True
+    world.broker.quote("ETH/USD", 10, 10)
+    update = world.broker.submit(_an_order("web-1"), "ETH/USD")
+    world.put_cycle(status=CycleStatus.BUYING, latest_order_id=update.alpaca_order_id)
+    world.clock.pass_by(100 * STALE)
+    world.manage_orders()
+    assert world.open_ids == {"web-1"}
+
+
+def _an_order(client_order_id: str) -> Order:
+    return Order(
+        client_order_id=client_order_id,
+        asset_id=0,
+        cycle_id=0,
+        kind=OrderKind.BASE,
+        rung=0,
+        quantity=Decimal(2),
+        limit_price=Decimal(10),
+        status=OrderStatus.INTENDED,
+        created_at=SmallWorld().clock() - timedelta(0),
+    )
