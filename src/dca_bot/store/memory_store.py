@@ -189,7 +189,7 @@ class MemoryTransaction:
         if old == new:
             return
         stored = self.cycle_by_id(before.cycle_id)
-        if stored is None or cycle_values(stored) != old:
+        if stored is None or (stored is not before and cycle_values(stored) != old):
             raise CycleChanged(
                 f"cycle {before.cycle_id} of {self.asset.symbol} is no longer as it was read: "
                 "reload it and decide again"
