@@ -1,5 +1,6 @@
 """Rows and messages for tests, complete but for what a test wants to say about them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,11 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
+from dca_bot.ports import AssetState
+from dca_bot.recovery import Recovered, recover
+from dca_bot.store.memory_store import MemoryStore
+from dca_bot.trader import Trader
+from fakes import FakeBroker
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BTC = "BTC/USD"
@@ -147,6 +153,97 @@ class TestClock:
 
     def pass_by(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+
+
+class Floor:
+    """One asset traded by the real trader, with books in memory, at an exchange of ours.
+
+    What the exchange tells goes to the trader `at_once`, so before submit has returned, or waits
+    in `broker.updates` until a test delivers it.
+    """
+
+    def __init__(self, *, at_once: bool = True, broker: FakeBroker | None = None, **columns: Any):
+        asset = an_asset(**columns)
+        self.clock = TestClock()
+        self.store = MemoryStore([asset], clock=self.clock)
+        self.broker = broker or FakeBroker()
+        self.rules = {asset.symbol: rules_of(asset.symbol)}
+        self.trader = Trader(self.store, self.broker, self.clock, self.rules)
+        self.trader.open_cycle(asset.asset_id)
+        self.tells_at_once(at_once)
+
+    def tells_at_once(self, at_once: bool) -> None:
+        def hear(update: OrderUpdate) -> None:
+            self.trader.on_update(update)
+
+        self.broker.listener = hear if at_once else lambda _: None
+
+    def quote(self, bid: Decimal | str | int, ask: Decimal | str | int | None = None) -> Quote:
+        """The market moves; a second later than before."""
+        self.clock.pass_by(1)
+        return self.broker.quote(self.asset.symbol, bid, bid if ask is None else ask)
+
+    def see(self, bid: Decimal | str | int, ask: Decimal | str | int | None = None) -> Order | None:
+        """The market moves, and the trader looks at it; the order that it placed."""
+        quote = self.quote(bid, ask)
+        return self.trader.on_quote(self.state, quote)
+
+    def edit(self, **columns: Any) -> None:
+        """Change the asset's row as a user's SQL would."""
+        self.store.put_asset(replace(self.asset, **_with_decimals(columns, _AMOUNTS)))
+
+    def put_cycle(self, **columns: Any) -> None:
+        """Change the active cycle's row as a user's SQL would."""
+        changes = _with_decimals(columns, _AMOUNTS)
+        with self.store.transaction(self.asset.asset_id) as tx:
+            assert tx.cycle is not None
+            tx.save_cycle(tx.cycle, replace(tx.cycle, **changes))
+
+    def recover(self) -> Recovered:
+        """Ask about everything under way, until nothing is in doubt."""
+        for _ in range(10):
+            found = recover(self.trader, self.store, self.broker)
+            if not found.in_doubt:
+                return found
+            self.clock.pass_by(10)
+        raise AssertionError(f"still in doubt: {found}")
+
+    def cycle_of(self, order: Order) -> Cycle:
+        """The cycle that an order belongs to, active or not."""
+        with self.store.transaction(order.asset_id) as tx:
+            cycle = tx.cycle_by_id(order.cycle_id)
+        assert cycle is not None
+        return cycle
+
+    def order(self, client_order_id: str) -> Order:
+        order = self.store.order(client_order_id)
+        assert order is not None
+        return order
+
+    @property
+    def held(self) -> Decimal:
+        """The position at the exchange."""
+        holding = self.broker.holdings().get(self.asset.symbol)
+        return holding.quantity if holding else Decimal(0)
+
+    @property
+    def state(self) -> AssetState:
+        return self.store.assets()[0]
+
+    @property
+    def asset(self) -> Asset:
+        return self.state.asset
+
+    @property
+    def cycle(self) -> Cycle:
+        cycle = self.state.cycle
+        assert cycle is not None
+        return cycle
+
+    @property
+    def kinds_sent(self) -> list[OrderKind]:
+        """What the exchange was asked for, in order."""
+        return [order.kind for order in self.broker.submitted]
 
 
 BUY_KINDS = (OrderKind.BASE, OrderKind.SAFETY)

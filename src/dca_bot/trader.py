@@ -25,6 +25,7 @@ from dca_bot.core.decide import (
     decide,
     order_kind,
     size_sell,
+    why_blocked,
     why_nothing_to_sell,
 )
 from dca_bot.core.model import (
@@ -82,7 +83,7 @@ class Trader:
         if isinstance(expected, Hold):
             _refuse_if_reported(expected)
             return None
-        holding = self._look_before_leaping(known.asset, known.cycle, expected, quote)
+        holding = self._look_before_leaping(known.asset, expected)
         with self._store.transaction(known.asset.asset_id) as tx:
             intended = self._intend(tx, expected, quote, holding)
             asset = tx.asset
@@ -150,26 +151,13 @@ class Trader:
         narrate.restarted(asset, cycle, quote, decision.trigger_price)
         return AssetState(asset, watching)
 
-    def _look_before_leaping(
-        self, asset: Asset, cycle: Cycle, expected: Decision, quote: Quote
-    ) -> Holding | None:
-        """What must be asked of Alpaca, without a lock, before the expected order may be sent."""
-        kind = order_kind(expected)
+    def _look_before_leaping(self, asset: Asset, expected: Decision) -> Holding | None:
+        """Ask Alpaca, without a lock, what must be known before the expected order is sent."""
         if isinstance(expected, Buy) and asset.asset_id in self._short_of_cash:
             self._check_cash(asset, expected)
-        if kind is OrderKind.SAFETY:
-            return None
-        holding = self._broker.holdings().get(asset.symbol)
-        if kind is OrderKind.BASE and blocks_base_order(asset, holding, quote):
-            held = holding.quantity if holding else 0
-            raise OrderRefused(
-                f"Alpaca holds a position of {held:f} {asset.symbol} that the bot did not buy: "
-                "sell it there, or set is_enabled to FALSE in dca_assets"
-            )
-        rules = self.rules[asset.symbol]
-        if kind is OrderKind.TAKE_PROFIT and not size_sell(asset, cycle, holding, quote, rules):
-            raise OrderRefused(why_nothing_to_sell(cycle, holding))
-        return holding
+        if order_kind(expected) in (OrderKind.BASE, OrderKind.TAKE_PROFIT):
+            return self._broker.holdings().get(asset.symbol)
+        return None
 
     def _check_cash(self, asset: Asset, buy: Buy) -> None:
         # After a refusal for lack of cash the account is asked, not the order sent again.
@@ -190,7 +178,10 @@ class Trader:
     def _intend(
         self, tx: Transaction, expected: Decision, quote: Quote, holding: Holding | None
     ) -> tuple[Cycle, Order] | None:
-        """Decide on what is locked and record the intent; the cycle is as it was before it."""
+        """Decide on what is locked and record the intent; the cycle is as it was before it.
+
+        Raises OrderRefused when the position forbids what was decided.
+        """
         cycle, rules = tx.cycle, self.rules[quote.symbol]
         if cycle is None:
             return None
@@ -199,11 +190,13 @@ class Trader:
             return None  # the cycle has moved, and Alpaca was asked for something else
         match decision:
             case Buy(kind, rung, quantity, limit_price):
+                if kind is OrderKind.BASE and blocks_base_order(tx.asset, holding, quote):
+                    raise OrderRefused(why_blocked(tx.asset, holding))
                 order = self._order(cycle, kind, rung, quantity=quantity, limit_price=limit_price)
             case Sell():
                 quantity = size_sell(tx.asset, cycle, holding, quote, rules)
                 if not quantity:
-                    return None
+                    raise OrderRefused(why_nothing_to_sell(cycle, holding))
                 order = self._order(cycle, OrderKind.TAKE_PROFIT, quantity=quantity)
             case Hold() | Restart():
                 return None

@@ -175,7 +175,7 @@ def test_quantity_and_limit_are_rounded_down_to_the_increments(
     ("columns", "ask", "rules"),
     [
         ({"base_order_amount": "10"}, "3", rules_of()),  # 9.999999999 after rounding
-        ({"base_order_amount": "20"}, "30", rules_of(quantity_step=1)),
+        ({"base_order_amount": "20"}, "30", rules_of(quantity_step="1")),
         ({"base_order_amount": "20"}, "0.0000000001", rules_of()),
         ({"base_order_amount": "9999999999"}, "0.000000001", rules_of()),
         (

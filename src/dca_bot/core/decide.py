@@ -146,6 +146,15 @@ def blocks_base_order(asset: Asset, holding: Holding | None, quote: Quote) -> bo
     return holding is not None and not is_dust(holding.quantity, quote.bid, asset)
 
 
+def why_blocked(asset: Asset, holding: Holding | None) -> str:
+    """For a human: what `blocks_base_order` found, and what to do about it."""
+    held = holding.quantity if holding else ZERO
+    return (
+        f"Alpaca holds a position of {held:f} {asset.symbol} that the bot did not buy: "
+        "sell it there, or set is_enabled to FALSE in dca_assets"
+    )
+
+
 def below(price: Decimal, pct: Decimal) -> Decimal:
     return price * (1 - pct / HUNDRED)
 
