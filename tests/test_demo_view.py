@@ -92,7 +92,7 @@ def drawn(moment: DemoState, width: int = 80, height: int = 24) -> list[str]:
     return output.getvalue().splitlines()
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
+@pytest.mark.parametrize(("width", "height"), [(60, 24), (80, 24), (120, 40)])
 def test_the_view_fills_the_terminal_and_no_more(width: int, height: int) -> None:
     lines = drawn(state(), width, height)
     assert len(lines) == height

@@ -68,11 +68,11 @@ def end_strays(environment_entry: str) -> None:
 
     A main_app.py that watchdog.py has started is nobody's child.
     """
-    give_up_at = time.monotonic() + STOP_SECONDS
     mark = environment_entry.encode()
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in _marked(mark):
             _send(pid, number)
+        give_up_at = time.monotonic() + STOP_SECONDS
         while any(_marked(mark)) and time.monotonic() < give_up_at:
             time.sleep(0.05)
 

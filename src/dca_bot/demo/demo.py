@@ -34,7 +34,7 @@ from dca_bot.demo.observer import Observer
 from dca_bot.demo.private_mariadb import PrivateMariaDb
 from dca_bot.demo.state import DemoState
 from dca_bot.demo.view import summary
-from dca_bot.errors import DcaError
+from dca_bot.errors import DcaError, StoreUnavailable
 from dca_bot.settings import PROJECT_ROOT
 
 DEMO_DIR = PROJECT_ROOT / ".demo"
@@ -129,7 +129,11 @@ def _moments(running: Running) -> Iterator[DemoState]:
             running.caretakers.tick(utc_now())
         elif has_ended:
             raise _ended(running.bot)
-        yield running.observer.observe()
+        try:
+            state = running.observer.observe()
+        except StoreUnavailable as error:
+            raise DcaError("the private MariaDB has ended: start the demo again") from error
+        yield state
         time.sleep(TICK_SECONDS)
 
 
