@@ -208,7 +208,7 @@ class DataStream:
 
     def apply(self, fault: Fault) -> None:
         """Given a fault that concerns open connections, lets it strike them at once."""
-        if fault.name in SOCKET_FAULTS and fault.strikes({}):
+        if fault.name in SOCKET_FAULTS and self._faults.strike_now(fault):
             self._strike(fault)
 
     def _strike(self, fault: Fault) -> None:

@@ -41,11 +41,11 @@ class Wire:
             method, self.base + path, **({"timeout": 5, "allow_redirects": False} | arguments)
         )
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, /, **query: Any) -> Any:
         """The body of a GET that succeeds."""
         return self._body(self.call("GET", path, params=query))
 
-    def control(self, path: str, **body: Any) -> Any:
+    def control(self, path: str, /, **body: Any) -> Any:
         """The body of a POST to the control API that succeeds."""
         return self._body(self.call("POST", f"/sim/{path}", json=body))
 
@@ -68,7 +68,7 @@ class Wire:
     def quote(self, bid: str, ask: str, symbol: str = "BTC/USD") -> None:
         self.control("quote", symbol=symbol, bid=bid, ask=ask)
 
-    def fault(self, name: str, **more: Any) -> None:
+    def fault(self, name: str, /, **more: Any) -> None:
         """Turns a fault on; count, probability and params as given."""
         self.control("faults", name=name, **more)
 

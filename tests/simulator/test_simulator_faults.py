@@ -345,6 +345,7 @@ def drop_trade_stream(wire: Wire) -> None:
     for clean, how in ((True, "closed"), (False, "lost")):
         dropped = with_fault(wire, "drop_trade_stream", params={"clean": clean})
         assert hearing(wire, dropped, 1) == ["the end"]
+        eventually(lambda: wire.get("/v2/orders") == [])
         last = wire.get("/sim/record")["connections"][-1]
         assert last["state"] == how
 
