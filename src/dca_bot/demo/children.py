@@ -1,7 +1,8 @@
 """The demo's processes: each has a log of its own, and none outlives the demo.
 
 Rule: whoever starts a process here stops it here.  The kernel ends those that a killed demo
-leaves behind; what they started in turn is found by its environment.
+leaves behind; what they started in turn (watchdog.py a main_app.py) is found by its environment,
+at the end of the demo or by the next one.
 """
 
 from __future__ import annotations
