@@ -65,14 +65,20 @@ class BarKeeper:
 
     def note_quote(self, quote: Quote) -> Bar | None:
         """Given a quote, puts its middle into the bar of its minute; returns one just finished."""
-        if quote.bid <= 0 or quote.ask <= 0:
-            return None
-        self._quotes.setdefault(quote.symbol, deque(maxlen=QUOTES_KEPT)).append(quote)
         middle = (float(quote.bid) + float(quote.ask)) / 2
-        before = self._current.get(quote.symbol)
-        bar = self._bar(quote.symbol, quote.at, middle)
-        bar.take(middle)
-        return before if before is not bar else None
+        if middle <= 0:
+            return None
+        symbol = quote.symbol
+        quotes = self._quotes.get(symbol)
+        if quotes is None:
+            quotes = self._quotes[symbol] = deque(maxlen=QUOTES_KEPT)
+        quotes.append(quote)
+        bar = self._current.get(symbol)
+        if bar is not None and quote.at < bar.at + MINUTE:
+            bar.take(middle)
+            return None
+        self._bar(symbol, quote.at, middle)
+        return bar
 
     def note_trade(self, execution: Execution) -> dict[str, Any]:
         """Given an execution, returns the trade that the market sees."""

@@ -5,6 +5,7 @@ Only `WallClock` reads the machine's clock; everything else is given one.
 
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Protocol
 
 SECOND = 1_000_000_000
@@ -75,6 +76,7 @@ def rfc3339_micros(ns: int) -> str:
     return rfc3339(ns // 1000 * 1000)
 
 
+@lru_cache(maxsize=4096)
 def _second_text(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 

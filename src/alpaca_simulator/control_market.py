@@ -69,7 +69,7 @@ class MarketControl:
             number_of(row, "ask"),
             number_of(row, "bid_size", 1),
             number_of(row, "ask_size", 1),
-            origin=self._world.clock.now() if at is None else at,
+            origin=at,
         )
         return quote if at is None else quote._replace(at=at)
 
@@ -109,6 +109,8 @@ class MarketControl:
         """Sends many quotes, at full speed or at a rate."""
         body = await read_object(request)
         symbols = body.get("symbols", ["BTC/USD"])
+        if not isinstance(symbols, list) or not symbols:
+            raise ControlError("symbols is a list")
         for symbol in symbols:
             if symbol not in self._world.walks:
                 raise ControlError(f"unknown symbol {symbol}")

@@ -10,8 +10,8 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 from aiohttp import WSMsgType, web
 
-from alpaca_simulator.clock import SECOND, rfc3339
 from alpaca_simulator.faults import Fault, FaultBook
+from alpaca_simulator.frames import Message, encode_json, encode_msgpack, encode_quotes
 from alpaca_simulator.journal import Journal
 from alpaca_simulator.keys import Keys
 from alpaca_simulator.outbox import LIMIT, Outbox
@@ -34,7 +34,6 @@ ERRORS = {
     500: "internal error",
 }
 SOCKET_FAULTS = ("mute_data_stream", "drop_data_stream", "data_error")
-Message = dict[str, Any]
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +55,11 @@ class Subscriber:
     def error(self, code: int) -> None:
         """Queues an error message."""
         self.put([{"T": "error", "code": code, "msg": ERRORS[code]}])
+
+    def wanted(self, quotes: Sequence[Quote]) -> Sequence[Quote]:
+        """Those of the quotes that it subscribed to."""
+        symbols = self.symbols["quotes"]
+        return quotes if "*" in symbols else [one for one in quotes if one.symbol in symbols]
 
     def wants(self, channel: str, symbol: str) -> bool:
         """Whether it subscribed to a symbol of a channel."""
@@ -178,14 +182,14 @@ class DataStream:
         for subscriber in self._subscribers:
             if subscriber.mute or not subscriber.authenticated:
                 continue
-            wanted = [quote for quote in quotes if subscriber.wants("quotes", quote.symbol)]
+            wanted = subscriber.wanted(quotes)
             if not wanted:
                 continue
             packed = subscriber.msgpack
             if len(wanted) < len(quotes):
-                frame = _encode_quotes(wanted, packed=packed)
+                frame = encode_quotes(wanted, packed=packed)
             else:
-                frame = whole.get(packed) or _encode_quotes(wanted, packed=packed)
+                frame = whole.get(packed) or encode_quotes(wanted, packed=packed)
                 whole[packed] = frame
             subscriber.outbox.put(frame)
             if len(subscriber.outbox) > LIMIT:
@@ -252,41 +256,6 @@ class DataStream:
     def subscribed(self, symbol: str) -> bool:
         """Whether anybody wants the quotes of a symbol."""
         return any(one.authenticated and one.wants("quotes", symbol) for one in self._subscribers)
-
-
-def encode_msgpack(messages: list[Message]) -> bytes:
-    """Given messages, packs them; `t` (nanoseconds) becomes a Timestamp extension."""
-    return bytes(msgpack.packb([_with_time(one, _timestamp) for one in messages]))
-
-
-def encode_json(messages: list[Message]) -> str:
-    """Given messages, writes them as JSON; `t` (nanoseconds) becomes RFC 3339."""
-    return json.dumps([_with_time(one, rfc3339) for one in messages])
-
-
-def _with_time(message: Message, write: Callable[[int], object]) -> Message:
-    return message | {"t": write(message["t"])} if "t" in message else message
-
-
-def _timestamp(ns: int) -> msgpack.Timestamp:
-    return msgpack.Timestamp(*divmod(ns, SECOND))
-
-
-def _encode_quotes(quotes: Sequence[Quote], *, packed: bool) -> str | bytes:
-    time = _timestamp if packed else rfc3339
-    messages = [
-        {
-            "T": "q",
-            "S": symbol,
-            "bp": float(bid),
-            "bs": float(bid_size),
-            "ap": float(ask),
-            "as": float(ask_size),
-            "t": time(at),
-        }
-        for symbol, bid, ask, bid_size, ask_size, at, _, _ in quotes
-    ]
-    return bytes(msgpack.packb(messages)) if packed else json.dumps(messages)
 
 
 def _decode(data: str | bytes) -> object:

@@ -17,7 +17,8 @@ from alpaca_simulator.walk import Step
 from alpaca_simulator.world import World
 
 BACKLOG = 200  # frames that a client may lag behind at full speed
-BURST_STEPS = 500  # a burst repeats so many prices of each symbol
+FRAMES_A_TURN = 32
+BURST_STEPS = 2000  # a burst repeats so many prices, shared by its symbols
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Feeds:
         self._still: set[str] = set()  # symbols whose price another feed sets
         self._dice = random.Random(f"feed:{world.options.seed}")  # noqa: S311
         self._subscribed = asyncio.Event()
+        self._unyielded = 0
         world.data.on_subscribe = self._subscribed.set
 
     def state(self) -> dict[str, Any]:
@@ -137,8 +139,7 @@ class Feeds:
         world, one = self._world, Decimal(1)
         for step in steps:
             await asyncio.sleep(step.after)
-            now = world.clock.now()
-            world.push([world.next_quote(step.symbol, step.bid, step.ask, one, one, origin=now)])
+            world.push([world.next_quote(step.symbol, step.bid, step.ask, one, one)])
             self._state[name]["quotes"] += 1
         self._state[name]["finished"] = True
 
@@ -180,12 +181,13 @@ class Feeds:
         self, name: str, symbols: Sequence[str], quotes: int, frame: int, per_second: float
     ) -> None:
         world = self._world
-        steps = {symbol: self._prepared(symbol) for symbol in symbols}
+        length = max(10, BURST_STEPS // len(symbols))
+        steps = {symbol: self._prepared(symbol, length) for symbol in symbols}
         turn = itertools.cycle(symbols)
         loop = asyncio.get_running_loop()
         start, sent = loop.time(), 0
         while sent < quotes:
-            number = sent // len(symbols) % BURST_STEPS
+            number = sent // len(symbols) % length
             count = min(frame, quotes - sent)
             world.push(
                 [
@@ -201,10 +203,14 @@ class Feeds:
             await self._let_clients_read()
         self._state[name]["finished"] = True
 
-    def _prepared(self, symbol: str) -> list[Step]:
+    def _prepared(self, symbol: str, length: int) -> list[Step]:
         walk = self._world.walks[symbol]
-        return [walk.step(0.1) for _ in range(BURST_STEPS)]
+        return [walk.step(0.1) for _ in range(length)]
 
     async def _let_clients_read(self) -> None:
-        await asyncio.sleep(0)
+        # The loop has its turn now and then, so that many frames can leave together.
+        self._unyielded += 1
+        if self._unyielded >= FRAMES_A_TURN:
+            self._unyielded = 0
+            await asyncio.sleep(0)
         await self._world.data.wait_for_readers(BACKLOG)

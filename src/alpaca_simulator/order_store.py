@@ -66,7 +66,8 @@ class OrderStore:
 
     def open_of(self, symbol: str) -> list[Order]:
         """The open orders of a symbol, oldest first."""
-        return [self._orders[order_id] for order_id in self._open.get(symbol, ())]
+        ids = self._open.get(symbol)
+        return [self._orders[order_id] for order_id in ids] if ids else []
 
     def all_open(self) -> list[Order]:
         """Every open order, oldest first within its symbol."""

@@ -93,8 +93,7 @@ class World:
 
     def quote_of(self, symbol: str, step: Step) -> Quote:
         """Given where a walk has come to, makes it the next quote of its symbol."""
-        now = self.clock.now()
-        return self.next_quote(symbol, step.bid, step.ask, step.bid_size, step.ask_size, origin=now)
+        return self.next_quote(symbol, step.bid, step.ask, step.bid_size, step.ask_size)
 
     def next_quote(
         self,
@@ -104,12 +103,15 @@ class World:
         bid_size: Decimal,
         ask_size: Decimal,
         *,
-        origin: int,
+        origin: int | None = None,
     ) -> Quote:
         """Given prices, makes the next quote of a symbol, with the present as its time."""
+        now = self.clock.now()
         last = self.exchange.quotes.get(symbol)
         number = 1 if last is None else last.number + 1
-        return Quote(symbol, bid, ask, bid_size, ask_size, self.clock.now(), origin, number)
+        return Quote(
+            symbol, bid, ask, bid_size, ask_size, now, now if origin is None else origin, number
+        )
 
     def push(self, quotes: Sequence[Quote]) -> None:
         """Given quotes, puts them in force and sends them out as one frame."""

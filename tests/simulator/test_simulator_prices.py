@@ -171,8 +171,8 @@ def test_a_recording_is_replayed_whole_and_in_order_with_fresh_times(
 
 def test_a_fill_names_its_quote_of_the_recording(wire: Wire, tmp_path: Path) -> None:
     path = write(tmp_path / "quotes.csv", QUOTES)
-    wire.control("replay", path=str(path), speed=0, wait=False)
-    eventually(lambda: wire.get("/sim/state")["feeds"]["replay-1"]["finished"])
+    feed = wire.control("replay", path=str(path), speed=0, wait=False)["feed"]
+    eventually(lambda: wire.get("/sim/state")["feeds"][feed]["finished"])
     order = wire.order(qty="0.5")
     eventually(lambda: wire.status(order["id"]) == "filled")
     fill = wire.get("/sim/record")["fills"][-1]
