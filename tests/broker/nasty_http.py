@@ -69,6 +69,13 @@ class NastyHttp:
             for connection in self._open:
                 connection.close()
 
+    def close_idle(self) -> None:
+        """Close every kept-alive connection from this side, as servers do after a while."""
+        with self._lock:
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
     def _accept(self) -> None:
         while True:
             try:

@@ -413,6 +413,16 @@ def test_threads_share_kept_alive_connections(server: NastyHttp, broker: AlpacaB
     assert server.connections == 1
 
 
+def test_a_connection_that_was_closed_while_idle_does_not_put_an_order_in_doubt(
+    server: NastyHttp, broker: AlpacaBroker
+) -> None:
+    server.answers = [answer(200, []), answer(200, taken())]
+    broker.holdings()
+    server.close_idle()
+    assert broker.submit(buy(), "BTC/USD").status is OrderStatus.OPEN
+    assert server.connections == 2
+
+
 def test_many_threads_at_once_get_their_own_answers(
     server: NastyHttp, broker: AlpacaBroker
 ) -> None:

@@ -269,8 +269,8 @@ def _reason(order: Raw) -> str:
 
 
 def _number(value: Any) -> Decimal | None:
-    """A finite Decimal; None for everything else.  A bool is an int to Python, but no number."""
-    if not isinstance(value, NUMERIC) or isinstance(value, bool):
+    """A finite Decimal; None for everything else, also for a bool, which is an int to Python."""
+    if not isinstance(value, NUMERIC):
         return None
     try:
         number = Decimal(str(value))

@@ -138,9 +138,7 @@ class Transport:
             api_version=self._version,
             raw_data=True,
         )
-        # No constructor argument says "never": zero and an empty list count as unset there.
-        client._retry = 0
-        client._retry_codes = []
+        client._retry = 0  # as a constructor argument, zero would count as unset
         session = client._session
         session.mount("https://", self._pool)
         session.mount("http://", self._pool)
@@ -182,7 +180,6 @@ def _was_never_sent(error: BaseException) -> bool:
     causes = (
         requests.exceptions.ConnectTimeout,
         requests.exceptions.ProxyError,
-        urllib3_errors.ConnectTimeoutError,
         urllib3_errors.NewConnectionError,  # refused, unreachable, or a name that can't be found
         ssl.SSLCertVerificationError,
     )
