@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import mysql.connector
@@ -20,7 +20,7 @@ from helpers import Simulator
 
 Row = dict[str, Any]
 ENDED = ("filled", "canceled", "expired", "rejected")
-AN_ULP = Decimal("0.0000000002")  # the average is kept with ten digits
+PRICE_DIGITS = Decimal("0.0000000001")  # of the price columns
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ def complaints(books: Books) -> list[str]:
         *_unlike_orders(books),
         *_unlike_positions(books),
         *_unlike_cycles(books),
+        *_unlike_sales(books),
     ]
 
 
@@ -198,20 +199,43 @@ def _unlike_cycle(cycle: Row, filled: list[tuple[Row, Row]], books: Books) -> It
     if cycle["safety_orders"] != safety:
         yield f"cycle {cycle['id']}: {cycle['safety_orders']} safety orders, {safety} filled"
     if buys:
-        fees = _coin_fees(books)
-        nets = [(Decimal(o["filled_qty"]) - fees[o["id"]], _price(o)) for o in buys]
-        quantity = sum(net for net, _ in nets)
-        average = sum(net * price for net, price in nets) / quantity
-        if abs(average - cycle["average_purchase_price"]) > AN_ULP * len(buys):
+        quantity, average, last_price = _bought(buys, _coin_fees(books))
+        if cycle["average_purchase_price"] != average:
             yield f"cycle {cycle['id']}: average {cycle['average_purchase_price']}, not {average}"
-        last = max(buys, key=lambda order: _sortable(order["created_at"]))
-        if abs((cycle["last_order_fill_price"] or 0) - _price(last)) > AN_ULP:
-            yield f"cycle {cycle['id']}: last fill {cycle['last_order_fill_price']}, not {last}"
+        if cycle["last_order_fill_price"] != last_price:
+            yield f"cycle {cycle['id']}: last fill not {last_price} as the exchange says"
         left = quantity - sum(Decimal(order["filled_qty"]) for order in sells)
         if cycle["quantity"] != left:
             yield f"cycle {cycle['id']}: holds {cycle['quantity']}, should hold {left}"
     if cycle["status"] == "complete" and not sells:
         yield f"cycle {cycle['id']} is complete, but nothing was sold"
+
+
+def _unlike_sales(books: Books) -> Iterator[str]:
+    """The last sale of each asset is what its next restart is measured from."""
+    at_exchange = {order["client_order_id"]: order for order in _ours(books)}
+    for asset in books.assets:
+        sales = [
+            at_exchange[row["client_order_id"]]
+            for row in books.orders
+            if row["asset_id"] == asset["id"]
+            and row["kind"] == "take_profit"
+            and at_exchange.get(row["client_order_id"], {}).get("status") == "filled"
+        ]
+        if sales and asset["last_sell_price"] != _price(sales[-1]):
+            yield f"{asset['asset_symbol']}: last sale {asset['last_sell_price']}, not {sales[-1]}"
+
+
+def _bought(buys: list[Row], fees: dict[str, Decimal]) -> tuple[Decimal, Decimal, Decimal]:
+    """Quantity net of fees, average and last fill price, order by order, to the last digit."""
+    quantity = average = price = Decimal(0)
+    for order in sorted(buys, key=lambda order: _sortable(order["created_at"])):
+        net = Decimal(order["filled_qty"]) - fees[order["id"]]
+        price = _price(order)
+        average = (quantity * average + net * price) / (quantity + net)
+        average = average.quantize(PRICE_DIGITS, ROUND_HALF_EVEN)
+        quantity += net
+    return quantity, average, price
 
 
 def _coin_fees(books: Books) -> dict[str, Decimal]:
@@ -223,4 +247,4 @@ def _coin_fees(books: Books) -> dict[str, Decimal]:
 
 
 def _price(order: Row) -> Decimal:
-    return Decimal(order["filled_avg_price"])
+    return Decimal(order["filled_avg_price"]).quantize(PRICE_DIGITS, ROUND_HALF_EVEN)

@@ -18,14 +18,15 @@ INSERT INTO dca_assets (
     asset_symbol, is_enabled, base_order_amount, safety_order_amount,
     max_safety_orders, safety_order_deviation, take_profit_percent,
     cooldown_period, buy_order_price_deviation_percent
-) VALUES ('{symbol}', TRUE, 20.00, 15.00, 4, 0.15, 0.15, 0, 0.01);
+) VALUES ('{symbol}', TRUE, 20.00, 15.00, 4, {percent}, {percent}, 0, 0.01);
 """
 SYMBOLS = ("BTC/USD", "ETH/USD", "SOL/USD")
 
 
-def add_assets(database: DatabaseSettings, *symbols: str) -> None:
+def add_assets(database: DatabaseSettings, *symbols: str, percent: str = "0.15") -> None:
+    """With `percent` as deviation of the safety orders and as take profit."""
     for symbol in symbols or SYMBOLS:
-        apply_sql(database, ADD_ASSET.format(symbol=symbol).encode())
+        apply_sql(database, ADD_ASSET.format(symbol=symbol, percent=percent).encode())
 
 
 class Bot:

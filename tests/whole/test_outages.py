@@ -30,9 +30,9 @@ def test_trading_goes_on_after_the_database_was_away(
     eventually(more_orders_than(simulator, 3), timeout=30)
     for times in range(1, 4):
         mariadb.halt()
-        eventually(says(bot, "no orders until the database is back", times))
+        eventually(says(bot, "no orders until the database is back", times), timeout=60)
         mariadb.resume()
-        eventually(says(bot, "the database is back", times))
+        eventually(says(bot, "INFO main_app the database is back", times), timeout=60)
         orders = len(simulator.get("/sim/record")["orders"])
         eventually(more_orders_than(simulator, orders), timeout=60)
     calm(simulator)
