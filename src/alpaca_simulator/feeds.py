@@ -187,12 +187,11 @@ class Feeds:
         loop = asyncio.get_running_loop()
         start, sent = loop.time(), 0
         while sent < quotes:
-            number = sent // len(symbols) % length
             count = min(frame, quotes - sent)
             world.push(
                 [
-                    world.quote_of(symbol, steps[symbol][number])
-                    for symbol in itertools.islice(turn, count)
+                    world.quote_of(symbol, steps[symbol][place // len(symbols) % length])
+                    for place, symbol in enumerate(itertools.islice(turn, count), sent)
                 ]
             )
             sent += count
