@@ -1,0 +1,177 @@
+"""How main_app.py starts, refuses to start, and ends: as a process, from outside."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from dca_bot.settings import DatabaseSettings
+from helpers import Simulator, apply_sql, eventually, run_script
+from whole.auditor import rows
+from whole.busy import Bot, add_assets, more_orders_than
+
+QUIET = ("--no-walk", "--stale-slot-seconds", "0")
+
+
+def is_trading(bot: Bot) -> bool:
+    return "trade stream connected" in bot.output
+
+
+def test_it_ends_cleanly_on_sigint_too(bot: Bot, database: DatabaseSettings) -> None:
+    bot.start()
+    eventually(lambda: is_trading(bot), timeout=30)
+    assert bot.process is not None
+    bot.process.send_signal(signal.SIGINT)
+    assert bot.process.wait(5) == 0
+
+
+def test_pid_file_and_heartbeat_tell_of_this_process(
+    bot: Bot, bot_env: dict[str, str], database: DatabaseSettings
+) -> None:
+    bot.start()
+    heartbeat = Path(bot_env["LOG_DIR"]) / "main_app.heartbeat"
+    beat = json.loads(eventually(lambda: heartbeat.exists() and heartbeat.read_text(), 30))
+    assert bot.process is not None
+    assert beat["pid"] == bot.process.pid
+    assert beat["database_reachable"] is True
+    pid_file = Path(bot_env["LOG_DIR"]) / "main_app.pid"
+    assert pid_file.read_text().strip() == str(bot.process.pid)
+    assert bot.end() == 0
+    assert not pid_file.exists()
+
+
+def test_a_second_bot_on_the_same_database_says_so_and_ends(
+    bot: Bot, bot_env: dict[str, str], database: DatabaseSettings, tmp_path: Path
+) -> None:
+    bot.start()
+    eventually(lambda: is_trading(bot), timeout=30)
+    second = run_script("main_app.py", env={**bot_env, "LOG_DIR": str(tmp_path / "other")})
+    assert second.returncode == 1
+    assert "already trades this database" in second.stdout + second.stderr
+    assert bot.end() == 0
+
+
+def test_a_missing_setting_is_named_on_one_line_of_stderr(bot_env: dict[str, str]) -> None:
+    del bot_env["DB_NAME"]
+    ended = run_script("main_app.py", env={**bot_env, "DB_NAME": ""})
+    assert ended.returncode == 2
+    assert "DB_NAME" in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "simulator", [("--key", "RIGHT-KEY", "--secret", "RIGHT-SECRET")], indirect=True
+)
+def test_refused_keys_name_the_host_and_recall_the_paper_host(bot_env: dict[str, str]) -> None:
+    wrong = {**bot_env, "APCA_API_SECRET_KEY": "WRONG-SECRET-0123"}
+    ended = run_script("main_app.py", env=wrong)
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 1
+    assert "127.0.0.1" in said
+    assert "paper" in said
+    assert "WRONG-SECRET-0123" not in said
+    assert "Traceback" not in said
+
+
+def test_a_wrong_database_password_gets_one_line(bot_env: dict[str, str]) -> None:
+    ended = run_script("main_app.py", env={**bot_env, "DB_PASSWORD": "not-the-password"})
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 1
+    assert "DB_PASSWORD" in said
+    assert "Traceback" not in said
+    assert "not-the-password" not in said
+
+
+def test_the_two_tables_of_the_readme_are_enough_to_begin(
+    bot: Bot, database: DatabaseSettings, simulator: Simulator
+) -> None:
+    """The bot adds to a hand-made database what it needs of its own."""
+    apply_sql(database, b"DROP TABLE dca_orders, dca_cycles, dca_assets;")
+    apply_sql(database, README_TABLES)
+    add_assets(database, "BTC/USD")
+    bot.start()
+    eventually(more_orders_than(simulator, 0), timeout=30)
+    assert bot.end() == 0
+
+
+@pytest.mark.parametrize("simulator", [QUIET], indirect=True)
+def test_a_row_inserted_by_sql_is_traded_without_a_restart(
+    bot: Bot, database: DatabaseSettings, simulator: Simulator
+) -> None:
+    bot.start()
+    eventually(lambda: is_trading(bot), timeout=30)
+    add_assets(database, "ETH/USD")
+    eventually(lambda: simulator.get("/sim/state")["streams"]["data"], timeout=30)
+    simulator.post("/sim/quote", {"symbol": "ETH/USD", "bid": "2000", "ask": "2001"})
+    eventually(more_orders_than(simulator, 0), timeout=30)
+    order = simulator.get("/sim/record")["orders"][0]
+    assert (order["symbol"], order["type"], order["time_in_force"]) == ("ETH/USD", "limit", "gtc")
+    assert bot.end() == 0
+
+
+@pytest.mark.parametrize("simulator", [QUIET], indirect=True)
+def test_a_position_that_is_not_the_bots_gets_no_base_order(
+    bot: Bot, database: DatabaseSettings, simulator: Simulator
+) -> None:
+    simulator.post("/sim/trade", {"symbol": "BTC/USD", "side": "buy", "notional": "50"})
+    add_assets(database, "BTC/USD")
+    bot.start()
+    eventually(lambda: "that the bot did not buy" in bot.output, timeout=30)
+    ours = [
+        order
+        for order in simulator.get("/sim/record")["orders"]
+        if order["client_order_id"].startswith("dca-")
+    ]
+    assert ours == []
+    assert rows(database, "SELECT status FROM dca_cycles") == [{"status": "watching"}]
+    assert bot.end() == 0
+
+
+@pytest.mark.parametrize("simulator", [QUIET], indirect=True)
+def test_an_unusable_row_is_reported_once_and_the_others_trade(
+    bot: Bot, database: DatabaseSettings, simulator: Simulator
+) -> None:
+    add_assets(database, "NOSUCH/USD", "BTC/USD")
+    apply_sql(database, b"UPDATE dca_assets SET base_order_amount = 9 WHERE id = 1")
+    bot.start()
+    eventually(more_orders_than(simulator, 0), timeout=30)
+    lines = [line for line in bot.output.splitlines() if "NOSUCH/USD" in line and "ERROR" in line]
+    assert len(lines) == 1
+    assert "base_order_amount" in lines[0]
+    assert bot.end() == 0
+
+
+README_TABLES = b"""
+CREATE TABLE dca_assets (
+    id INT AUTO_INCREMENT PRIMARY KEY,
+    asset_symbol VARCHAR(25) NOT NULL UNIQUE, -- e.g., 'BTC/USD'
+    is_enabled BOOLEAN NOT NULL DEFAULT TRUE,
+    base_order_amount DECIMAL(20, 10) NOT NULL,
+    safety_order_amount DECIMAL(20, 10) NOT NULL,
+    max_safety_orders INT NOT NULL,
+    safety_order_deviation DECIMAL(10, 4) NOT NULL,
+    take_profit_percent DECIMAL(10, 4) NOT NULL,
+    cooldown_period INT NOT NULL,
+    buy_order_price_deviation_percent DECIMAL(10, 4) NOT NULL,
+    last_sell_price DECIMAL(20, 10) NULL,
+    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+    updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+CREATE TABLE dca_cycles (
+    id INT AUTO_INCREMENT PRIMARY KEY,
+    asset_id INT NOT NULL,
+    status VARCHAR(20) NOT NULL,
+    quantity DECIMAL(30, 15) NOT NULL DEFAULT 0,
+    average_purchase_price DECIMAL(20, 10) NOT NULL DEFAULT 0,
+    safety_orders INT NOT NULL DEFAULT 0,
+    latest_order_id VARCHAR(255) NULL,
+    last_order_fill_price DECIMAL(20, 10) NULL,
+    completed_at TIMESTAMP NULL,
+    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+    updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,
+    FOREIGN KEY (asset_id) REFERENCES dca_assets(id) ON DELETE CASCADE
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+"""
