@@ -41,7 +41,7 @@ class Options:
 
 def read_options(arguments: list[str] | None = None) -> Options:
     """Given the command line, returns the options; ends the program when it is unusable."""
-    parser = _parser()
+    parser = argument_parser()
     given = parser.parse_args(arguments)
     symbols = given.prices_symbol or []
     files = given.prices or []
@@ -88,7 +88,8 @@ def _speed(text: str) -> float:
     return 0.0 if text == "max" else float(text)
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """The command line's options and their help."""
     parser = argparse.ArgumentParser(
         prog="alpaca_simulator",
         description="A stand-in for Alpaca's crypto trading on one local port.",

@@ -1,16 +1,19 @@
 """The control API, and the program itself."""
 
+import asyncio
 import signal
 import subprocess
 import sys
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sim_wire import Wire
+import requests
+from sim_wire import Wire, socket
 
 from alpaca_simulator.gate import is_loopback
-from helpers import eventually
+from helpers import Simulator, eventually
 
 
 class Caller:
@@ -168,6 +171,27 @@ def test_the_program_says_one_line_and_ends_when_told(number: int) -> None:
     process.send_signal(number)
     rest, errors = process.communicate(timeout=10)
     assert (process.returncode, rest, errors) == (0, "", "")
+
+
+def test_it_ends_although_requests_hang_and_sockets_are_open(
+    tmp_path: Path,
+) -> None:
+    process = Simulator(tmp_path, "--no-walk")
+    client = Wire(process.base_url)
+    client.fault("hang")
+    with pytest.raises(requests.Timeout):
+        client.call("GET", "/v2/account", timeout=0.05)
+
+    async def run() -> None:
+        async with socket(client.stream_url) as trading, socket(client.data_url) as data:
+            await trading.listen()
+            await data.subscribe("BTC/USD")
+            await asyncio.to_thread(process.stop)
+            assert await trading.hear() is None
+
+    asyncio.run(run())
+    client.close()
+    assert "Traceback" not in process.output
 
 
 def test_a_start_that_fails_says_why(wire: Wire) -> None:

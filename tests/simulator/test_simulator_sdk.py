@@ -219,6 +219,9 @@ def test_the_sdks_streams_hear_an_order_from_beginning_to_end(wire: Wire) -> Non
             assert (fill["qty"], fill["position_qty"]) == ("1", "0.9975")
 
     asyncio.run(run())
+    eventually(lambda: wire.get("/sim/state")["streams"] == {"trade": [], "data": []})
+    left = [one["state"] for one in wire.get("/sim/record")["connections"][-2:]]
+    assert left == ["closed", "closed"]
 
 
 def test_a_fill_can_be_told_before_the_post_answers(start: Any) -> None:
