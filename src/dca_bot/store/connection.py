@@ -12,12 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from mysql.connector.connection import MySQLConnection
 from mysql.connector.constants import ClientFlag
 from mysql.connector.conversion import MySQLConverter
-from mysql.connector.errors import Error
+from mysql.connector.errors import Error, InterfaceError
+from mysql.connector.network import NetworkBrokerPlain
+from mysql.connector.protocol import MySQLProtocol
 
 from dca_bot.settings import DatabaseSettings
 from dca_bot.store.failures import Failure, explain
@@ -26,6 +29,8 @@ from dca_bot.store.rows import Row, Value
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10  # for one statement; longer than the wait for a lock
 LOCK_WAIT_SECONDS = 5
+READ_AHEAD_BYTES = 65_536
+CONNECTION_LOST = 2013
 
 # Strict, so that nothing is ever cut or rounded to fit; without NO_BACKSLASH_ESCAPES and
 # ANSI_QUOTES, which would change how text has to be escaped.
@@ -71,7 +76,7 @@ class Session:
     def _connect(self) -> Any:
         try:
             # the pure Python class: the C extension fails to load where OpenSSL differs
-            return MySQLConnection(
+            cnx: Any = MySQLConnection(
                 host=self._settings.host,
                 port=self._settings.port,
                 user=self._settings.user,
@@ -91,6 +96,9 @@ class Session:
             )
         except (Error, OSError) as error:
             raise self._failure(error) from error
+        cnx._socket._netbroker = _ReadingAhead()
+        cnx._protocol = _Protocol()
+        return cnx
 
     @property
     def connection_id(self) -> int:
@@ -165,6 +173,42 @@ class Session:
         number = error.errno if isinstance(error.errno, int) else -1
         told = getattr(error, "msg", None) or str(error)
         return explain(number, str(told), self._settings)
+
+
+class _ReadingAhead(NetworkBrokerPlain):
+    """Takes from the system whatever has come.
+
+    An answer has a packet for each of its columns, and the connector asks twice for every packet:
+    a hundred times per query, each time handing the processor to another thread.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._come = b""
+        self._read = 0
+
+    def _recv_chunk(self, sock: Any, size: int = 0) -> bytearray:
+        while len(self._come) - self._read < size:
+            more = sock.recv(READ_AHEAD_BYTES)
+            if not more:
+                raise InterfaceError(errno=CONNECTION_LOST)
+            self._come = self._come[self._read :] + more
+            self._read = 0
+        start, self._read = self._read, self._read + size
+        return bytearray(self._come[start : self._read])
+
+
+class _Protocol(MySQLProtocol):
+    """Takes the description of a column apart once; every answer repeats them all."""
+
+    @staticmethod
+    def parse_column(packet: bytes, encoding: str = "utf-8") -> Any:
+        return _parse_column(bytes(packet), encoding)
+
+
+@lru_cache(maxsize=512)
+def _parse_column(packet: bytes, encoding: str) -> Any:
+    return MySQLProtocol.parse_column(packet, encoding)
 
 
 class _Converter(MySQLConverter):
