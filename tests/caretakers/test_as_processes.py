@@ -1,5 +1,7 @@
 """The caretakers as cron runs them: real processes, a real database, a simulated exchange."""
 
+# ruff: noqa: S608 - the SQL is the test's own
+
 from __future__ import annotations
 
 import signal
