@@ -10,7 +10,13 @@ import pytest
 
 from builders import NOW, Floor, a_cycle, an_asset, rules_of
 from dca_bot.core.model import CycleStatus, Order, OrderKind, OrderStatus, OrderUpdate
-from dca_bot.errors import BrokerUnavailable, IllegalTransition, OrderOutcomeUnknown
+from dca_bot.errors import (
+    BrokerUnavailable,
+    DcaError,
+    IllegalTransition,
+    OrderOutcomeUnknown,
+    StoreUnavailable,
+)
 from dca_bot.ports import AssetState
 from dca_bot.recovery import Recovered, recover
 from dca_bot.store.memory_store import MemoryStore
@@ -176,16 +182,17 @@ class PowerCut(BaseException):
 
 
 class Fuse:
-    """Blows when it is used for the n-th time."""
+    """Blows when it is used for the n-th time: the process dies, or is told of some trouble."""
 
-    def __init__(self, blows_at: int) -> None:
+    def __init__(self, blows_at: int, *, is_deadly: bool = True) -> None:
         self.blows_at = blows_at
+        self.is_deadly = is_deadly
         self.used = 0
 
-    def use(self) -> None:
+    def use(self, trouble: DcaError) -> None:
         self.used += 1
         if self.used == self.blows_at:
-            raise PowerCut
+            raise PowerCut if self.is_deadly else trouble
 
 
 class FusedBroker(FakeBroker):
@@ -196,17 +203,17 @@ class FusedBroker(FakeBroker):
         self._fuse = fuse
 
     def submit(self, order: Order, symbol: str) -> OrderUpdate:
-        self._fuse.use()
+        self._fuse.use(BrokerUnavailable("not sent"))
         update = super().submit(order, symbol)
-        self._fuse.use()
+        self._fuse.use(OrderOutcomeUnknown("no answer"))
         return update
 
     def order(self, client_order_id: str) -> OrderUpdate | None:
-        self._fuse.use()
+        self._fuse.use(BrokerUnavailable("no answer"))
         return super().order(client_order_id)
 
     def holdings(self) -> Any:
-        self._fuse.use()
+        self._fuse.use(BrokerUnavailable("no answer"))
         return super().holdings()
 
 
@@ -219,11 +226,11 @@ class FusedStore(MemoryStore):
 
     @contextmanager
     def transaction(self, asset_id: int) -> Iterator[Any]:
-        self._fuse.use()
+        self._fuse.use(StoreUnavailable("gone"))
         with super().transaction(asset_id) as tx:
             yield tx
-            self._fuse.use()
-        self._fuse.use()
+            self._fuse.use(StoreUnavailable("gone before the commit"))
+        self._fuse.use(StoreUnavailable("gone, and nobody knows whether it was committed"))
 
 
 STORY = (100, 98, 96, 110, 107, 109)  # base, two safety orders, take profit, restart, take profit
@@ -231,14 +238,14 @@ EXPECTED = [BASE, SAFETY, SAFETY, TAKE_PROFIT, BASE, TAKE_PROFIT]
 
 
 class Life:
-    """The story told with one power cut, and a restart after it."""
+    """The story told with one trouble in it, and what follows one: asking Alpaca."""
 
     def __init__(self, fuse: Fuse, *, at_once: bool) -> None:
         self.floor = Floor(at_once=False, broker=FusedBroker(fuse))
         self.floor.store = FusedStore(fuse, [self.floor.asset], clock=self.floor.clock)
         self.fuse = fuse
         self.at_once = at_once
-        self.cuts = 0
+        self.troubles = 0
         self.most_open_at_once = 0
         self.start()
 
@@ -264,13 +271,14 @@ class Life:
                 floor.trader.on_update(update)
 
     def surviving(self, act: Callable[[], object]) -> None:
-        with suppress(PowerCut):
+        with suppress(PowerCut, DcaError):
             act()
             self.audit()
             return
-        self.cuts += 1
+        self.troubles += 1
         self.audit()
-        self.start()
+        if self.fuse.is_deadly:
+            self.start()
         self.floor.recover()
         self.audit()
 
@@ -279,21 +287,24 @@ class Life:
         self.most_open_at_once = max(self.most_open_at_once, len(self.floor.broker.open_orders()))
 
 
+@pytest.mark.parametrize("is_deadly", [True, False], ids=["power-cut", "trouble"])
 @pytest.mark.parametrize("at_once", [True, False], ids=["heard-at-once", "heard-later"])
-def test_a_power_cut_at_any_point_loses_no_fill_and_places_no_order_twice(at_once: bool) -> None:
+def test_whatever_fails_at_any_point_no_fill_is_lost_and_no_order_placed_twice(
+    at_once: bool, is_deadly: bool
+) -> None:
     points = 0
     while True:
         points += 1
-        life = Life(Fuse(points), at_once=at_once)
+        life = Life(Fuse(points, is_deadly=is_deadly), at_once=at_once)
         life.live()
         floor = life.floor
-        assert floor.kinds_sent == EXPECTED, f"power cut at point {points}"
+        assert floor.kinds_sent == EXPECTED, f"it failed at point {points}"
         assert life.most_open_at_once <= 1
         assert floor.store.live_orders() == []
         assert floor.cycle.status is CycleStatus.COOLDOWN
         assert floor.asset.last_sell_price == 109
         assert floor.held == 0
-        if not life.cuts:  # the story ended before the fuse blew
+        if not life.troubles:  # the story ended before the fuse blew
             break
     assert points > 50
 

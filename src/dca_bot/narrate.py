@@ -74,6 +74,10 @@ def updated(
     """What an update changed; nothing changed, nothing said."""
     order = booked.order
     grew = order.filled_quantity > old_order.filled_quantity
+    if old_order.status is OrderStatus.LOST and not order.status.is_finished:
+        ids = {"order": order.alpaca_order_id, "client_id": order.client_order_id}
+        sentence = f"{NAMES[order.kind]} given up as lost works after all, it is followed again"
+        _of(asset, old_cycle).warning(event(sentence, **ids))
     if booked.sold_at is not None:
         _sold(asset, old_cycle, booked)
     elif grew:

@@ -350,6 +350,18 @@ def test_a_sell_never_makes_the_quantity_negative() -> None:
     assert after.cycle.quantity == 0
 
 
+@pytest.mark.parametrize("status", [CycleStatus.COMPLETE, CycleStatus.ERROR])
+@pytest.mark.parametrize("side", SIDES)
+def test_a_finished_cycle_stays_as_it_is_and_the_order_tells_of_the_late_fill(
+    status: CycleStatus, side: Side
+) -> None:
+    cycle = a_holding_cycle(status=status)
+    order = an_order(kind=KINDS[side], status=CANCELED)
+    after = booked(cycle, order, a_fill(order, 1, 100))
+    assert after.cycle == cycle
+    assert (after.order.filled_quantity, after.sold_at) == (Decimal(1), None)
+
+
 # -- whatever the order of things
 
 
