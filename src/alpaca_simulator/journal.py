@@ -6,7 +6,7 @@ from typing import Any
 
 from alpaca_simulator.clock import rfc3339
 
-KEPT = 200_000
+KEPT = 50_000
 
 
 class Journal:

@@ -8,8 +8,8 @@ from pathlib import Path
 from alpaca_simulator.clock import MILLISECOND, SECOND
 from alpaca_simulator.matching import Rules
 
-LIVELY_VOLATILITY = 25.0  # a 1 % take profit is met within a minute or two
-LIVELY_REVERSION = 120.0
+LIVELY_VOLATILITY = 40.0  # a 1 % take profit is met within a minute or two
+LIVELY_REVERSION = 60.0
 LIVELY_INTERVAL = 0.1
 
 
