@@ -1,7 +1,7 @@
 """One HTTP request to Alpaca and how it ended.  Rule: it ends in time, and is sent only once.
 
 The SDK's lean door (`alpaca.common.rest`) without its habits: it repeats a POST on 429 and 504
-by itself and has no time limit at all (ALPACA.md 6.1 R1, R2).  What an ending means for an
+by itself, and has no time limit at all (ALPACA.md 6.1 R1, R2).  What an ending means for an
 order or a question is decided in rest.py.
 """
 
@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 import ssl
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
-from alpaca.common.exceptions import APIError
 from alpaca.common.rest import RESTClient
 from requests.adapters import HTTPAdapter
+from urllib3 import Retry, Timeout
 from urllib3 import exceptions as urllib3_errors
 
 from dca_bot.broker.rate_limit import RateLimiter
@@ -30,6 +29,8 @@ READ_SECONDS = 10.0
 CONNECTIONS_KEPT = 16
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 ERROR_TEXT_LENGTH_MAX = 300
+FIRST_ERROR_STATUS = 400
+ONCE = Retry(False)
 NOT_FOUND = 40410000  # Alpaca's code for an order, and for other things, that aren't found
 
 
@@ -71,11 +72,7 @@ class HttpError(Exception):
 
 
 class Transport:
-    """One of Alpaca's hosts, for any number of threads.
-
-    Every thread has its own client, since a `requests.Session` is not made to be shared; all of
-    them share one pool of kept-alive connections, which is.
-    """
+    """One of Alpaca's hosts, for any number of threads."""
 
     def __init__(
         self,
@@ -87,10 +84,15 @@ class Transport:
         read_seconds: float = READ_SECONDS,
     ) -> None:
         self.host = urlsplit(base_url).netloc
-        self._settings, self._base_url, self._version = settings, base_url, version
         self._limiter = limiter
-        self._pool = _TimedAdapter((CONNECT_SECONDS, read_seconds))
-        self._local = threading.local()
+        self._client = _Client(
+            base_url,
+            settings.key_id,
+            settings.secret_key,
+            api_version=version,
+            raw_data=True,
+        )
+        self._client.set_up(Timeout(CONNECT_SECONDS, read_seconds), limiter.observe)
 
     def request(
         self,
@@ -105,81 +107,80 @@ class Transport:
         Raises BrokerUnavailable when the rate limit would let it wait too long.
         """
         self._limiter.acquire(urgent=urgent)
-        client = self._client()
+        client = self._client
         data = dict(content) if content is not None else None
         try:
             if method == "POST":
                 return client.post(path, data)
             return client.get(path, data) if method == "GET" else client.delete(path, data)
-        except APIError as error:
-            raise HttpError(error.status_code, str(error)) from None
         except (OSError, ValueError, HTTPException, urllib3_errors.HTTPError) as error:
-            # requests' own errors are OSErrors, an undecodable answer is a ValueError; now and
-            # then something of the layers below comes through as it is
+            # an undecodable answer is a ValueError; now and then something of the layers below
+            # comes through as it is
             if _was_never_sent(error):
                 raise NotSent(f"{self.host} can't be reached: {_cause(error)}") from error
             raise NoAnswer(f"no answer from {self.host}: {_cause(error)}") from error
 
     def close(self) -> None:
-        """Close the kept connections; the next request would open new ones."""
+        """Close the kept connections; nothing can be asked any more."""
+        self._client.close()
+
+
+class _Client(RESTClient):
+    """The SDK's client, but a request goes out once, in time, and straight to the connection.
+
+    Through a `requests.Session` it takes twice as long to get there (docs/performance.md), since
+    that prepares everything anew for each request; here it is asked once, for a pool of
+    connections.  `requests` still knows best about proxies and certificates.
+    """
+
+    def set_up(self, timeout: Timeout, observe: Callable[[int, Mapping[str, str]], None]) -> None:
+        """To be called once, before the first request."""
+        self._timeout, self._observe = timeout, observe
+        base_url = str(self._base_url)
+        parts = urlsplit(base_url)
+        found = requests.Session().merge_environment_settings(base_url, {}, None, None, None)
+        # nothing on this machine is behind a proxy
+        proxies = {} if parts.hostname in LOOPBACK_HOSTS else dict(found["proxies"])
+        adapter = HTTPAdapter(pool_maxsize=CONNECTIONS_KEPT)
+        example = requests.Request("GET", base_url).prepare()
+        self._pool = adapter.get_connection_with_tls_context(example, found["verify"], proxies)
+        adapter.cert_verify(self._pool, base_url, found["verify"], None)
+        # a proxy wants to be told the whole address, unless it is only tunnelled through
+        is_whole = adapter.request_url(example, proxies).startswith("http")
+        self._not_sent = "" if is_whole else f"{parts.scheme}://{parts.netloc}"
+
+    def close(self) -> None:
         self._pool.close()
 
-    def _client(self) -> RESTClient:
-        client: RESTClient | None = getattr(self._local, "client", None)
-        if client is None:
-            client = self._local.client = self._new_client()
-        return client
-
-    def _new_client(self) -> RESTClient:
-        client = RESTClient(
-            self._base_url,
-            self._settings.key_id,
-            self._settings.secret_key,
-            api_version=self._version,
-            raw_data=True,
+    def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
+        """What the SDK calls for each try of a request; for us there is only one."""
+        target, headers, body = url.removeprefix(self._not_sent), opts["headers"], None
+        if opts.get("params"):
+            target += f"?{urlencode(opts['params'])}"
+        if "json" in opts:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(opts["json"])
+        answer = self._pool.urlopen(
+            method,
+            target,
+            body,
+            headers,
+            ONCE,
+            redirect=False,
+            assert_same_host=False,  # a proxy is one
+            timeout=self._timeout,
         )
-        client._retry = 0  # as a constructor argument, zero would count as unset
-        session = client._session
-        session.mount("https://", self._pool)
-        session.mount("http://", self._pool)
-        session.hooks["response"].append(self._observe)
-        self._look_around_once(session)
-        return client
-
-    def _look_around_once(self, session: requests.Session) -> None:
-        """Take proxies and certificates from the environment now, not before every request.
-
-        A .netrc is no business of Alpaca's, and nothing on this machine is behind a proxy.
-        """
-        found = session.merge_environment_settings(self._base_url, {}, None, None, None)
-        session.trust_env = False
-        session.verify = found["verify"]
-        is_local = urlsplit(self._base_url).hostname in LOOPBACK_HOSTS
-        session.proxies = {} if is_local else dict(found["proxies"])
-
-    def _observe(self, response: requests.Response, **_: object) -> None:
-        self._limiter.observe(response.status_code, response.headers)
-
-
-class _TimedAdapter(HTTPAdapter):
-    """A connection pool whose requests have a time limit, whatever the caller forgot to say."""
-
-    def __init__(self, timeout: tuple[float, float]) -> None:
-        self._timeout = timeout
-        super().__init__(pool_maxsize=CONNECTIONS_KEPT)
-
-    def send(
-        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
-    ) -> requests.Response:
-        kwargs["timeout"] = kwargs.get("timeout") or self._timeout
-        return super().send(request, *args, **kwargs)
+        self._observe(answer.status, answer.headers)
+        if answer.status >= FIRST_ERROR_STATUS:
+            raise HttpError(answer.status, answer.data.decode(errors="replace"))
+        return json.loads(answer.data) if answer.data else None
 
 
 def _was_never_sent(error: BaseException) -> bool:
     """Whether the connection already failed: only then is it sure that nothing was sent."""
     causes = (
-        requests.exceptions.ConnectTimeout,
-        requests.exceptions.ProxyError,
+        urllib3_errors.ConnectTimeoutError,
+        urllib3_errors.ProxyError,
         urllib3_errors.NewConnectionError,  # refused, unreachable, or a name that can't be found
         ssl.SSLCertVerificationError,
     )
