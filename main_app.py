@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The trading bot: watches the prices of the assets in `dca_assets` and trades their cycles.
 
 It runs until it is stopped (SIGTERM or Ctrl-C); watchdog.py starts it and keeps it alive.
@@ -22,6 +23,8 @@ log = logging.getLogger("main_app")
 # This process's share of the 200 requests a minute that Alpaca allows an account; the caretakers
 # use the rest (ALPACA.md 2.4).
 REQUESTS_PER_MINUTE = 150
+# BUYs that must wait for longer step back, so that a SELL never waits for their threads.
+REQUEST_WAIT_SECONDS = 3.0
 
 
 def main() -> int:
@@ -53,7 +56,8 @@ def trade(settings: Settings) -> None:
     ensure_schema(settings.database)
     with InstanceLock(settings.database) as lock, MySqlStore(settings.database) as store:
         heartbeat.write_pid(settings.log.dir)
-        broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
+        limiter = RateLimiter(REQUESTS_PER_MINUTE, wait_seconds_max=REQUEST_WAIT_SECONDS)
+        broker = AlpacaBroker(settings.alpaca, limiter)
         check_account(until_alpaca_answers(broker.account))
         trader = Trader(store, broker, utc_now, until_alpaca_answers(broker.rules))
         catch_up(trader, store, broker, settings.log.dir)
