@@ -1,0 +1,132 @@
+"""What takes the quotes in benchmarks/quotes.py, each in a process of its own.
+
+bare      only receives and decodes: the client that Alpaca's SDK uses (`websockets.legacy`)
+          and msgpack with datetimes, which is what the bot asks for
+bare-ts   the same with msgpack's default, its own Timestamp objects
+bare-new  the first with the new client of `websockets`
+sdk       alpaca-py's stream as it comes, with a handler that does nothing
+bot       the bot's QuoteStream and Desk, on a store in memory
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, cast
+
+import msgpack  # type: ignore[import-untyped]
+import websockets.asyncio.client
+import websockets.legacy.client
+from alpaca.data.live.crypto import CryptoDataStream
+from common import SECRET_KEY, symbols
+
+from dca_bot.broker.streams import AS_DATETIME, QuoteStream
+from dca_bot.clock import utc_now
+from dca_bot.core.model import Asset, AssetRules, Cycle, CycleStatus
+from dca_bot.live.desk import Desk
+from dca_bot.live.worker import Surroundings
+from dca_bot.settings import AlpacaSettings
+from dca_bot.store.memory_store import MemoryStore
+from dca_bot.trader import Trader
+
+PATH = "/v1beta3/crypto/us"
+QUEUE = 1024  # frames, as the SDK has it
+STEP = Decimal("0.000000001")
+NEVER = 1e9
+
+
+async def bare(kind: str, url: str, names: list[str]) -> None:
+    connect: Any = websockets.legacy.client.connect
+    if kind == "bare-new":
+        connect = websockets.asyncio.client.connect
+    timestamp = 0 if kind == "bare-ts" else AS_DATETIME
+    options = {"ping_interval": None, "compression": None, "max_queue": QUEUE}
+    async with connect(url + PATH, **options) as ws:
+        await ws.recv()
+        auth = {"action": "auth", "key": f"{kind}/{len(names)}", "secret": SECRET_KEY}
+        await ws.send(msgpack.packb(auth))
+        await ws.recv()
+        await ws.send(msgpack.packb({"action": "subscribe", "quotes": names}))
+        await ws.recv()
+        receive, unpack = ws.recv, msgpack.unpackb
+        while True:
+            unpack(await receive(), timestamp=timestamp)
+
+
+def sdk(url: str, names: list[str]) -> None:
+    key = f"sdk/{len(names)}"
+    stream = CryptoDataStream(key, SECRET_KEY, raw_data=True, url_override=url + PATH)
+
+    async def ignore(quote: Any) -> None: ...
+
+    stream.subscribe_quotes(ignore, *names)
+    stream.run()
+
+
+async def bot(url: str, names: list[str]) -> None:
+    """As `App` puts them together; no quote triggers, so there is no broker."""
+    settings = AlpacaSettings(f"bot/{len(names)}", SECRET_KEY, "http://none", "http://none", url)
+    store = MemoryStore(asset(number, name) for number, name in enumerate(names, 1))
+    for number in range(1, len(names) + 1):
+        with store.transaction(number) as tx:
+            tx.add_cycle(holding(number))
+    rules = {name: AssetRules(name, True, STEP, STEP) for name in names}
+    around = Surroundings(
+        trader=Trader(store, cast(Any, None), utc_now, rules),
+        store=store,
+        clock=utc_now,
+        pool=ThreadPoolExecutor(1),
+        loop=asyncio.get_running_loop(),
+        quote_age_max=timedelta(seconds=10),
+        on_store_trouble=lambda: None,
+    )
+    desk = Desk(around, on_gap=lambda: None)
+    stream = QuoteStream(
+        settings,
+        on_quotes=desk.on_quotes,
+        on_connected=lambda: None,
+        on_trouble=print,
+        silence_seconds=NEVER,
+    )
+    await desk.refresh()
+    await stream.watch(desk.wanted_symbols())
+    await stream.run()
+
+
+def asset(number: int, name: str) -> Asset:
+    ten = Decimal(10)
+    return Asset(number, name, True, 2 * ten, 2 * ten, 5, ten, ten, 60, Decimal(1), None)
+
+
+def holding(number: int) -> Cycle:
+    price = Decimal(100)
+    return Cycle(
+        0,
+        number,
+        CycleStatus.WATCHING,
+        quantity=Decimal(1),
+        average_purchase_price=price,
+        last_order_fill_price=price,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=("bare", "bare-ts", "bare-new", "sdk", "bot"))
+    parser.add_argument("url")
+    parser.add_argument("assets", type=int)
+    given = parser.parse_args()
+    names = symbols(given.assets)
+    if given.kind == "sdk":
+        sdk(given.url, names)
+    elif given.kind == "bot":
+        asyncio.run(bot(given.url, names))
+    else:
+        asyncio.run(bare(given.kind, given.url, names))
+
+
+if __name__ == "__main__":
+    main()
