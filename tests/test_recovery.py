@@ -59,11 +59,11 @@ def test_a_fill_while_nobody_listened_is_booked() -> None:
 
 
 def test_a_partial_fill_while_nobody_listened_is_booked_and_the_order_goes_on() -> None:
-    floor = deaf_floor()
+    floor = deaf_floor(broker=FakeBroker(fee_rate="0.0015"))
     order = placed(floor)
     floor.broker.fill(order.client_order_id, "0.1")
     assert floor.recover() == Recovered(asked=1, ended=0, in_doubt=())
-    assert floor.cycle.quantity == floor.held == Decimal("0.09975")
+    assert floor.cycle.quantity == floor.held == Decimal("0.09985")
     assert floor.cycle.status is CycleStatus.BUYING
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from builders import NOW, Floor, a_cycle, a_fill
+from builders import NOW, Floor, a_cycle, a_fill, a_holding_cycle
 from dca_bot.core.model import CycleStatus, Order, OrderKind, OrderStatus, OrderUpdate
 from dca_bot.errors import (
     BrokerUnavailable,
@@ -485,8 +485,11 @@ def test_while_cash_is_short_the_account_is_asked_and_no_order_is_sent() -> None
             floor.see(100)
         assert refused.value.needs_cash
     assert len(floor.broker.submitted) == 1
-    floor.broker.cash = Decimal(20)
+    floor.broker.cash = Decimal(40)
     assert floor.see(100) is not None
+    floor.broker.calls.clear()
+    assert floor.see(98) is not None  # the shortage is over, and not asked about any more
+    assert "account" not in floor.broker.calls
 
 
 def test_lack_of_cash_does_not_keep_a_profit_from_being_taken() -> None:
@@ -609,6 +612,15 @@ def test_an_old_view_of_the_cycle_places_no_order() -> None:
     floor.trader.on_quote(known, quote)
     assert floor.trader.on_quote(known, quote) is None
     assert floor.kinds_sent == [BASE]
+
+
+def test_an_old_view_never_places_an_order_that_was_not_looked_into() -> None:
+    """A safety order needs no look at the position; a base order does."""
+    floor = Floor()
+    floor.broker.hold("BTC/USD", 1, 100)
+    stale = replace(floor.state, cycle=a_holding_cycle())
+    assert floor.trader.on_quote(stale, floor.quote(90)) is None
+    assert floor.broker.submitted == []
 
 
 def test_a_cycle_whose_row_was_reset_by_hand_gets_no_second_order_beside_the_first() -> None:
