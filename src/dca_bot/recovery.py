@@ -4,22 +4,19 @@ about each order under way, and feed what it says to the same door as the stream
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime
 
 from dca_bot.core.model import Order, OrderUpdate
-from dca_bot.errors import CycleChanged, IllegalTransition
+from dca_bot.errors import BrokerUnavailable, StoreUnavailable
 from dca_bot.ports import Broker, Store
 from dca_bot.trader import Trader
-
-log = logging.getLogger("dca_bot.trade")
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
     """How many orders were asked about and had left the list of open ones; by client order id,
-    which are still in doubt, and which could not be booked because their rows contradict it."""
+    which are still in doubt, and which could not be booked, and why."""
 
     asked: int
     ended: int
@@ -51,9 +48,10 @@ def recover(
         listed = open_at_alpaca.get(order.client_order_id)
         try:
             is_settled = _settle(trader, order, listed)
-        except (CycleChanged, IllegalTransition, KeyError) as error:
-            log.debug("%s is not settled: %s", order.client_order_id, error)
-            stuck.append(order.client_order_id)
+        except (BrokerUnavailable, StoreUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 - one asset's trouble must not stop the others
+            stuck.append(f"{order.client_order_id} ({error})")
             continue
         if not is_settled:
             in_doubt.append(order.client_order_id)

@@ -64,6 +64,8 @@ def catch_up(trader: Trader, store: Store, broker: Broker, log_dir: Path) -> Non
     """
     last_beat = heartbeat.read(log_dir)
     found = until_alpaca_answers(lambda: recover(trader, store, broker))
+    for each in found.stuck:
+        log.warning("an order can't be booked: %s; it is tried again while trading", each)
     facts: dict[str, object] = {"orders_asked": found.asked, "ended_meanwhile": found.ended}
     if found.in_doubt:
         facts["still_in_doubt"] = len(found.in_doubt)

@@ -34,7 +34,7 @@ async def keep_orders_settled(
     trader: Trader, store: Store, broker: Broker, clock: Clock, gap: asyncio.Event
 ) -> None:
     """After each gap all orders under way, every 15 s those that should have ended by then."""
-    told = ""
+    told: set[str] = set()
     while True:
         after_gap = await _happens_within(gap, SYNC_SECONDS)
         gap.clear()
@@ -42,13 +42,11 @@ async def keep_orders_settled(
         try:
             found = await asyncio.to_thread(recover, trader, store, broker, intended_before=before)
         except (BrokerUnavailable, StoreUnavailable) as error:
-            if str(error) != told:
-                log.warning("could not ask about orders under way, trying again: %s", error)
-            told = str(error)
+            told = _tell_news({f"could not ask about orders under way: {error}"}, told)
             await asyncio.sleep(AGAIN_SECONDS)
             gap.set()
             continue
-        told = ""
+        told = _tell_news({f"an order can't be booked: {each}" for each in found.stuck}, told)
         if found.asked and (after_gap or found.ended):
             log.info(
                 event(
@@ -61,6 +59,13 @@ async def keep_orders_settled(
         if found.in_doubt:
             await asyncio.sleep(AGAIN_SECONDS)
             gap.set()
+
+
+def _tell_news(troubles: set[str], told: set[str]) -> set[str]:
+    """Say what was not said last time already; a trouble that lasts is told once."""
+    for trouble in sorted(troubles - told):
+        log.warning("%s; trying again by itself", trouble)
+    return troubles
 
 
 async def follow_database(
