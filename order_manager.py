@@ -80,7 +80,7 @@ def manage(
                 cancel(broker, order, too_old, this_run)
                 asked.append(order)
     if not this_run.is_dry_run:
-        with nothing_without_alpaca():
+        with this_run.contain(NAME):  # cancels not seen to end are the next run's
             settler.see_end(asked, states, sleep)
     return this_run.sum_up()
 

@@ -28,7 +28,7 @@ def nothing_without_alpaca() -> Iterator[None]:
     try:
         yield
     except BrokerUnavailable as error:
-        problem = f"{error}; nothing was changed, the next run tries again"
+        problem = f"{error}; so nothing more was changed, the next run tries again"
         raise BrokerUnavailable(problem) from error
 
 
