@@ -31,7 +31,6 @@ WINDOW = timedelta(hours=1)
 FAILED_STARTS_MAX = 5  # then the bot is left alone until the first of them is an hour ago
 RESTART_MAILS_MAX = 5  # a bot that starts and dies again and again fills no mailbox
 UNSENT_MAX = 5
-ENV_FILE = PROJECT_ROOT / ".env"
 
 
 @dataclass(slots=True)
@@ -56,8 +55,11 @@ class Incidents:
         alerts: AlertSettings | None,
         now: datetime,
         secrets: Sequence[str] = (),
+        *,
+        env_file: Path = PROJECT_ROOT / ".env",
     ) -> None:
         self._directory, self._alerts, self._now, self._secrets = directory, alerts, now, secrets
+        self._env_file = env_file
         self._memory = Memory()
 
     def __enter__(self) -> Self:
@@ -181,7 +183,11 @@ class Incidents:
 
     def _settings_were_edited(self) -> bool:
         last = max(self._memory.failed_starts, default=self._memory.down_since)
-        return last is not None and ENV_FILE.exists() and _edited_at(ENV_FILE) > last.timestamp()
+        try:
+            edited_at = self._env_file.stat().st_mtime
+        except OSError:
+            return False
+        return last is not None and edited_at > last.timestamp()
 
     def _mail(self, subject: str, story: str, log_lines: str = "") -> None:
         body = f"{story}\n"
@@ -190,10 +196,6 @@ class Incidents:
         host = socket.gethostname()
         mail = (f"[dca-bot] {subject} on {host}", masked(body, self._secrets))
         self._memory.unsent.append(mail)
-
-
-def _edited_at(path: Path) -> float:
-    return path.stat().st_mtime
 
 
 def _load(path: Path) -> Memory:
