@@ -51,9 +51,10 @@ def find_differences(store: Store, broker: Broker) -> dict[int, Difference]:
         asset = state.asset
         if state.problem or asset.asset_id in busy:
             continue
-        rule = rules.get(asset.symbol)
+        rule, holding = rules.get(asset.symbol), holdings.get(asset.symbol)
+        if rule is None and holding is None:
+            continue  # a symbol that Alpaca doesn't know: no position there says nothing
         increment = rule.min_trade_increment if rule else COIN_STEP
-        holding = holdings.get(asset.symbol)
         verdict = position_verdict(asset, state.cycle, holding, increment)
         if verdict is not PositionVerdict.AGREES:
             found[asset.asset_id] = Difference(asset, state.cycle, holding, verdict)

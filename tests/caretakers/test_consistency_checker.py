@@ -272,6 +272,15 @@ def test_a_position_in_another_symbol_is_nobodys_business(world: SmallWorld) -> 
     assert world.slept == []
 
 
+def test_a_symbol_that_alpaca_does_not_know_says_nothing_about_its_coins(
+    world: SmallWorld,
+) -> None:
+    world.store.put_asset(replace(world.state.asset, symbol="btc/usd"))
+    before = world.state
+    assert world.check_consistency() == 0
+    assert world.state == before
+
+
 # -- cycles
 
 
