@@ -33,8 +33,8 @@ def hang_where_no_signal_reaches():
         time.sleep(600)
 
 def wait():
-    print("waiting", flush=True)
     try:
+        print("waiting", flush=True)
         signal.pause()
     finally:
         print("released", flush=True)
