@@ -41,7 +41,8 @@ class AssetState:
 class Transaction(Protocol):
     """One short piece of work on one asset, whose row it holds locked.  No network inside.
 
-    Leaving the block commits; an exception rolls everything back.
+    Leaving the block commits; an exception rolls everything back.  Writes may be sent together, so
+    what a write raises is raised by the end of the block.
     """
 
     @property

@@ -81,7 +81,8 @@ class Script:
         )
 
 
-def _give_up(_tx: Transaction) -> None:
+def _give_up(tx: Transaction) -> None:
+    tx.live_order()  # before a read, waiting writes are sent, and say what they have to say
     raise GivenUp
 
 

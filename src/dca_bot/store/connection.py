@@ -7,8 +7,8 @@ converter: its cursors parse every statement again, which costs as much as the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -42,6 +42,7 @@ COLLATION = "utf8mb4_general_ci"
 # behind it has two names in MySQL and MariaDB, this statement has one.
 SET_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 SET_LOCK_WAIT = "SET SESSION innodb_lock_wait_timeout = %s"
+COMMIT = b"COMMIT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +113,24 @@ class Session:
 
     def write(self, sql: str, params: Sequence[Value] = ()) -> Written:
         """Run any other statement."""
-        outcome = self._run(sql, params)[0]
-        return Written(outcome["affected_rows"], outcome["insert_id"])
+        return _written(self._run(sql, params)[0])
+
+    def write_all(
+        self, statements: Sequence[tuple[str, Sequence[Value]]], *, then_commit: bool = False
+    ) -> Iterator[Written]:
+        """Run them in one go, and COMMIT if all went well; the first that fails is the last run.
+
+        Each answer must be taken.  A Failure of the COMMIT leaves open whether it was done.
+        """
+        texts = [self._bind(sql, params) for sql, params in statements]
+        with self._under_way():
+            for outcome in self._cnx.cmd_query_iter(b";".join(texts + [COMMIT] * then_commit)):
+                yield _written(outcome)
+        self._in_transaction = not then_commit
 
     def commit(self) -> None:
         """Make it so.  A Failure leaves open whether it was: reload before deciding again."""
-        self._run("COMMIT")
+        self._run(COMMIT.decode())
         self._in_transaction = False
 
     def rollback(self) -> None:
@@ -136,20 +149,25 @@ class Session:
 
     def _run(self, sql: str, params: Sequence[Value] = ()) -> tuple[dict[str, Any], list[Row]]:
         statement = self._bind(sql, params)
-        self.is_sound = False
-        self._in_transaction = True
-        try:
+        rows: list[Row] = []
+        with self._under_way():
             outcome = self._cnx.cmd_query(statement)
-            rows: list[Row] = []
             if "columns" in outcome:
                 self._cnx.unread_result = True
                 rows, _ = self._cnx.get_rows()
+        return outcome, rows
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        self.is_sound = False
+        self._in_transaction = True
+        try:
+            yield
         except (Error, OSError) as error:
             failure = self._failure(error)
             self.is_sound = not failure.session_is_lost
             raise failure from error
         self.is_sound = True
-        return outcome, rows
 
     def _bind(self, sql: str, params: Sequence[Value]) -> bytes:
         return (sql % tuple(map(self._literal, params)) if params else sql).encode()
@@ -173,6 +191,10 @@ class Session:
         number = error.errno if isinstance(error.errno, int) else -1
         told = getattr(error, "msg", None) or str(error)
         return explain(number, str(told), self._settings)
+
+
+def _written(outcome: dict[str, Any]) -> Written:
+    return Written(outcome["affected_rows"], outcome["insert_id"])
 
 
 class _ReadingAhead(NetworkBrokerPlain):
