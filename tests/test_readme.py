@@ -247,3 +247,25 @@ def test_every_script_that_is_named_exists() -> None:
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"\bdocs/[a-z_.]+\b", README))))
 def test_every_page_that_is_named_exists(name: str) -> None:
     assert (PROJECT_ROOT / name).exists()
+
+
+def test_every_library_has_its_reason() -> None:
+    pinned = [
+        name
+        for file in ("requirements.txt", "requirements-dev.txt")
+        for name in re.findall(r"^([a-z-]+)==", (PROJECT_ROOT / file).read_text(), re.M)
+    ]
+    decisions = (PROJECT_ROOT / "docs" / "decisions.md").read_text()
+    assert [
+        name for name in pinned if not re.search(rf"^\|.*\b{name}\b.*\|", decisions, re.M)
+    ] == []
+
+
+def test_every_file_on_the_map_exists() -> None:
+    text = (PROJECT_ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.(?:py|sql|sh|md|txt|example))`", text))
+    folders = ("", "src", "src/dca_bot", "src/alpaca_simulator")
+    found = {name for name in named for each in folders if (PROJECT_ROOT / each / name).exists()}
+    named_alone = {name for name in named - found if "/" not in name}
+    found |= {path.name for path in (PROJECT_ROOT / "src").rglob("*.py")} & named_alone
+    assert sorted(named - found) == []
