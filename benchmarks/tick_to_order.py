@@ -52,12 +52,12 @@ ARRIVES_SECONDS = 10.0
 SAFETY, PROFIT, RESTART = "safety order", "take profit", "cooldown restart"
 SYMBOL, *OTHER_SYMBOLS = symbols(1 + OTHERS)
 # Each rung is 0.01 % below the last; profit and restart are a hop of 1 % up and 2 % down.
-ASSET = f"""
+ASSET = """
 INSERT INTO dca_assets (asset_symbol, base_order_amount, safety_order_amount, max_safety_orders,
     safety_order_deviation, take_profit_percent, cooldown_period,
     buy_order_price_deviation_percent)
-VALUES ('{SYMBOL}', 20, 20, 1000000, 0.01, 1, 86400, 1);
-"""  # noqa: S608 - the symbol is ours
+VALUES ('{symbol}', 20, 20, 1000000, 0.01, 1, 86400, 1);
+"""
 
 
 class Market:
@@ -125,7 +125,7 @@ def started(exchange: Exchange, directory: Path) -> Iterator[tuple[DatabaseSetti
     with ExitStack() as stack:
         server = stack.enter_context(database_server(directory))
         database = new_database(server, "orders")
-        execute(database, holding_assets(OTHER_SYMBOLS) + ASSET)
+        execute(database, holding_assets(OTHER_SYMBOLS) + ASSET.format(symbol=SYMBOL))
         environment = alpaca_environment(exchange.url)
         stack.enter_context(Bot(database, environment, directory / "logs"))
         for kind in ("http.client", "requests"):
