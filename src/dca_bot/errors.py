@@ -57,4 +57,5 @@ class OrderOutcomeUnknown(DcaError):
 
 
 class IllegalTransition(DcaError):
-    """A cycle was told something its status does not allow.  It goes to `error`, others go on."""
+    """A cycle was told something its status does not allow.  It is left alone and
+    reported, others go on."""

@@ -346,3 +346,21 @@ def test_nothing_new_is_begun_once_stopped() -> None:
         assert world.broker.submitted == []
 
     play(scenario)
+
+
+def test_quotes_that_all_come_late_are_told_in_words() -> None:
+    async def scenario(world: World) -> None:
+        world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
+        (words,) = world.desk.late_quotes(NOW)
+        assert "clock" in words
+
+    play(scenario)
+
+
+def test_one_timely_quote_is_enough_not_to_complain() -> None:
+    async def scenario(world: World) -> None:
+        world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
+        world.tell("ETH/USD", "9", "10")
+        assert world.desk.late_quotes(NOW) == set()
+
+    play(scenario, BTC, ETH)

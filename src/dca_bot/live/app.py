@@ -24,7 +24,7 @@ from dca_bot.live.upkeep import (
     follow_database,
     follow_rules,
     keep_orders_settled,
-    look_after_quiet_symbols,
+    look_after_quotes,
 )
 from dca_bot.live.worker import Surroundings
 from dca_bot.ports import Broker, Store
@@ -97,8 +97,8 @@ class App:
                     keep_orders_settled(trader, store, broker, utc_now, self._gap),
                     follow_database(self._desk, self._quotes.watch, refresh_seconds),
                     follow_rules(trader, broker, self._desk),
-                    look_after_quiet_symbols(
-                        self._desk, broker, utc_now, self._quotes_connected, self._quotes.reconnect
+                    look_after_quotes(
+                        self._desk, broker, utc_now, self._quotes, self._quotes_connected
                     ),
                 )
             ]
@@ -127,6 +127,7 @@ class App:
     async def _beat(self) -> None:
         pid = os.getpid()
         start = heartbeat.process_start(pid)
+        told = ""
         while True:
             beat = heartbeat.Heartbeat(
                 pid=pid,
@@ -138,7 +139,13 @@ class App:
                 database_reachable=self._desk.database_reachable,
                 symbols=len(self._desk.wanted_symbols()),
             )
-            heartbeat.write(beat, self._settings.log.dir)
+            try:
+                heartbeat.write(beat, self._settings.log.dir)
+                told = ""
+            except OSError as error:  # a full disk: trading goes on, and the watchdog will see
+                if str(error) != told:
+                    log.error("no heartbeat can be written, make room on the disk: %s", error)
+                told = str(error)
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
     async def _keep_lock(self) -> None:

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from dca_bot.broker import translate
@@ -24,6 +25,8 @@ from dca_bot.logs import asset_log
 from dca_bot.ports import AssetState
 
 log = logging.getLogger(__name__)
+
+HEARD_SECONDS = 5.0
 
 
 class Desk:
@@ -92,9 +95,23 @@ class Desk:
             if worker.state.asset.is_enabled and not worker.state.problem
         ]
 
-    def newest_quotes(self) -> dict[str, dict[str, Any] | None]:
-        """Per wanted symbol the newest quote that the stream brought."""
-        return {symbol: self._watches[symbol].newest for symbol in self.wanted_symbols()}
+    def newest_quote(self, symbol: str) -> Quote | None:
+        """The newest usable quote of a wanted symbol, if there was one."""
+        raw = self._watches[symbol].newest
+        return translate.quote(raw) if raw else None
+
+    def late_quotes(self, now: datetime) -> set[str]:
+        """In words: quotes come, and every one of them is too old to be acted on."""
+        if self.last_quote_at is None or time.monotonic() - self.last_quote_at > HEARD_SECONDS:
+            return set()
+        quotes = [quote for each in self.wanted_symbols() if (quote := self.newest_quote(each))]
+        if not quotes or now - max(quote.at for quote in quotes) <= self._around.quote_age_max:
+            return set()
+        limit = self._around.quote_age_max.total_seconds()
+        return {
+            f"all quotes are more than {limit:.0f} s old when they come, so none is acted on: "
+            "set this machine's clock right (timedatectl), or look at its network"
+        }
 
     def unknown_symbols(self) -> set[str]:
         """Enabled symbols that Alpaca did not list."""
@@ -137,10 +154,10 @@ class Desk:
             self._told[asset.asset_id] = problem
             if problem:
                 asset_log(log, asset.symbol).error(
-                    "not traded until dca_assets is mended: %s", problem
+                    "not traded until its row is mended: %s", problem
                 )
             else:
-                asset_log(log, asset.symbol).info("the row in dca_assets is usable again")
+                asset_log(log, asset.symbol).info("the row is usable again")
         return replace(state, problem=problem)
 
     def _follow(self, state: AssetState, versions: dict[int, int]) -> None:

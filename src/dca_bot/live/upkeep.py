@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from dca_bot.broker import translate
+from dca_bot.broker.streams import QuoteStream
 from dca_bot.errors import BrokerUnavailable, StoreUnavailable
 from dca_bot.live.desk import Desk
 from dca_bot.logs import event
@@ -42,11 +42,15 @@ async def keep_orders_settled(
         try:
             found = await asyncio.to_thread(recover, trader, store, broker, intended_before=before)
         except (BrokerUnavailable, StoreUnavailable) as error:
-            told = _tell_news({f"could not ask about orders under way: {error}"}, told)
+            told = _tell_news(
+                {f"could not ask about orders under way, trying again: {error}"}, told
+            )
             await asyncio.sleep(AGAIN_SECONDS)
             gap.set()
             continue
-        told = _tell_news({f"an order can't be booked: {each}" for each in found.stuck}, told)
+        told = _tell_news(
+            {f"an order can't be booked, trying again: {each}" for each in found.stuck}, told
+        )
         if found.asked and (after_gap or found.ended):
             log.info(
                 event(
@@ -64,7 +68,7 @@ async def keep_orders_settled(
 def _tell_news(troubles: set[str], told: set[str]) -> set[str]:
     """Say what was not said last time already; a trouble that lasts is told once."""
     for trouble in sorted(troubles - told):
-        log.warning("%s; trying again by itself", trouble)
+        log.warning("%s", trouble)
     return troubles
 
 
@@ -92,48 +96,49 @@ async def follow_rules(trader: Trader, broker: Broker, desk: Desk) -> None:
             log.warning("Alpaca's list of assets could not be read, the old one stands: %s", error)
 
 
-async def look_after_quiet_symbols(
-    desk: Desk,
-    broker: Broker,
-    clock: Clock,
-    connected: asyncio.Event,
-    reconnect: Callable[[], Awaitable[None]],
+async def look_after_quotes(
+    desk: Desk, broker: Broker, clock: Clock, stream: QuoteStream, connected: asyncio.Event
 ) -> None:
     """Ask REST for the latest quotes after each connect, and every 60 s about quiet symbols.
 
     A quote that is newer than the stream's is looked at like any other.  One that is much newer
     shows that the subscription is dead though the socket lives: then the stream connects anew.
+    Quotes that all come late are told: nothing is traded on them.
     """
     connected_at = clock()
+    told: set[str] = set()
     while True:
         if await _happens_within(connected, QUIET_AFTER.total_seconds()):
             connected_at = clock()
         connected.clear()
-        heard = _quiet(desk, connected_at, clock() - QUIET_AFTER)
+        told = _tell_news(desk.late_quotes(clock()), told)
+        heard = _quiet(desk, stream.subscribed, max(connected_at, clock() - QUIET_AFTER))
         try:
             latest = await asyncio.to_thread(broker.latest_quotes, sorted(heard)) if heard else {}
         except BrokerUnavailable as error:
             log.debug("no latest quotes over REST: %s", error)
             continue
-        mute = []
-        for symbol, quote in latest.items():
-            if symbol in heard and quote.at > heard[symbol]:
-                desk.on_quote(quote)
-                if quote.at > max(heard[symbol], connected_at) + QUIET_AFTER:
-                    mute.append(symbol)
+        newer = [quote for quote in latest.values() if quote.at > heard.get(quote.symbol, quote.at)]
+        for quote in newer:
+            desk.on_quote(quote)
+        mute = [
+            quote.symbol
+            for quote in newer
+            if quote.at > max(heard[quote.symbol], connected_at) + QUIET_AFTER
+        ]
         if mute:
             log.warning("the quote stream is mute on %s: connecting it anew", ", ".join(mute))
-            await reconnect()
+            await stream.reconnect()
 
 
-def _quiet(desk: Desk, connected_at: datetime, before: datetime) -> dict[str, datetime]:
-    """The symbols without a quote since `before`, or since the connect, and their last one."""
+def _quiet(desk: Desk, subscribed: frozenset[str], since: datetime) -> dict[str, datetime]:
+    """The symbols whose quotes should come and haven't, and when their last one was."""
     never = datetime.min.replace(tzinfo=UTC)
     heard = {}
-    for symbol, raw in desk.newest_quotes().items():
-        quote = translate.quote(raw) if raw else None
+    for symbol in subscribed.intersection(desk.wanted_symbols()):
+        quote = desk.newest_quote(symbol)
         at = quote.at if quote else never
-        if at < max(connected_at, before):
+        if at < since:
             heard[symbol] = at
     return heard
 
