@@ -8,10 +8,11 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from typing import Any
 
+import mysql.connector
 import pytest
 
 from dca_bot.cli import only_once
@@ -340,6 +341,38 @@ def test_a_run_that_is_stopped_lets_go_of_its_lock(
             hanging.send_signal(signal.SIGTERM)
     assert hanging.returncode == 128 + signal.SIGTERM
     assert run_script("order_manager.py", env=bot_env).returncode == 0
+
+
+def test_an_asset_that_somebody_holds_locked_does_not_stop_the_others(
+    books: DatabaseSettings, bot_env: dict[str, str]
+) -> None:
+    apply_sql(books, ASSET.replace(b"BTC", b"ETH"))
+    for asset_id in (1, 2):
+        add_cycle(books, "cooldown", asset_id=asset_id)
+    with locked_asset(books, 1):
+        done = run_script("cooldown_manager.py", env=bot_env)
+    assert done.returncode == 1
+    assert "BTC/USD skipped in this run" in done.stdout
+    found = rows(books, "SELECT status FROM dca_cycles ORDER BY asset_id")
+    assert [cycle["status"] for cycle in found] == ["cooldown", "watching"]
+
+
+@contextmanager
+def locked_asset(database: DatabaseSettings, asset_id: int) -> Iterator[None]:
+    """An SQL client that has begun a transaction, and whose user has gone for lunch."""
+    connection = mysql.connector.connect(
+        host=database.host,
+        port=database.port,
+        user=database.user,
+        password=database.password,
+        database=database.name,
+        use_pure=True,
+        collation="utf8mb4_general_ci",
+    )
+    with closing(connection), closing(connection.cursor()) as cursor:
+        cursor.execute("SELECT id FROM dca_assets WHERE id = %s FOR UPDATE", (asset_id,))
+        cursor.fetchall()
+        yield
 
 
 @contextmanager
