@@ -30,6 +30,7 @@ CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10  # for one statement; longer than the wait for a lock
 LOCK_WAIT_SECONDS = 5
 READ_AHEAD_BYTES = 65_536
+HEADER_BYTES = 4  # of a packet: length and number
 CONNECTION_LOST = 2013
 
 # Strict, so that nothing is ever cut or rounded to fit; without NO_BACKSLASH_ESCAPES and
@@ -98,6 +99,8 @@ class Session:
         except (Error, OSError) as error:
             raise self._failure(error) from error
         cnx._socket._netbroker = _ReadingAhead()
+        # for good: the connector would set it anew for each packet
+        cnx._socket.set_connection_timeout(ANSWER_SECONDS)
         cnx._protocol = _Protocol()
         return cnx
 
@@ -208,6 +211,14 @@ class _ReadingAhead(NetworkBrokerPlain):
         super().__init__()
         self._come = b""
         self._read = 0
+
+    def recv(self, sock: Any, address: str) -> bytearray:
+        start, come = self._read, self._come
+        end = start + HEADER_BYTES + int.from_bytes(come[start : start + 3], "little")
+        if len(come) < end:
+            return super().recv(sock, address)  # which waits for more
+        self._pktnr, self._read = come[start + 3], end
+        return bytearray(come[start:end])
 
     def _recv_chunk(self, sock: Any, size: int = 0) -> bytearray:
         while len(self._come) - self._read < size:
