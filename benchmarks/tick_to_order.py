@@ -51,7 +51,6 @@ OTHERS = 20  # watched symbols that the other quotes are about
 ARRIVES_SECONDS = 10.0
 SAFETY, PROFIT, RESTART = "safety order", "take profit", "cooldown restart"
 SYMBOL, *OTHER_SYMBOLS = symbols(1 + OTHERS)
-# Each rung is 0.01 % below the last; profit and restart are a hop of 1 % up and 2 % down.
 ASSET = """
 INSERT INTO dca_assets (asset_symbol, base_order_amount, safety_order_amount, max_safety_orders,
     safety_order_deviation, take_profit_percent, cooldown_period,
@@ -65,16 +64,20 @@ class Market:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._price = Decimal(100_000)  # where the last order filled
+        self._price = self._dearest = Decimal(100_000)  # now, and of all that is held
 
     def due(self, kind: str) -> bytes:
         """The frame that triggers such an order, given that the last one has filled."""
-        move = {SAFETY: "0.9998", PROFIT: "1.02", RESTART: "0.98"}[kind]
-        self._price = (self._price * Decimal(move)).quantize(Decimal("0.01"))
+        if kind == PROFIT:  # 1 % above the average, which is below the dearest
+            self._price = self._dearest * Decimal("1.02")
+        else:
+            self._price *= Decimal("0.9998" if kind == SAFETY else "0.98")
+        self._price = self._price.quantize(Decimal("0.01"))
+        if kind == RESTART:
+            self._dearest = self._price
         self._exchange.prices[SYMBOL] = self._price
-        # a rung must not come into sight of the take profit, nor the other way round
-        spread = Decimal("0.01")
-        return quote_frame([quote(SYMBOL, float(self._price), float(self._price + spread))])
+        ask = self._price + Decimal("0.01")
+        return quote_frame([quote(SYMBOL, float(self._price), float(ask))])
 
 
 class Others:
