@@ -86,8 +86,9 @@ class Session:
                 database=self._settings.name,
                 charset="utf8mb4",
                 collation=COLLATION,
-                # a compare-and-set that writes equal values has found its row all the same
-                client_flags=[ClientFlag.FOUND_ROWS],
+                # a compare-and-set that writes equal values has found its row all the same; and no
+                # attributes, for which the connector would ask `lsb_release` at every connection
+                client_flags=[ClientFlag.FOUND_ROWS, -ClientFlag.CONNECT_ARGS],
                 time_zone="+00:00",
                 sql_mode=SQL_MODE,
                 autocommit=False,
