@@ -85,7 +85,7 @@ def main() -> None:
 def measure(
     environments: dict[int, dict[str, str]], rounds: int
 ) -> list[dict[str, str | int | float]]:
-    """The medians of every caretaker with every history, in turns, of which the first is warm-up."""
+    """The medians of every caretaker with every history; the first turn only warms up."""
     cpu, wall = defaultdict(list), defaultdict(list)
     for turn in range(rounds + 1):
         for script in BUDGET:
