@@ -11,6 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
 
 from dca_bot import heartbeat
 from dca_bot.cli import argument_parser, run
@@ -19,6 +22,8 @@ from dca_bot.logs import set_up_logging
 from dca_bot.settings import Settings, read_settings
 
 log = logging.getLogger("main_app")
+
+T = TypeVar("T")
 
 # This process's share of the 200 requests a minute that Alpaca allows an account; the caretakers
 # use the rest (ALPACA.md 2.4).
@@ -47,6 +52,7 @@ def trade(settings: Settings) -> None:
     from dca_bot.broker.rest import AlpacaBroker
     from dca_bot.live.app import App
     from dca_bot.live.start import catch_up, check_account, say_where, until_alpaca_answers
+    from dca_bot.recovery import recover
     from dca_bot.store.instance_lock import InstanceLock
     from dca_bot.store.mysql_store import MySqlStore
     from dca_bot.store.schema import ensure_schema
@@ -55,12 +61,20 @@ def trade(settings: Settings) -> None:
     say_where(settings.alpaca)
     ensure_schema(settings.database)
     with InstanceLock(settings.database) as lock, MySqlStore(settings.database) as store:
-        heartbeat.write_pid(settings.log.dir)
+        log_dir = settings.log.dir
+        last_beat, this_beat = heartbeat.read(log_dir), heartbeat.first(utc_now())
+        heartbeat.write_pid(log_dir)
+
+        def ask(question: Callable[[], T]) -> T:
+            return until_alpaca_answers(
+                question, lambda: heartbeat.write(replace(this_beat, at=utc_now()), log_dir)
+            )
+
         limiter = RateLimiter(REQUESTS_PER_MINUTE, wait_seconds_max=REQUEST_WAIT_SECONDS)
         broker = AlpacaBroker(settings.alpaca, limiter)
-        check_account(until_alpaca_answers(broker.account))
-        trader = Trader(store, broker, utc_now, until_alpaca_answers(broker.rules))
-        catch_up(trader, store, broker, settings.log.dir)
+        check_account(ask(broker.account))
+        trader = Trader(store, broker, utc_now, ask(broker.rules))
+        catch_up(ask(lambda: recover(trader, store, broker)), last_beat)
 
         async def live() -> None:
             await App(settings, store, broker, trader, lock).run()

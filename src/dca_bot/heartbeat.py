@@ -22,10 +22,16 @@ class Heartbeat:
     process_start: int | None  # clock ticks since boot: tells our process from a reused pid
     started_at: datetime
     at: datetime
-    quote_age_seconds: float | None
-    trade_stream_age_seconds: float | None
-    database_reachable: bool
-    symbols: int  # how many are watched: without any, no quotes are expected
+    quote_age_seconds: float | None = None
+    trade_stream_age_seconds: float | None = None
+    database_reachable: bool = True
+    symbols: int = 0  # how many are watched: without any, no quotes are expected
+
+
+def first(now: datetime) -> Heartbeat:
+    """Of this process at its start, before it has heard anything."""
+    pid = os.getpid()
+    return Heartbeat(pid, process_start(pid), started_at=now, at=now)
 
 
 def write(beat: Heartbeat, directory: Path) -> None:

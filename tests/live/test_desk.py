@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from dca_bot.core.model import Asset, Cycle, Order, OrderUpdate
+from dca_bot.core.model import Asset, Cycle, Order, OrderStatus, OrderUpdate
 from dca_bot.live.desk import Desk
 from dca_bot.live.worker import Surroundings
 from dca_bot.ports import Clock
@@ -364,3 +364,18 @@ def test_one_timely_quote_is_enough_not_to_complain() -> None:
         assert world.desk.late_quotes(NOW) == set()
 
     play(scenario, BTC, ETH)
+
+
+def test_a_quote_that_came_with_the_end_of_an_order_does_not_jump_the_pause() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.holds_fills = True
+        world.quote("BTC/USD", "99", "100")
+        await until(lambda: len(world.broker.submitted) == 1)
+        await world.idle()
+        world.tell("BTC/USD", "98", "99")  # nobody has looked at this one yet
+        world.broker.end(world.broker.submitted[0].client_order_id, OrderStatus.CANCELED)
+        await until(lambda: world.cycle().status == "watching")
+        await world.idle()
+        assert len(world.broker.submitted) == 1
+
+    play(scenario)

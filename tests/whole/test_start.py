@@ -43,6 +43,19 @@ def test_pid_file_and_heartbeat_tell_of_this_process(
     assert not pid_file.exists()
 
 
+def test_while_alpaca_is_away_at_the_start_it_waits_and_says_that_it_lives(
+    bot: Bot, bot_env: dict[str, str], simulator: Simulator
+) -> None:
+    simulator.post("/sim/faults", {"name": "server_error", "params": {"path": "/v2/account"}})
+    bot.start()
+    heartbeat = Path(bot_env["LOG_DIR"]) / "main_app.heartbeat"
+    eventually(heartbeat.exists, timeout=30)
+    assert not is_trading(bot)
+    simulator.post("/sim/faults", {"name": "server_error", "on": False})
+    eventually(lambda: is_trading(bot), timeout=30)
+    assert bot.end() == 0
+
+
 def test_a_second_bot_on_the_same_database_says_so_and_ends(
     bot: Bot, bot_env: dict[str, str], database: DatabaseSettings, tmp_path: Path
 ) -> None:

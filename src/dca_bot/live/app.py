@@ -13,6 +13,7 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 from dca_bot import heartbeat
@@ -125,14 +126,10 @@ class App:
             await asyncio.sleep(0.02)
 
     async def _beat(self) -> None:
-        pid = os.getpid()
-        start = heartbeat.process_start(pid)
-        told = ""
+        first, told = heartbeat.first(self._started_at), ""
         while True:
-            beat = heartbeat.Heartbeat(
-                pid=pid,
-                process_start=start,
-                started_at=self._started_at,
+            beat = replace(
+                first,
                 at=utc_now(),
                 quote_age_seconds=_age(self._desk.last_quote_at),
                 trade_stream_age_seconds=_age(self._trades.last_sign_of_life),

@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
-from dca_bot import heartbeat
 from dca_bot.broker.rest import KeysRefused
 from dca_bot.clock import utc_now
 from dca_bot.errors import BrokerUnavailable, DcaError
+from dca_bot.heartbeat import Heartbeat
 from dca_bot.logs import event
-from dca_bot.ports import Account, Broker, Store
-from dca_bot.recovery import recover
+from dca_bot.ports import Account
+from dca_bot.recovery import Recovered
 from dca_bot.settings import AlpacaSettings
-from dca_bot.trader import Trader
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +31,11 @@ def say_where(alpaca: AlpacaSettings) -> None:
         log.info("trading on %s: no real money", alpaca.host)
 
 
-def until_alpaca_answers(ask: Callable[[], T]) -> T:
-    """The answer, however long Alpaca is away; raises KeysRefused, which no waiting mends."""
+def until_alpaca_answers(ask: Callable[[], T], say_alive: Callable[[], None]) -> T:
+    """The answer, however long Alpaca is away; raises KeysRefused, which no waiting mends.
+
+    Waiting is no hanging: `say_alive` tells the watchdog so.
+    """
     while True:
         try:
             return ask()
@@ -44,6 +45,7 @@ def until_alpaca_answers(ask: Callable[[], T]) -> T:
             log.warning(
                 "Alpaca can't be asked yet, trying again in %.0f s: %s", AGAIN_SECONDS, error
             )
+            say_alive()
             time.sleep(AGAIN_SECONDS)
 
 
@@ -57,13 +59,11 @@ def check_account(account: Account) -> None:
     log.info(event("account is ready", cash_available=account.cash_available))
 
 
-def catch_up(trader: Trader, store: Store, broker: Broker, log_dir: Path) -> None:
-    """Book what happened while nobody listened, and say so.
+def catch_up(found: Recovered, last_beat: Heartbeat | None) -> None:
+    """Say what happened while nobody listened; `last_beat` is the one of the run before.
 
     A missed trigger is history: only prices from now on are acted on.
     """
-    last_beat = heartbeat.read(log_dir)
-    found = until_alpaca_answers(lambda: recover(trader, store, broker))
     for each in found.stuck:
         log.warning("an order can't be booked: %s; it is tried again while trading", each)
     facts: dict[str, object] = {"orders_asked": found.asked, "ended_meanwhile": found.ended}

@@ -164,6 +164,8 @@ class Worker:
         if quote is None or state is None or around.clock() - quote.at > around.quote_age_max:
             return
         side = _side_of(state, quote)
+        if self._pauses.left(side):  # begun by an update that came with this quote
+            return
         try:
             if around.trader.on_quote(state, quote) is not None:
                 self._told = ""
