@@ -63,7 +63,7 @@ def decided(
 
 
 def restarted(asset: Asset, cycle: Cycle, quote: Quote, trigger_price: Decimal) -> None:
-    """The price cut a cooldown short (CONTRACT 7)."""
+    """The price cut a cooldown short (behaviour 7)."""
     facts = {"ask": quote.ask, "at_or_below": trigger_price, "last_sell": asset.last_sell_price}
     _of(asset, cycle).info(event("cooldown cut short by the price", **facts))
 

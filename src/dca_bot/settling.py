@@ -101,7 +101,7 @@ class Settler:
                 )
 
     def open_cycle(self, asset: Asset) -> None:
-        """Give an enabled asset without an active cycle a watching one (CONTRACT 1)."""
+        """Give an enabled asset without an active cycle a watching one (behaviour 1)."""
         if self._run.is_dry_run:
             asset_log(log, asset.symbol).info(self._run.said("new cycle"))
         else:

@@ -127,7 +127,7 @@ class Trader:
         return True
 
     def open_cycle(self, asset_id: int) -> None:
-        """Give an asset without an active cycle a watching one (CONTRACT 1)."""
+        """Give an asset without an active cycle a watching one (behaviour 1)."""
         with self._store.transaction(asset_id) as tx:
             if tx.cycle is not None or not tx.asset.is_enabled:
                 return
@@ -136,7 +136,7 @@ class Trader:
         narrate.status_changed(asset, cycle, cycle.status, "new cycle")
 
     def _restart_if_fallen(self, known: AssetState, quote: Quote, rules: AssetRules) -> AssetState:
-        """End a cooldown that the price cuts short (CONTRACT 7); what is known afterwards."""
+        """End a cooldown that the price cuts short (behaviour 7); what is known afterwards."""
         if known.cycle is None or not isinstance(
             decide(known.asset, known.cycle, quote, rules), Restart
         ):

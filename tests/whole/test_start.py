@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dca_bot.settings import DatabaseSettings
+from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
 from helpers import Simulator, apply_sql, eventually, run_script
 from whole.auditor import rows
 from whole.busy import Bot, add_assets, more_orders_than
@@ -103,8 +103,7 @@ def test_the_two_tables_of_the_readme_are_enough_to_begin(
 ) -> None:
     """The bot adds to a hand-made database what it needs of its own."""
     apply_sql(database, b"DROP TABLE dca_orders, dca_cycles, dca_assets;")
-    apply_sql(database, README_TABLES)
-    add_assets(database, "BTC/USD")
+    apply_sql(database, (PROJECT_ROOT / "tests" / "store" / "readme.sql").read_bytes())
     bot.start()
     eventually(more_orders_than(simulator, 0), timeout=30)
     assert bot.end() == 0
@@ -155,36 +154,3 @@ def test_an_unusable_row_is_reported_once_and_the_others_trade(
     assert len(lines) == 1
     assert "base_order_amount" in lines[0]
     assert bot.end() == 0
-
-
-README_TABLES = b"""
-CREATE TABLE dca_assets (
-    id INT AUTO_INCREMENT PRIMARY KEY,
-    asset_symbol VARCHAR(25) NOT NULL UNIQUE, -- e.g., 'BTC/USD'
-    is_enabled BOOLEAN NOT NULL DEFAULT TRUE,
-    base_order_amount DECIMAL(20, 10) NOT NULL,
-    safety_order_amount DECIMAL(20, 10) NOT NULL,
-    max_safety_orders INT NOT NULL,
-    safety_order_deviation DECIMAL(10, 4) NOT NULL,
-    take_profit_percent DECIMAL(10, 4) NOT NULL,
-    cooldown_period INT NOT NULL,
-    buy_order_price_deviation_percent DECIMAL(10, 4) NOT NULL,
-    last_sell_price DECIMAL(20, 10) NULL,
-    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
-    updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
-CREATE TABLE dca_cycles (
-    id INT AUTO_INCREMENT PRIMARY KEY,
-    asset_id INT NOT NULL,
-    status VARCHAR(20) NOT NULL,
-    quantity DECIMAL(30, 15) NOT NULL DEFAULT 0,
-    average_purchase_price DECIMAL(20, 10) NOT NULL DEFAULT 0,
-    safety_orders INT NOT NULL DEFAULT 0,
-    latest_order_id VARCHAR(255) NULL,
-    last_order_fill_price DECIMAL(20, 10) NULL,
-    completed_at TIMESTAMP NULL,
-    created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
-    updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,
-    FOREIGN KEY (asset_id) REFERENCES dca_assets(id) ON DELETE CASCADE
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
-"""

@@ -78,7 +78,7 @@ def order_kind(decision: Decision) -> OrderKind | None:
 
 
 def triggers(asset: Asset, cycle: Cycle) -> Triggers:
-    """The prices at which this cycle acts (CONTRACT behaviours 2, 4, 5 and 7)."""
+    """The prices at which this cycle acts (behaviours 2, 4, 5 and 7)."""
     if not asset.is_enabled:
         return Triggers()
     match cycle.status:
@@ -142,7 +142,7 @@ def why_nothing_to_sell(cycle: Cycle, holding: Holding | None) -> str:
 
 
 def blocks_base_order(asset: Asset, holding: Holding | None, quote: Quote) -> bool:
-    """Whether Alpaca holds a position the bot doesn't own (CONTRACT 2); dust does not count."""
+    """Whether Alpaca holds a position the bot doesn't own (behaviour 2); dust does not count."""
     return holding is not None and not is_dust(holding.quantity, quote.bid, asset)
 
 

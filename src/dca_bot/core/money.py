@@ -8,7 +8,7 @@ from dca_bot.core.model import Asset
 
 # Alpaca refuses USD buys with a smaller cost basis (ALPACA.md 1.2); no API tells this number.
 MIN_BUY_USD = Decimal(10)
-# What remains of a sold position below this value is dust: it completes the cycle (USERS.md 2.5).
+# What remains of a sold position below this value is dust: it completes the cycle (behaviour 6).
 DUST_USD = Decimal(1)
 USD_LIKE = frozenset({"USD", "USDC", "USDT"})
 

@@ -68,7 +68,7 @@ def let_go(cycle: Cycle) -> Cycle:
 
 
 def fail(cycle: Cycle, now: datetime) -> Cycle:
-    """The cycle given up: what it says can't be true any more (CONTRACT 10)."""
+    """The cycle given up: what it says can't be true any more (behaviour 10)."""
     return replace(
         cycle, status=CycleStatus.ERROR, latest_order_id=None, completed_at=whole_second(now)
     )

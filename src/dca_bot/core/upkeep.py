@@ -31,7 +31,7 @@ WAITING_FOR_ORDER = frozenset({CycleStatus.BUYING, CycleStatus.SELLING})
 
 
 def cooldown_over(cycle: Cycle, previous: Cycle | None, asset: Asset, now: datetime) -> bool:
-    """Whether a cycle in cooldown may watch again (CONTRACT 7).
+    """Whether a cycle in cooldown may watch again (behaviour 7).
 
     `previous` is the asset's cycle that was completed last; without one there is nothing to wait
     for.
@@ -84,12 +84,12 @@ def is_awaited(row: Order, now: datetime, give_up_after: timedelta) -> bool:
 
 
 def is_stale(order: OrderUpdate, tracking: Tracking, seconds: int, now: datetime) -> bool:
-    """An open BUY of a cycle that has waited too long for its fill (CONTRACT 9)."""
+    """An open BUY of a cycle that has waited too long for its fill (behaviour 9)."""
     return order.side is Side.BUY and tracking.has(order) and is_older(order, seconds, now)
 
 
 def is_stuck(order: OrderUpdate, tracking: Tracking, seconds: int, now: datetime) -> bool:
-    """An open take-profit SELL that should have been filled at once (CONTRACT 9)."""
+    """An open take-profit SELL that should have been filled at once (behaviour 9)."""
     return order.side is Side.SELL and tracking.has(order) and is_older(order, seconds, now)
 
 
@@ -112,7 +112,7 @@ class PositionVerdict(StrEnum):
 def position_verdict(
     asset: Asset, cycle: Cycle | None, holding: Holding | None, increment: Decimal
 ) -> PositionVerdict:
-    """Compare a cycle with the position at Alpaca (CONTRACT 10).
+    """Compare a cycle with the position at Alpaca (behaviour 10).
 
     1. While an order is under way both move, and nothing can be said.
     2. A cycle that holds nothing owns no position; dust is left over from a sale, and nobody's.
