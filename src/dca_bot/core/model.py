@@ -14,7 +14,7 @@ ZERO = Decimal(0)
 
 
 class CycleStatus(StrEnum):
-    """`dca_cycles.status` (docs/behaviour.md: a cycle is active until it is complete or in error)."""
+    """`dca_cycles.status`: a cycle is active until it is complete or in error."""
 
     WATCHING = "watching"
     BUYING = "buying"

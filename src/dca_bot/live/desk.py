@@ -128,7 +128,7 @@ class Desk:
         return any(worker.is_busy for worker in self._workers.values())
 
     def _read_states(self) -> Sequence[AssetState]:
-        """In a thread: all rows; an enabled asset without an active cycle gets one (behaviour 1)."""
+        """In a thread: all rows; an enabled asset without a cycle gets one (behaviour 1)."""
         states = self._around.store.assets()
         lacking = [
             state.asset
