@@ -17,8 +17,8 @@ import pytest
 
 from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, apply_sql, eventually, run_script
-from whole.auditor import Books, always, complaints, read_books, rows
-from whole.busy import SYMBOLS, Bot, add_assets, calm
+from whole.auditor import always, read_books, rows
+from whole.busy import SYMBOLS, Bot, add_assets, calm, settle
 
 # Longer for a long night: DCA_RACE_SECONDS=300.
 RACE_SECONDS = float(os.environ.get("DCA_RACE_SECONDS", "40"))
@@ -63,10 +63,10 @@ def test_caretakers_and_bot_never_get_in_each_others_way(
     with caretakers_without_a_pause(bot_env | AT_ONCE) as outcomes:
         look_for(RACE_SECONDS, simulator, database)
         calm(simulator)
-        wait_until_both_agree(simulator, database)
+        settle(database, simulator)
         for symbol in SYMBOLS:
             still_trades(symbol, simulator)
-        wait_until_both_agree(simulator, database)
+        settle(database, simulator)
     assert bot.end() == 0
     assert set(outcomes) == {0}, outcomes
     assert outcomes[0] > len(CARETAKERS)
@@ -108,34 +108,6 @@ def look_for(seconds: float, simulator: Simulator, database: DatabaseSettings) -
         return time.monotonic() > over_at
 
     eventually(is_over, timeout=seconds * 3)
-
-
-def wait_until_both_agree(simulator: Simulator, database: DatabaseSettings) -> None:
-    found: list[str] = ["nothing was compared yet"]
-
-    def agree() -> bool:
-        books = read_books(database, simulator)
-        known = [f"cycle {cycle_id}: average" for cycle_id in bought_again_after_a_sale(books)]
-        found[:] = [each for each in complaints(books) if not each.startswith(tuple(known))]
-        return not found
-
-    try:
-        eventually(agree, timeout=60)
-    except AssertionError:
-        raise AssertionError("\n".join(found)) from None
-
-
-def bought_again_after_a_sale(books: Books) -> set[int]:
-    """Cycles of which a part was sold before the last BUY: the auditor's average is of all BUYs."""
-    sold: set[int] = set()
-    again: set[int] = set()
-    for row in books.orders:
-        if row["filled_quantity"]:
-            if row["kind"] == "take_profit":
-                sold.add(row["cycle_id"])
-            elif row["cycle_id"] in sold:
-                again.add(row["cycle_id"])
-    return again
 
 
 def still_trades(symbol: str, simulator: Simulator) -> None:

@@ -193,49 +193,54 @@ def _unlike_cycles(books: Books) -> Iterator[str]:
 
 
 def _unlike_cycle(cycle: Row, filled: list[tuple[Row, Row]], books: Books) -> Iterator[str]:
-    buys = [order for row, order in filled if row["kind"] != "take_profit"]
-    sells = [order for row, order in filled if row["kind"] == "take_profit"]
     safety = sum(1 for row, _ in filled if row["kind"] == "safety")
     if cycle["safety_orders"] != safety:
         yield f"cycle {cycle['id']}: {cycle['safety_orders']} safety orders, {safety} filled"
-    if buys:
-        quantity, average, last_price = _bought(buys, _coin_fees(books))
+    if filled:
+        quantity, average, last_price = _traded([order for _, order in filled], books)
         if cycle["average_purchase_price"] != average:
             yield f"cycle {cycle['id']}: average {cycle['average_purchase_price']}, not {average}"
         if cycle["last_order_fill_price"] != last_price:
             yield f"cycle {cycle['id']}: last fill not {last_price} as the exchange says"
-        left = quantity - sum(Decimal(order["filled_qty"]) for order in sells)
-        if cycle["quantity"] != left:
-            yield f"cycle {cycle['id']}: holds {cycle['quantity']}, should hold {left}"
-    if cycle["status"] == "complete" and not sells:
+        if cycle["quantity"] != quantity:
+            yield f"cycle {cycle['id']}: holds {cycle['quantity']}, should hold {quantity}"
+    if cycle["status"] == "complete" and not any(o["side"] == "sell" for _, o in filled):
         yield f"cycle {cycle['id']} is complete, but nothing was sold"
 
 
 def _unlike_sales(books: Books) -> Iterator[str]:
-    """The last sale of each asset is what its next restart is measured from."""
+    """The sale that completed a cycle is what the next restart is measured from."""
     at_exchange = {order["client_order_id"]: order for order in _ours(books)}
+    complete = {row["id"] for row in books.cycles if row["status"] == "complete"}
     for asset in books.assets:
         sales = [
             at_exchange[row["client_order_id"]]
             for row in books.orders
             if row["asset_id"] == asset["id"]
+            and row["cycle_id"] in complete
             and row["kind"] == "take_profit"
-            and at_exchange.get(row["client_order_id"], {}).get("status") == "filled"
+            and row["filled_quantity"] > 0
         ]
         if sales and asset["last_sell_price"] != _price(sales[-1]):
             yield f"{asset['asset_symbol']}: last sale {asset['last_sell_price']}, not {sales[-1]}"
 
 
-def _bought(buys: list[Row], fees: dict[str, Decimal]) -> tuple[Decimal, Decimal, Decimal]:
-    """Quantity net of fees, average and last fill price, order by order, to the last digit."""
-    quantity = average = price = Decimal(0)
-    for order in sorted(buys, key=lambda order: _sortable(order["created_at"])):
-        net = Decimal(order["filled_qty"]) - fees[order["id"]]
-        price = _price(order)
-        average = (quantity * average + net * price) / (quantity + net)
+def _traded(orders: list[Row], books: Books) -> tuple[Decimal, Decimal, Decimal | None]:
+    """What is held net of fees, its average and the last BUY's price, order by order, exactly."""
+    fees = _coin_fees(books)
+    quantity = average = Decimal(0)
+    last_price = None
+    for order in sorted(orders, key=lambda order: _sortable(order["created_at"])):
+        amount = Decimal(order["filled_qty"])
+        if order["side"] == "sell":
+            quantity -= amount
+            continue
+        last_price = _price(order)
+        net = amount - fees[order["id"]]
+        average = (quantity * average + net * last_price) / (quantity + net)
         average = average.quantize(PRICE_DIGITS, ROUND_HALF_EVEN)
         quantity += net
-    return quantity, average, price
+    return quantity, average, last_price
 
 
 def _coin_fees(books: Books) -> dict[str, Decimal]:
