@@ -114,8 +114,13 @@ def still_trades(symbol: str, simulator: Simulator) -> None:
     """A price far above every purchase is a reason to sell, or for a cycle that is empty to buy."""
     before = orders_of(symbol, simulator)
     price = 2 * float(simulator.get("/sim/state")["quotes"][symbol]["ask"])
-    simulator.post("/sim/quote", {"symbol": symbol, "bid": price, "ask": price})
-    eventually(lambda: orders_of(symbol, simulator) > before, timeout=60)
+
+    def has_ordered() -> bool:
+        # again and again: a pause after a cancel may outlast one quote's usefulness
+        simulator.post("/sim/quote", {"symbol": symbol, "bid": price, "ask": price})
+        return orders_of(symbol, simulator) > before
+
+    eventually(has_ordered, timeout=60)
 
 
 def orders_of(symbol: str, simulator: Simulator) -> int:

@@ -379,3 +379,16 @@ def test_a_quote_that_came_with_the_end_of_an_order_does_not_jump_the_pause() ->
         assert len(world.broker.submitted) == 1
 
     play(scenario)
+
+
+def test_a_quote_that_nobody_could_act_on_is_acted_on_after_the_pause() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.holds_fills = True
+        world.quote("BTC/USD", "99", "100")
+        await until(lambda: len(world.broker.submitted) == 1)
+        await world.idle()
+        world.tell("BTC/USD", "98", "99")
+        world.broker.end(world.broker.submitted[0].client_order_id, OrderStatus.CANCELED)
+        await until(lambda: len(world.broker.submitted) == 2)
+
+    play(scenario)

@@ -128,17 +128,19 @@ class Worker:
             self._arm()
 
     def _work(self) -> None:
-        """In a thread: updates first, then what is in doubt, then the newest quote."""
-        state: AssetState | None = self.state
+        """In a thread: what was said of orders, then what is in doubt, or else the newest quote.
+
+        Not both: the prices and pauses that news of an order leaves behind decide, in `_arm`,
+        whether the quote still matters.
+        """
         try:
-            had_updates = bool(self._updates)
+            has_news = bool(self._updates)
             while self._updates:
                 self._on_update(self._updates.popleft())
             if self._settling is not None:
                 self._settle(self._settling)
-            elif (raw := self.watch.take_newest()) is not None:
-                state = self._read() if had_updates else state
-                self._on_quote(raw, state)
+            elif not has_news and (raw := self.watch.take_newest()) is not None:
+                self._on_quote(raw)
         except Exception as error:  # noqa: BLE001 - one asset's trouble must not stop the others
             self._contain(error)
         self._around.loop.call_soon_threadsafe(self._done, self._read())
@@ -158,14 +160,12 @@ class Worker:
             seconds = self._pauses.begin(update.side)
             self._say(f"{update.side} {update.status}: next try in {seconds:.0f} s")
 
-    def _on_quote(self, raw: dict[str, Any], state: AssetState | None) -> None:
-        around = self._around
+    def _on_quote(self, raw: dict[str, Any]) -> None:
+        around, state = self._around, self.state
         quote = translate.quote(raw)
-        if quote is None or state is None or around.clock() - quote.at > around.quote_age_max:
+        if quote is None or around.clock() - quote.at > around.quote_age_max:
             return
         side = _side_of(state, quote)
-        if self._pauses.left(side):  # begun by an update that came with this quote
-            return
         try:
             if around.trader.on_quote(state, quote) is not None:
                 self._told = ""
