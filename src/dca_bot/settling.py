@@ -62,7 +62,7 @@ class Settler:
                 return
             sleep(pause)
             still_open = {order.client_order_id for order in self._broker.open_orders()}
-            for client_id in set(waiting) - still_open:
+            for client_id in sorted(set(waiting) - still_open):
                 order = waiting.pop(client_id)
                 with self._run.contain(order.symbol):
                     self._book_end(order, by_symbol.get(order.symbol))

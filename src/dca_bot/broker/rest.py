@@ -47,7 +47,7 @@ class AlpacaBroker:
     """Alpaca over REST, for any number of threads.
 
     `limiter` is this process's share of the account's requests; market data are counted apart
-    by Alpaca, so they have a limiter of their own.
+    by Alpaca, so they have a limiter of their own.  `transport` is how a request travels.
     """
 
     def __init__(
@@ -57,15 +57,16 @@ class AlpacaBroker:
         *,
         data_limiter: RateLimiter | None = None,
         read_seconds: float = READ_SECONDS,
+        transport: type[Transport] = Transport,
     ) -> None:
-        self._trading = Transport(
+        self._trading = transport(
             settings,
             base_url=settings.base_url,
             version="v2",
             limiter=limiter,
             read_seconds=read_seconds,
         )
-        self._data = Transport(
+        self._data = transport(
             settings,
             base_url=settings.data_url,
             version="v1beta3",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
@@ -22,7 +21,7 @@ class Pause:
 class Pauses:
     """One growing pause per key (BUYs and SELLs of an asset are paused apart)."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._pauses: dict[Hashable, Pause] = {}
 

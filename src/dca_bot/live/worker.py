@@ -60,7 +60,7 @@ class Worker:
         self._around = around
         self._updates: deque[OrderUpdate] = deque()
         self._settling: int | None = None  # how often an order in doubt was asked about
-        self._pauses = Pauses()
+        self._pauses = Pauses(around.loop.time)
         self._told = ""
         self._is_stopped = False
         self._timer: asyncio.TimerHandle | None = None
