@@ -156,6 +156,7 @@ class MarketControl:
                 {key: _plain(value) for key, value in params.items()},
                 count=None if body.get("count") is None else int(number_of(body, "count")),
                 probability=float(number_of(body, "probability", 1)),
+                skip=int(number_of(body, "skip", 0)),
             )
         except UnknownFaultError as e:
             raise ControlError(f"unknown fault {name}; GET /sim/faults lists them") from e

@@ -11,7 +11,13 @@ import msgpack  # type: ignore[import-untyped]
 from aiohttp import WSMsgType, web
 
 from alpaca_simulator.faults import Fault, FaultBook
-from alpaca_simulator.frames import Message, encode_json, encode_msgpack, encode_quotes
+from alpaca_simulator.frames import (
+    Message,
+    encode_json,
+    encode_msgpack,
+    encode_quotes,
+    garbled,
+)
 from alpaca_simulator.journal import Journal
 from alpaca_simulator.keys import Keys
 from alpaca_simulator.outbox import LIMIT, Outbox
@@ -191,7 +197,8 @@ class DataStream:
             else:
                 frame = whole.get(packed) or encode_quotes(wanted, packed=packed)
                 whole[packed] = frame
-            subscriber.outbox.put(frame)
+            fault = self._faults.take("garbled_quotes", symbol=wanted[0].symbol)
+            subscriber.outbox.put(garbled(frame, fault) if fault else frame)
             if len(subscriber.outbox) > LIMIT:
                 subscriber.error(407)
                 subscriber.outbox.end(clean=True)

@@ -47,6 +47,7 @@ CATALOGUE = {
     "reorder_updates": "an update is sent after the next one",
     "null_update": "an update is followed by one whose data is null",
     "null_instead": "an update is sent as null data",
+    "garbled_update": "an update's frame is cut in half, or no text at all",
     "unknown_event": "an update carries an event word that nobody knows",
     "unknown_status": "orders carry a status word that nobody knows",
     # the data stream
@@ -60,6 +61,7 @@ CATALOGUE = {
     "stale_quotes": "quotes carry a time some seconds ago",
     "crossed_quotes": "quotes carry a bid above the ask",
     "zero_quotes": "quotes carry a zero bid, ask or both",
+    "garbled_quotes": "a frame of quotes is cut in half, or no message at all",
     # late or odd answers
     "position_lag": "GET of one position shows the state of some seconds ago",
     "positions_lag": "the list of positions shows the state of some seconds ago",
@@ -116,12 +118,16 @@ class Fault:
     left: int | None  # None: until it is turned off
     probability: float
     dice: random.Random
+    skip: int = 0  # so many chances are let pass first
     hits: int = 0
     missed: int = 0
 
     def strikes(self, subject: Mapping[str, str]) -> bool:
         """Given what is at hand, decides whether the fault strikes, and counts."""
         if self.left == 0 or not self._concerns(subject):
+            return False
+        if self.skip:
+            self.skip -= 1
             return False
         if self.probability < 1 and self.dice.random() >= self.probability:
             self.missed += 1
@@ -150,6 +156,7 @@ class Fault:
             "name": self.name,
             "params": self.params,
             "left": self.left,
+            "skip": self.skip,
             "probability": self.probability,
             "hits": self.hits,
             "missed": self.missed,
@@ -172,13 +179,14 @@ class FaultBook:
         *,
         count: int | None = None,
         probability: float = 1.0,
+        skip: int = 0,
     ) -> Fault:
         """Turns a fault on; raises UnknownFaultError when there is none of that name."""
         if name not in CATALOGUE:
             raise UnknownFaultError(name)
         self._made += 1
         dice = random.Random(f"fault:{self._seed}:{self._made}:{name}")  # noqa: S311
-        fault = Fault(name, params or {}, count, probability, dice)
+        fault = Fault(name, params or {}, count, probability, dice, skip)
         self._active.setdefault(name, []).append(fault)
         return fault
 

@@ -13,10 +13,12 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 
 from alpaca_simulator.clock import SECOND, rfc3339
+from alpaca_simulator.faults import Fault
 from alpaca_simulator.quotes import Quote
 
 Message = dict[str, Any]
 
+NONSENSE = b"\xc1\xff\x00{]"  # neither UTF-8 nor JSON nor msgpack
 FLOAT = b"\xcb"
 TIMESTAMP = b"\xd7\xff"  # an extension of 8 bytes, of type -1 (ALPACA.md 4)
 BS, AP, AS, T = b"\xa2bs" + FLOAT, b"\xa2ap" + FLOAT, b"\xa2as" + FLOAT, b"\xa1t" + TIMESTAMP
@@ -66,6 +68,14 @@ def _layout(symbol: str) -> tuple[struct.Struct, bytes]:
 @cache
 def _array_header(length: int) -> bytes:
     return bytes(msgpack.Packer().pack_array_header(length))
+
+
+def garbled(frame: str | bytes, fault: Fault) -> bytes:
+    """Given a frame and a fault that strikes it, half of it, or nothing that can be read."""
+    if fault.params.get("body") == "nonsense":
+        return NONSENSE
+    data = frame.encode() if isinstance(frame, str) else frame
+    return data[: len(data) // 2]
 
 
 def _message(quote: Quote) -> Message:

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from alpaca_simulator.faults import Fault, FaultBook
+from alpaca_simulator.frames import garbled
 from alpaca_simulator.journal import Journal
 from alpaca_simulator.keys import Keys
 from alpaca_simulator.outbox import Outbox
@@ -152,6 +153,9 @@ class TradeStream:
 
     def _route(self, data: dict[str, Any], subject: dict[str, str]) -> None:
         frame = _frame("trade_updates", data)
+        if fault := self._faults.take("garbled_update", **subject):
+            self._send(garbled(frame, fault), "garbled", data)
+            return
         loop = asyncio.get_running_loop()
         if fault := self._faults.take("delay_update", **subject):
             loop.call_later(fault.seconds(2), self._send, frame, "delayed", data)

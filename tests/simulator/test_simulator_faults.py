@@ -1,9 +1,11 @@
 """Every fault by its name, as a client meets it."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
+import msgpack
 import pytest
 import requests
 from sim_wire import KEY, SECRET, Socket, Wire, socket
@@ -363,6 +365,13 @@ def starve_trade_stream(wire: Wire) -> None:
     assert hearing(wire, wire.order, 1) == [PENDING]
 
 
+def is_unreadable(frame: bytes) -> bool:
+    for read in (json.loads, msgpack.unpackb):
+        with pytest.raises(ValueError):  # noqa: PT011 - each says it in its own way
+            read(frame)
+    return True
+
+
 @fault("lose_update")
 def lose_update(wire: Wire) -> None:
     lost = with_fault(wire, "lose_update", params={"event": "new"})
@@ -396,6 +405,21 @@ def null_update(wire: Wire) -> None:
 def null_instead(wire: Wire) -> None:
     nulled = with_fault(wire, "null_instead", params={"event": "fill"})
     assert hearing(wire, nulled, 3) == [PENDING, NEW, None]
+
+
+@fault("garbled_update")
+def garbled_update(wire: Wire) -> None:
+    async def run() -> None:
+        async with socket(wire.stream_url) as stream:
+            await stream.listen()
+            for body in ("half", "nonsense"):
+                params = {"event": "new", "body": body}
+                await asyncio.to_thread(with_fault(wire, "garbled_update", params=params))
+                assert _told(await stream.hear()) == PENDING
+                assert is_unreadable((await stream.socket.receive(timeout=5)).data)
+                assert _told(await stream.hear()) == FILL
+
+    asyncio.run(run())
 
 
 @fault("unknown_event")
@@ -516,6 +540,21 @@ def zero_quotes(wire: Wire) -> None:
     assert (heard["bp"], heard["ap"]) == (0, 0)
 
 
+@fault("garbled_quotes")
+def garbled_quotes(wire: Wire) -> None:
+    async def run() -> None:
+        async with socket(wire.data_url) as stream:
+            await stream.subscribe("BTC/USD")
+            for body in ("half", "nonsense"):
+                await asyncio.to_thread(quote_with(wire, "garbled_quotes", body=body))
+                frame = await stream.socket.receive(timeout=5)
+                assert is_unreadable(frame.data)
+            await asyncio.to_thread(wire.quote, "99", "100")
+            assert (await stream.hear())[0]["bp"] == 99
+
+    asyncio.run(run())
+
+
 # Late or odd answers
 
 
@@ -603,6 +642,16 @@ def test_a_fault_strikes_only_what_its_parameters_name() -> None:
     assert book.take("hang", method="POST", path="/v2/account") is None
     assert book.take("hang", method="POST", path="/v2/orders") is not None
     assert book.take("hang", method="POST", path="/v2/orders") is None
+
+
+def test_a_fault_lets_so_many_chances_pass_first() -> None:
+    book = FaultBook(Journal(), 1)
+    book.turn_on("lose_update", {"event": "fill"}, count=1, skip=2)
+    events = ["new", "fill", "fill", "new", "fill", "fill"]
+    assert [book.take("lose_update", event=event) is not None for event in events] == [
+        *(False, False, False, False),
+        *(True, False),
+    ]
 
 
 def test_an_unknown_fault_is_refused(wire: Wire) -> None:
