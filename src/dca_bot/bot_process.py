@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dca_bot import heartbeat, process
 from dca_bot.core.health import Health, Signs, Verdict, judge
+from dca_bot.own_files import open_own
 from dca_bot.ports import Clock
 from dca_bot.settings import PROJECT_ROOT
 
@@ -52,9 +53,9 @@ class BotProcess:
         """The number of the running bot; None: it isn't running."""
         beat = heartbeat.read(self.directory)
         if beat is not None and heartbeat.process_start(beat.pid) == beat.process_start:
-            candidates = [beat.pid, self._pid_in_file()]
+            candidates = [beat.pid, heartbeat.read_pid(self.directory)]
         else:
-            candidates = [self._pid_in_file()]
+            candidates = [heartbeat.read_pid(self.directory)]
         return next((pid for pid in candidates if pid and self._is_bot(pid)), None)
 
     def verdict(self) -> Verdict:
@@ -96,12 +97,14 @@ class BotProcess:
     def last_lines(self) -> str:
         """The end of its log."""
         try:
-            with (self.directory / LOG_NAME).open("rb") as log:
-                log.seek(max(0, log.seek(0, 2) - TAIL_BYTES))
-                text = log.read().decode(errors="replace")
+            with open_own(self.directory / LOG_NAME) as log:
+                begin = max(0, log.seek(0, 2) - TAIL_BYTES)
+                log.seek(begin)
+                lines = log.read().decode(errors="replace").splitlines()
         except OSError:
             return "(no log yet)"
-        return "\n".join(text.splitlines()[-TAIL_LINES:])
+        # The first line may be the rest of one, and begin in the middle of what must be masked.
+        return "\n".join(lines[1 if begin else 0 :][-TAIL_LINES:])
 
     def _signs(self) -> Signs:
         pid = self.pid()
@@ -120,13 +123,6 @@ class BotProcess:
             symbols=beat.symbols,
             database_reachable=beat.database_reachable,
         )
-
-    def _pid_in_file(self) -> int | None:
-        try:
-            text = (self.directory / heartbeat.PID_FILE_NAME).read_text(encoding="ascii")
-            return int(text)
-        except (OSError, ValueError):
-            return None
 
     def _is_bot(self, pid: int) -> bool:
         # The child that has just ended is a zombie until we ask for its status.

@@ -18,6 +18,7 @@ from types import FrameType
 from typing import NoReturn
 
 from dca_bot.errors import AlreadyRunning, DcaError, SettingsError
+from dca_bot.own_files import append_to, keep_others_from_writing
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def run(main: Callable[[], int], *, stop_is_success: bool = False) -> int:
     SIGTERM unwinds like Ctrl-C, so locks are released and children are stopped.  With
     `stop_is_success` (a daemon is stopped on purpose) both end with status 0.
     """
+    keep_others_from_writing()
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         return main()
@@ -70,7 +72,7 @@ def only_once(name: str, lock_dir: Path) -> Iterator[None]:
     path = lock_dir / f"{name}.lock"
     try:
         lock_dir.mkdir(parents=True, exist_ok=True)
-        lock = path.open("a")
+        lock = os.fdopen(append_to(path), "a")
     except OSError as error:
         raise SettingsError(
             f"LOG_DIR does not work: {error}; make it a directory that this user can write"

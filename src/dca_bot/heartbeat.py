@@ -7,13 +7,20 @@ None: nothing heard yet.
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+
+from dca_bot.own_files import read_own, replace_own
 
 FILE_NAME = "main_app.heartbeat"
 PID_FILE_NAME = "main_app.pid"
+BYTES_MAX = 4096
+PID = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +42,26 @@ def first(now: datetime) -> Heartbeat:
 
 
 def write(beat: Heartbeat, directory: Path) -> None:
-    """Replace the file as a whole: a reader sees the old beat or the new one, never half of it."""
     text = json.dumps(asdict(beat), default=datetime.isoformat, indent=1)
-    fresh = directory / f"{FILE_NAME}.new"
-    fresh.write_text(text + "\n", encoding="utf-8")
-    fresh.replace(directory / FILE_NAME)
+    replace_own(directory / FILE_NAME, text + "\n")
 
 
 def read(directory: Path) -> Heartbeat | None:
-    """The last beat; None when there is none, or it can't be read."""
+    """The last beat; None when there is none, or it can't be read or isn't one."""
     try:
-        raw = json.loads((directory / FILE_NAME).read_text(encoding="utf-8"))
+        raw = json.loads(read_own(directory / FILE_NAME, BYTES_MAX))
         for name in ("started_at", "at"):
             raw[name] = datetime.fromisoformat(raw[name])
-        return Heartbeat(**raw)
-    except (OSError, ValueError, TypeError, KeyError):
+        beat = Heartbeat(**raw)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
+    return beat if _is_sensible(beat) else None
 
 
 def process_start(pid: int) -> int | None:
     """When the process with this id began, in clock ticks since boot; None: there is none."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     # The second field is the program's name in brackets and may hold spaces and brackets itself.
@@ -64,9 +69,40 @@ def process_start(pid: int) -> int | None:
 
 
 def write_pid(directory: Path) -> None:
-    (directory / PID_FILE_NAME).write_text(f"{os.getpid()}\n", encoding="ascii")
+    replace_own(directory / PID_FILE_NAME, f"{os.getpid()}\n")
+
+
+def read_pid(directory: Path) -> int | None:
+    """The number in the PID file; None when there is none that a process could have."""
+    try:
+        text = read_own(directory / PID_FILE_NAME, BYTES_MAX).strip()
+    except (OSError, ValueError):
+        return None
+    return int(text) if PID.fullmatch(text) else None
 
 
 def remove(directory: Path) -> None:
     """After a clean end: no process, no pid; the last heartbeat stays, it tells since when."""
     (directory / PID_FILE_NAME).unlink(missing_ok=True)
+
+
+def _is_sensible(beat: Heartbeat) -> bool:
+    # Anything may stand in a file; what is compared with it must be what it is said to be.
+    ages = (beat.quote_age_seconds, beat.trade_stream_age_seconds)
+    return (
+        _is_whole(beat.pid)
+        and beat.pid > 0
+        and (beat.process_start is None or _is_whole(beat.process_start))
+        and all(at.tzinfo is not None for at in (beat.started_at, beat.at))
+        and all(age is None or _is_whole(age) or _is_finite(age) for age in ages)
+        and isinstance(beat.database_reachable, bool)
+        and _is_whole(beat.symbols)
+    )
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import socket
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,6 +21,7 @@ from typing import Self
 from dca_bot.alerts import send_mail
 from dca_bot.core.health import Health
 from dca_bot.logs import masked
+from dca_bot.own_files import append_to, read_own, replace_own
 from dca_bot.settings import PROJECT_ROOT, AlertSettings
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ WINDOW = timedelta(hours=1)
 FAILED_STARTS_MAX = 5  # then the bot is left alone until the first of them is an hour ago
 RESTART_MAILS_MAX = 5  # a bot that starts and dies again and again fills no mailbox
 UNSENT_MAX = 5
+BYTES_MAX = 1_000_000
 
 
 @dataclass(slots=True)
@@ -65,8 +68,9 @@ class Incidents:
     def __enter__(self) -> Self:
         self._memory = _load(self._directory / FILE_NAME)
         memory, now = self._memory, self._now
-        memory.failed_starts = [at for at in memory.failed_starts if now - at < WINDOW]
-        memory.restarts = [at for at in memory.restarts if now - at < WINDOW]
+        # abs: what lies hours ahead was written before the clock was set back
+        memory.failed_starts = [at for at in memory.failed_starts if abs(now - at) < WINDOW]
+        memory.restarts = [at for at in memory.restarts if abs(now - at) < WINDOW]
         return self
 
     def __exit__(
@@ -91,7 +95,7 @@ class Incidents:
         """Begin or end the pause; its end also makes room for new starts."""
         mark = self._directory / PAUSE_FILE_NAME
         if on:
-            mark.touch()
+            os.close(append_to(mark))
             log.info("paused: main_app.py is left as it is; watchdog.py --resume ends that")
             return
         mark.unlink(missing_ok=True)
@@ -114,7 +118,7 @@ class Incidents:
                 "then run watchdog.py --resume"
             )
         last = memory.mute_restart_at
-        if health is Health.MUTE and last is not None and self._now - last < WINDOW:
+        if health is Health.MUTE and last is not None and abs(self._now - last) < WINDOW:
             return "a restart has not helped within the hour; is Alpaca away? It connects by itself"
         return ""
 
@@ -200,26 +204,31 @@ class Incidents:
 
 def _load(path: Path) -> Memory:
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(read_own(path, BYTES_MAX))
         return Memory(
             down_since=_time(raw["down_since"]),
             why=str(raw["why"]),
             needs_a_human=bool(raw["needs_a_human"]),
-            failed_starts=[datetime.fromisoformat(at) for at in raw["failed_starts"]],
-            restarts=[datetime.fromisoformat(at) for at in raw["restarts"]],
+            failed_starts=[_aware(at) for at in raw["failed_starts"]],
+            restarts=[_aware(at) for at in raw["restarts"]],
             mute_restart_at=_time(raw["mute_restart_at"]),
             unsent=[(str(subject), str(body)) for subject, body in raw["unsent"]],
         )
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return Memory()
 
 
 def _save(memory: Memory, path: Path) -> None:
-    fresh = path.with_name(f"{path.name}.new")
     text = json.dumps(asdict(memory), default=datetime.isoformat, indent=1)
-    fresh.write_text(text + "\n", encoding="utf-8")
-    fresh.replace(path)
+    replace_own(path, text + "\n")
 
 
 def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    return _aware(text) if text else None
+
+
+def _aware(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return at

@@ -11,11 +11,13 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from urllib.parse import quote
 
 from dca_bot.errors import SettingsError
+from dca_bot.own_files import append_to
 from dca_bot.settings import LogSettings
 
 FILE_BYTES_MAX = 10_000_000
@@ -102,13 +104,17 @@ class LineFormatter(logging.Formatter):
 def _rotating_file(path: Path) -> RotatingFileHandler:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return RotatingFileHandler(
-            path, maxBytes=FILE_BYTES_MAX, backupCount=FILES_KEPT, encoding="utf-8"
-        )
+        return _LogFile(path, maxBytes=FILE_BYTES_MAX, backupCount=FILES_KEPT, encoding="utf-8")
     except OSError as error:
         raise SettingsError(
             f"LOG_DIR does not work: {error}; make it a directory that this user can write"
         ) from error
+
+
+class _LogFile(RotatingFileHandler):
+    def _open(self) -> TextIOWrapper:
+        fd = append_to(Path(self.baseFilename))
+        return open(fd, "a", encoding=self.encoding, errors=self.errors)
 
 
 def _stdout_is(path: Path) -> bool:

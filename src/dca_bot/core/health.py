@@ -46,7 +46,8 @@ def judge(signs: Signs, beat_age_max: float) -> Verdict:
     """Given the signs of life, say how `main_app.py` is.
 
     1. No process: stopped.
-    2. No heartbeat of this process for too long: hung; a young one is starting.
+    2. No heartbeat of this process for too long: hung; a young one is starting.  One from the
+       future is no sign of life either: the clock was set back, or the file is not the bot's.
     3. A stream silent for minutes, quotes only where any are expected: mute.
     """
     running, beat = signs.running_seconds, signs.beat_age_seconds
@@ -56,9 +57,10 @@ def judge(signs: Signs, beat_age_max: float) -> Verdict:
         return Verdict(Health.STARTING, f"started {running:.0f} s ago, no heartbeat yet")
     if beat is None:
         return Verdict(Health.HUNG, f"running for {running:.0f} s without any heartbeat")
-    if beat > beat_age_max:
+    if abs(beat) > beat_age_max:
+        told = f"{beat:.0f} s old" if beat > 0 else f"{-beat:.0f} s in the future"
         return Verdict(
-            Health.HUNG, f"its last heartbeat is {beat:.0f} s old, the limit is {beat_age_max:.0f}"
+            Health.HUNG, f"its last heartbeat is {told}, the limit is {beat_age_max:.0f}"
         )
     for stream, age, is_expected in (
         ("trade stream", signs.trade_stream_age_seconds, True),

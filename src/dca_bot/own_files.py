@@ -1,0 +1,71 @@
+"""The files in LOG_DIR: opened, read and replaced with care.
+
+Rule: others may be able to write there.  So no symbolic link is followed (it could lead to a file
+that must not be overwritten), nothing is waited for (a FIFO), and what another user has written is
+not believed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+# However generous the user's umask is, nobody else may write into what we create.
+NOT_FOR_OTHERS = 0o022
+MODE = 0o644
+CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def keep_others_from_writing() -> None:
+    """From now on what this process creates, or one that it starts, can be changed by us alone."""
+    os.umask(os.umask(NOT_FOR_OTHERS) | NOT_FOR_OTHERS)
+
+
+def append_to(path: Path) -> int:
+    """A file descriptor that appends to the file, made if need be; raises OSError."""
+    return _open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+
+def open_own(path: Path) -> BinaryIO:
+    """The file, to be read; raises OSError, also when it belongs to another user."""
+    fd = _open(path, os.O_RDONLY)
+    if os.fstat(fd).st_uid != os.geteuid():
+        os.close(fd)
+        raise PermissionError(errno.EPERM, "belongs to another user", str(path))
+    return os.fdopen(fd, "rb")
+
+
+def read_own(path: Path, bytes_max: int) -> str:
+    """What stands in the file; raises OSError, and ValueError when it is too long or no text."""
+    with open_own(path) as file:
+        content = file.read(bytes_max + 1)
+    if len(content) > bytes_max:
+        raise ValueError(f"{path} has more than {bytes_max} bytes")
+    return content.decode()
+
+
+def replace_own(path: Path, text: str) -> None:
+    """Replace the file as a whole: a reader sees the old one or the new one, never half of it."""
+    fresh = path.with_name(f"{path.name}.new")
+    # What lies there is left over or planted: it is removed, and never written into.
+    fresh.unlink(missing_ok=True)
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CAREFULLY, MODE)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def _open(path: Path, flags: int) -> int:
+    try:
+        fd = os.open(path, flags | CAREFULLY, MODE)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise OSError(error.errno, "is a symbolic link: remove it", str(path)) from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "is not a regular file: remove it", str(path))
+    return fd
