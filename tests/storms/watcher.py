@@ -1,0 +1,173 @@
+"""Looks at every order the moment the exchange takes it, and at every row the moment it is written.
+
+Rule: it keeps its own record of prices and of what was configured, and never asks the bot.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from alpaca_simulator.orders import Order as VenueOrder
+from alpaca_simulator.orders import Side, Status
+from dca_bot.core.model import Asset, Cycle, CycleStatus, Order, OrderKind, OrderStatus
+from dca_bot.ports import Store
+
+from .venue import Venue
+
+PREFIX = "dca-"
+# A quote may be ten seconds old when it is acted on; the decision takes a few requests more.
+REMEMBERED_SECONDS = 60.0
+HUNDRED = Decimal(100)
+ENDED_IN_BOOKS = {
+    OrderStatus.FILLED: {Status.FILLED},
+    OrderStatus.CANCELED: {Status.CANCELED, Status.FILLED},
+    OrderStatus.EXPIRED: {Status.EXPIRED, Status.FILLED},
+    OrderStatus.REJECTED: {Status.REJECTED},
+    OrderStatus.LOST: set[Status](),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the books said when an order was intended, under the row's lock."""
+
+    asset: Asset
+    cycle: Cycle
+
+
+class Watcher:
+    """Complains about the first thing that is wrong, in a sentence."""
+
+    def __init__(
+        self, store: Store, venue: Venue, now: Callable[[], float], complain: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._venue = venue
+        self._now = now
+        self._complain = complain
+        self._grounds: dict[str, Ground] = {}
+        self._quotes: defaultdict[str, deque[tuple[float, Decimal, Decimal]]]
+        self._quotes = defaultdict(deque)
+        self._quantities: dict[int, Decimal] = {}  # by cycle id
+        self.checks = 0
+        self.order_ids: list[str] = []
+        self.touched: set[int] = set()
+        self.configured: defaultdict[int, list[Asset]] = defaultdict(list)
+
+    @property
+    def cycle_ids(self) -> list[int]:
+        return sorted(self._quantities)
+
+    def quoted(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
+        quotes = self._quotes[symbol]
+        quotes.append((self._now(), bid, ask))
+        while quotes[0][0] < self._now() - REMEMBERED_SECONDS:
+            quotes.popleft()
+
+    def committed(self, cycles: Sequence[Cycle], orders: Sequence[Order]) -> None:
+        """Rows are in the books from now on."""
+        self.checks += 1
+        for cycle in cycles:
+            before = self._quantities.get(cycle.cycle_id, Decimal(0))
+            if not orders and cycle.quantity != before:
+                self.touched.add(cycle.cycle_id)  # brought to what the position says
+            self._quantities[cycle.cycle_id] = cycle.quantity
+            self._check_cycle(cycle)
+        for order in orders:
+            if order.status is OrderStatus.INTENDED and order.client_order_id not in self._grounds:
+                self._remember(order, cycles)
+            self._check_row(order)
+
+    def admitted(self, order: VenueOrder) -> None:
+        """The exchange has taken an order; nothing of it has filled yet."""
+        self.checks += 1
+        name = order.terms.client_order_id
+        if not name.startswith(PREFIX):
+            return
+        row, ground = self._store.order(name), self._grounds.get(name)
+        if row is None or ground is None:
+            self._complain(f"{name} is at the exchange, and the books have never heard of it")
+            return
+        if row.status is not OrderStatus.INTENDED:
+            self._complain(f"{name} is sent though the books say {row.status}")
+        asked = (row.quantity, row.limit_price, row.side.value)
+        if asked != (order.terms.qty, order.terms.limit_price, order.terms.side.value):
+            self._complain(f"{name} is sent as {order.terms}, intended as {asked}")
+        for other in self._venue.exchange.orders.open_of(order.symbol):
+            if other.id != order.id and other.terms.client_order_id.startswith(PREFIX):
+                self._complain(f"{name} is sent while {other.terms.client_order_id} is open")
+        if order.terms.side is Side.BUY:
+            self._check_buy(row, ground)
+        else:
+            self._check_sell(row, ground)
+
+    # -- an order against what was true when it was intended
+
+    def _remember(self, order: Order, cycles: Sequence[Cycle]) -> None:
+        self.order_ids.append(order.client_order_id)
+        with self._store.transaction(order.asset_id) as tx:
+            asset = tx.asset
+        self.configured[asset.asset_id].append(asset)
+        self._grounds[order.client_order_id] = Ground(asset, cycles[-1])
+
+    def _check_buy(self, row: Order, ground: Ground) -> None:
+        asset, cycle, name = ground.asset, ground.cycle, row.client_order_id
+        is_base = row.kind is OrderKind.BASE
+        amount = asset.base_order_amount if is_base else asset.safety_order_amount
+        limit = row.limit_price
+        if limit is None:
+            self._complain(f"{name} is a BUY without a limit")
+            return
+        if row.quantity * limit > amount:
+            self._complain(f"{name} costs {row.quantity * limit}, more than {amount}")
+        if not asset.is_enabled:
+            self._complain(f"{name} buys for a disabled asset")
+        if limit not in [ask for _, _, ask in self._quotes[asset.symbol]]:
+            self._complain(f"{name} buys at {limit}, which nobody asked for in the last minute")
+        if is_base != (cycle.quantity <= 0):
+            self._complain(f"{name} is a {row.kind} order of a cycle that holds {cycle.quantity}")
+        if is_base:
+            return
+        if row.rung != cycle.safety_orders + 1 or row.rung > asset.max_safety_orders:
+            self._complain(f"{name} is rung {row.rung} after {cycle.safety_orders}")
+        last = cycle.last_order_fill_price
+        trigger = last and last * (1 - asset.safety_order_deviation_pct / HUNDRED)
+        if trigger is None or limit > trigger:
+            self._complain(f"{name} buys at {limit}, above its trigger {trigger}")
+
+    def _check_sell(self, row: Order, ground: Ground) -> None:
+        asset, cycle, name = ground.asset, ground.cycle, row.client_order_id
+        target = cycle.average_purchase_price * (1 + asset.take_profit_pct / HUNDRED)
+        if not asset.is_enabled:
+            self._complain(f"{name} sells for a disabled asset")
+        if not any(bid >= target for _, bid, _ in self._quotes[asset.symbol]):
+            self._complain(f"{name} sells for less than {target}, its target")
+        if cycle.quantity <= 0:
+            self._complain(f"{name} sells for a cycle that holds nothing")
+
+    # -- a row against the exchange
+
+    def _check_row(self, row: Order) -> None:
+        there = self._venue.exchange.orders.by_client_id(row.client_order_id)
+        filled = there.filled_qty if there else Decimal(0)
+        if row.filled_quantity > filled:
+            self._complain(
+                f"{row.client_order_id} is booked with {row.filled_quantity} of {filled}"
+            )
+        allowed = ENDED_IN_BOOKS.get(row.status)
+        if there is None:
+            if row.status not in (OrderStatus.INTENDED, OrderStatus.LOST, OrderStatus.REJECTED):
+                self._complain(f"{row.client_order_id} is {row.status}, and was never taken")
+        elif allowed is not None and there.status not in allowed:
+            self._complain(
+                f"{row.client_order_id} is {row.status} in the books, {there.status} there"
+            )
+
+    def _check_cycle(self, cycle: Cycle) -> None:
+        if cycle.quantity < 0:
+            self._complain(f"cycle {cycle.cycle_id} holds {cycle.quantity}")
+        if cycle.status is CycleStatus.ERROR:
+            self.touched.add(cycle.cycle_id)
