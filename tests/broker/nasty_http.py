@@ -6,6 +6,7 @@ Rule: raw sockets, so that nothing is too wrong to be sent; it records and judge
 from __future__ import annotations
 
 import json
+import select
 import socket
 import struct
 import threading
@@ -14,10 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 HANG = b"HANG"  # read the request, never answer
+LATE = b"LATE"  # read the request, answer null a second later
 RESET = b"RESET"  # read the request, then cut the connection with an RST
 HALF = b"HALF"  # promise a body, send half of it, and close
 CLOSE = b"CLOSE"  # read the request, then close without a word
 
+LATE_SECONDS = 1.0
 HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
@@ -118,6 +121,11 @@ def _send(connection: socket.socket, reply: bytes) -> bool:
     if reply == HANG:
         connection.recv(1)
         return False
+    if reply == LATE:
+        # unless the other side has given up by then
+        if select.select([connection], [], [], LATE_SECONDS)[0]:
+            return False
+        reply = answer(200)
     if reply == RESET:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return False

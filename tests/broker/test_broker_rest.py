@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from alpaca.common.rest import RESTClient
-from nasty_http import CLOSE, HALF, HANG, HTML, RESET, NastyHttp, answer
+from nasty_http import CLOSE, HALF, HANG, HTML, LATE, RESET, NastyHttp, answer
 from recorded import ACCOUNT, ASSET, POSITION, QUOTE, order
 
 from dca_bot.broker import transport
@@ -471,3 +472,16 @@ def test_asking_over_rest_does_not_load_half_the_world() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_an_answer_is_waited_for_as_long_as_was_said(server: NastyHttp) -> None:
+    """Neither shorter nor longer because of the time that connecting may take."""
+    settings = AlpacaSettings("key-id-for-tests", "secret-for-tests", server.url, server.url, "")
+    server.answers += [LATE, LATE]
+    with (
+        closing(AlpacaBroker(settings, RateLimiter(6000), read_seconds=0.3)) as impatient,
+        pytest.raises(BrokerUnavailable),
+    ):
+        impatient.cancel(ALPACAS_ID)
+    with closing(AlpacaBroker(settings, RateLimiter(6000), read_seconds=10)) as patient:
+        patient.cancel(ALPACAS_ID)

@@ -92,7 +92,8 @@ class Transport:
             api_version=version,
             raw_data=True,
         )
-        self._client.set_up(Timeout(CONNECT_SECONDS, read_seconds), limiter.observe)
+        timeout = Timeout(connect=CONNECT_SECONDS, read=read_seconds)
+        self._client.set_up(timeout, limiter.observe)
 
     def request(
         self,
