@@ -98,7 +98,10 @@ else
     if [ ! -t 1 ]; then
         logs=${LOG_DIR:-logs}
         log="$logs/$(basename "$1" .py).log"
-        mkdir -p "$logs" && touch "$log" || fail "cannot write $log: make $logs writable"
+        # a link that somebody else has put there could lead to a file that must not be written
+        [ ! -L "$log" ] || fail "$log is a symbolic link: remove it"
+        (umask go-w && mkdir -p "$logs" && touch "$log") ||
+            fail "cannot write $log: make $logs writable"
         exec >>"$log" 2>&1
     fi
     install_requirements requirements.txt

@@ -27,7 +27,7 @@ from dca_bot.core.health import Health, Verdict
 from dca_bot.errors import SettingsError
 from dca_bot.incidents import Incidents
 from dca_bot.logs import event, set_up_logging
-from dca_bot.settings import CommonSettings, read_common_settings, read_settings
+from dca_bot.settings import read_common_settings, read_secrets, read_settings
 
 NAME = "watchdog"
 STOP_AND_MAIL_SECONDS = 60
@@ -40,7 +40,7 @@ def main() -> int:
     """Do what the arguments say; without any, look once."""
     arguments = parse_arguments()
     settings = read_common_settings()
-    secrets = all_secrets(settings)
+    secrets = read_secrets()
     set_up_logging(settings.log, program=NAME, secrets=secrets)
     limits = settings.limits
     bot = BotProcess(settings.log.dir, beat_age_max=limits.heartbeat_max_age_seconds, clock=utc_now)
@@ -66,14 +66,6 @@ def parse_arguments() -> argparse.Namespace:
     what.add_argument("--pause", action="store_true", help="leave the bot as it is from now on")
     what.add_argument("--resume", action="store_true", help="look after it again")
     return parser.parse_args()
-
-
-def all_secrets(settings: CommonSettings) -> tuple[str, ...]:
-    """What neither a log line nor a mail may hold, as far as it is known."""
-    try:
-        return read_settings().secrets()
-    except SettingsError:
-        return settings.secrets()
 
 
 def say_status(bot: BotProcess) -> int:

@@ -14,7 +14,7 @@ FUNCTION_LINES_MAX = 60
 
 # Imports point downwards.  What is not named here stands on top: nothing below may import it.
 TIERS: list[set[str]] = [
-    {"errors", "clock", "core", "own_files"},
+    {"errors", "clock", "core", "own_files", "masking"},
     {"setting_values", "settings", "logs", "cli", "alerts", "heartbeat", "ports", "narrate"},
     {"store", "broker"},
     {"trader", "recovery"},

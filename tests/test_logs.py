@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dca_bot.logs import LineFormatter, asset_log, event
+from dca_bot.masking import Mask
 
 PROGRAM = """
 import logging, sys
@@ -27,7 +28,7 @@ logging.getLogger("websockets.client").debug("> secret-key")
 
 
 def formatted(message: str, *, error: Exception | None = None, tracebacks: bool = False) -> str:
-    formatter = LineFormatter("main_app", secrets=["pass word", "ab"], tracebacks=tracebacks)
+    formatter = LineFormatter("main_app", Mask(["pass word", "ab"]), tracebacks=tracebacks)
     exc_info = (type(error), error, error.__traceback__) if error else None
     record = logging.LogRecord("dca_bot", logging.INFO, "x.py", 1, message, None, exc_info)
     record.created = datetime(2026, 11, 22, 18, 16, 59, 123000, tzinfo=UTC).timestamp()
@@ -94,7 +95,7 @@ def test_an_exception_is_one_line_without_secrets(*, tracebacks: bool) -> None:
 
 
 def test_secrets_are_masked_in_every_spelling_but_not_short_words() -> None:
-    assert formatted("a=pass%20word about").endswith("a=*** about")
+    assert formatted("a pass%20word about").endswith("a *** about")
 
 
 def test_what_is_logged_goes_to_stdout_and_to_the_file(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from dca_bot.settings import (
     PROJECT_ROOT,
     Settings,
     read_common_settings,
+    read_secrets,
     read_settings,
     read_store_settings,
 )
@@ -155,6 +156,47 @@ def test_a_local_exchange_is_reached_without_encryption() -> None:
     assert alpaca.base_url == "http://127.0.0.1:4300"
     assert alpaca.trade_stream_url == "ws://127.0.0.1:4300/stream"
     assert alpaca.quote_stream_url == "ws://127.0.0.1:4300/v1beta3/crypto/us"
+
+
+@pytest.mark.parametrize("name", ["APCA_API_BASE_URL", "APCA_API_DATA_URL", "APCA_API_STREAM_URL"])
+@pytest.mark.parametrize(
+    "host",
+    ["paper-api.alpaca.markets", "192.168.1.5", "10.0.0.1:8080", "[fe80::1]", "0:80"]
+    + ["localhost.example.com", "127.0.0.1.example.com", "127.1", "simulator", "[::2]:80"],
+)
+def test_keys_are_never_sent_in_the_clear_to_another_machine(name: str, host: str) -> None:
+    scheme = "ws" if "STREAM" in name else "http"
+    (problem,) = problems_of({**REQUIRED, name: f"{scheme}://{host}"})
+    assert problem.startswith(f"{name} must begin with {'wss' if scheme == 'ws' else 'https'}")
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.8.9.1:80", "localhost:4300", "LOCALHOST", "[::1]"]
+)
+def test_this_machine_may_be_asked_in_the_clear(host: str) -> None:
+    assert settings_with(APCA_API_BASE_URL=f"http://{host}").alpaca.base_url == f"http://{host}"
+
+
+def test_what_stands_in_the_wrong_line_is_not_repeated() -> None:
+    wrong = {**REQUIRED, "DB_PORT": "s3cret", "LOG_LEVEL": "s3cret", "STUCK_SELL_SECONDS": "s3cret"}
+    assert "s3cret" not in " ".join(problems_of(wrong))
+
+
+@pytest.mark.parametrize("name", ["SENDER", "RECEIVER", "SMTP_SERVER"])
+def test_no_address_can_add_a_line_to_the_head_of_a_mail(name: str) -> None:
+    mail = dict.fromkeys(("SENDER", "RECEIVER", "SMTP_SERVER"), "a@example.com")
+    mail[name] = "a@example.com\r\nBcc: thief@example.com"
+    problems = problems_of({**REQUIRED, **{f"ALERT_EMAIL_{k}": v for k, v in mail.items()}})
+    assert [problem.split()[0] for problem in problems] == [f"ALERT_EMAIL_{name}"]
+
+
+def test_secrets_are_known_though_other_settings_are_wrong() -> None:
+    known = {**REQUIRED, "ALERT_EMAIL_SMTP_PASSWORD": " mail-password "}
+    assert set(read_secrets({**known, "DB_PORT": "?"}, NO_FILE)) == {
+        *settings_with().secrets(),
+        "mail-password",
+        " mail-password ",
+    }
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,27 @@ def test_log_dir_is_honoured(project: Path, tmp_path: Path) -> None:
     assert (tmp_path / "our logs" / "hello.log").read_text() == "hello 0\n"
 
 
+def test_a_link_in_the_place_of_the_log_is_not_followed(project: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious\n")
+    (tmp_path / "hello.log").symlink_to(precious)
+    done = wrapped(project, "hello.py", "0", env={**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path)})
+    assert done.returncode == 1
+    assert "symbolic link: remove it" in done.stderr
+    assert precious.read_text() == "precious\n"
+
+
+def test_a_log_is_never_writable_by_others(project: Path, tmp_path: Path) -> None:
+    env = {**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path / "logs")}
+    before = os.umask(0)
+    try:
+        wrapped(project, "hello.py", "0", env=env)
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "logs", tmp_path / "logs" / "hello.log"):
+        assert not path.stat().st_mode & 0o022
+
+
 def test_a_link_to_the_wrapper_finds_the_project(project: Path, tmp_path: Path) -> None:
     link = tmp_path / "dca"
     link.symlink_to(project / "run_script_wrapper.sh")

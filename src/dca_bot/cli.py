@@ -18,6 +18,7 @@ from types import FrameType
 from typing import NoReturn
 
 from dca_bot.errors import AlreadyRunning, DcaError, SettingsError
+from dca_bot.logs import printable
 from dca_bot.own_files import append_to, keep_others_from_writing
 
 log = logging.getLogger(__name__)
@@ -167,7 +168,8 @@ def _say(level: int, message: str, error: Exception | None = None) -> None:
 
 
 def _say_on_stderr(message: str) -> None:
-    print(f"{program_name()}: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    line = printable(" ".join(message.split()))
+    print(f"{program_name()}: {line}", file=sys.stderr)  # noqa: T201
 
 
 def _flush_stdout() -> None:

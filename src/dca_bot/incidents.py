@@ -20,7 +20,8 @@ from typing import Self
 
 from dca_bot.alerts import send_mail
 from dca_bot.core.health import Health
-from dca_bot.logs import masked
+from dca_bot.logs import printable
+from dca_bot.masking import Mask
 from dca_bot.own_files import append_to, read_own, replace_own
 from dca_bot.settings import PROJECT_ROOT, AlertSettings
 
@@ -61,7 +62,8 @@ class Incidents:
         *,
         env_file: Path = PROJECT_ROOT / ".env",
     ) -> None:
-        self._directory, self._alerts, self._now, self._secrets = directory, alerts, now, secrets
+        self._directory, self._alerts, self._now = directory, alerts, now
+        self._mask = Mask(secrets)
         self._env_file = env_file
         self._memory = Memory()
 
@@ -196,9 +198,11 @@ class Incidents:
     def _mail(self, subject: str, story: str, log_lines: str = "") -> None:
         body = f"{story}\n"
         if log_lines:
-            body += f"\nThe last lines of its log:\n\n{log_lines}\n"
+            # Masked before it is cut into lines, since a secret may hold a line end.
+            lines = "\n".join(map(printable, self._mask(log_lines).splitlines()))
+            body += f"\nThe last lines of its log:\n\n{lines}\n"
         host = socket.gethostname()
-        mail = (f"[dca-bot] {subject} on {host}", masked(body, self._secrets))
+        mail = (f"[dca-bot] {subject} on {host}", self._mask(body))
         self._memory.unsent.append(mail)
 
 

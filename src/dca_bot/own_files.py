@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -16,12 +17,29 @@ from typing import BinaryIO
 # However generous the user's umask is, nobody else may write into what we create.
 NOT_FOR_OTHERS = 0o022
 MODE = 0o644
+OTHERS_MAY_READ = stat.S_IRGRP | stat.S_IROTH
 CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def keep_others_from_writing() -> None:
     """From now on what this process creates, or one that it starts, can be changed by us alone."""
     os.umask(os.umask(NOT_FOR_OTHERS) | NOT_FOR_OTHERS)
+
+
+def exposed(env_file: Path, log_dir: Path) -> list[str]:
+    """What others may do with the user's files that they had better not, and the remedy."""
+    found = []
+    if _mode(env_file) & OTHERS_MAY_READ:
+        found.append(
+            f"other users of this machine can read {env_file}, where the keys are: "
+            f"run chmod 600 {shlex.quote(str(env_file))}"
+        )
+    if _mode(log_dir) & stat.S_IWOTH:
+        found.append(
+            f"every user of this machine can write to LOG_DIR {log_dir}: "
+            f"run chmod o-w {shlex.quote(str(log_dir))}"
+        )
+    return found
 
 
 def append_to(path: Path) -> int:
@@ -56,6 +74,13 @@ def replace_own(path: Path, text: str) -> None:
     with os.fdopen(fd, "w", encoding="utf-8") as file:
         file.write(text)
     fresh.replace(path)
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
 
 
 def _open(path: Path, flags: int) -> int:

@@ -4,6 +4,7 @@ Rule: this file knows kinds of values (a URL, a whole number), never a setting's
 """
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -54,6 +55,10 @@ class Values:
         """The value as it stands; it may be empty but must be there."""
         if name not in self._values:
             self.problems.append(f"{name} is missing (it may be empty, but it must be there)")
+        return self.as_it_stands(name)
+
+    def as_it_stands(self, name: str) -> str:
+        """The value with its blanks; "" when unset."""
         return self._values.get(name, "")
 
     def key(self, name: str) -> str:
@@ -68,24 +73,51 @@ class Values:
         text = self.optional(name) or str(default)
         if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= maximum:
             return int(text)
-        self.problems.append(
-            f"{name} must be a whole number from 1 to {maximum}, not {text[:20]!r}"
-        )
+        # The text is not repeated: a password may have been pasted into the wrong line.
+        self.problems.append(f"{name} must be a whole number from 1 to {maximum}")
         return default
 
     def url(self, name: str, default: str, schemes: tuple[str, str]) -> str:
         """A URL with one of the schemes and a host, without a trailing slash."""
         text = (self.optional(name) or default).rstrip("/")
-        problem = _url_problem(text, schemes)
+        problem = _url_problem(text, schemes) or _eavesdropping(text, schemes)
         if problem:
             self.problems.append(f"{name} {problem}")
         return text
+
+    def one_line(self, name: str) -> str:
+        """A required value that can stand in the head of a mail."""
+        value = self.required(name)
+        if not value.isprintable():
+            self.problems.append(f"{name} holds a line end or another character no address has")
+        return value
 
     def raise_problems(self) -> None:
         """Raise SettingsError with every problem found, if there is one."""
         if self.problems:
             hint = f"edit {self._env_file} or the environment (.env.example shows every setting)"
             raise SettingsError(self.problems, hint=hint)
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether what is sent to the host can't be read on the way, since it never leaves."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _eavesdropping(text: str, schemes: tuple[str, str]) -> str | None:
+    plain, encrypted = schemes
+    url = urlsplit(text)
+    if url.scheme == encrypted or is_this_machine(url.hostname or ""):
+        return None
+    return (
+        f"must begin with {encrypted}://, since anybody on the way could read the keys "
+        f"({plain}:// is for this machine itself: localhost or 127.0.0.1)"
+    )
 
 
 def _url_problem(text: str, schemes: tuple[str, str]) -> str | None:

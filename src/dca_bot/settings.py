@@ -17,6 +17,12 @@ from dca_bot.setting_values import Values
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 LIVE_HOST = "api.alpaca.markets"
 PORT_MAX = 65_535
+SECRETS = (
+    "APCA_API_KEY_ID",
+    "APCA_API_SECRET_KEY",
+    "DB_PASSWORD",
+    "ALERT_EMAIL_SMTP_PASSWORD",
+)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -134,6 +140,15 @@ class Settings(StoreSettings):
         return (*StoreSettings.secrets(self), self.alpaca.key_id, self.alpaca.secret_key)
 
 
+def read_secrets(
+    environ: Mapping[str, str] = os.environ, env_file: Path = PROJECT_ROOT / ".env"
+) -> tuple[str, ...]:
+    """What must never reach a log line, as far as it is set: also when other settings are wrong."""
+    values = Values(environ, env_file)
+    found = [(values.as_it_stands(name), values.optional(name)) for name in SECRETS]
+    return tuple(text for texts in found for text in texts if text)
+
+
 def read_common_settings(
     environ: Mapping[str, str] = os.environ, env_file: Path = PROJECT_ROOT / ".env"
 ) -> CommonSettings:
@@ -203,7 +218,7 @@ def _alerts(values: Values) -> AlertSettings | None:
     if not any(values.optional(name) for name in needed):
         return None
     # Half a configuration would silently lose every alert: the missing rest is a mistake.
-    sender, receiver, server = (values.required(name) for name in needed)
+    sender, receiver, server = (values.one_line(name) for name in needed)
     return AlertSettings(
         sender=sender,
         receiver=receiver,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.legacy.exceptions import InvalidStatusCode
+
+from dca_bot.broker.transport import distrust
 
 log = logging.getLogger(__name__)
 
@@ -255,6 +258,8 @@ def explained(error: Exception) -> Trouble:
         )
     if status in REFUSED_STATUSES or any(words in said for words in REFUSED_WORDS):
         return Trouble(f"Alpaca refuses the keys ({error})", Kind.REFUSED)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Trouble(f"can't connect: {distrust(error)}")
     if isinstance(error, TimeoutError):
         return Trouble("no answer in time")
     if isinstance(error, ConnectionClosed):

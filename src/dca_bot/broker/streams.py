@@ -272,7 +272,7 @@ class TradeStream(Reconnecting, TradingStream):  # type: ignore[misc]
         self.last_sign_of_life = time.monotonic()
         try:
             message = json.loads(frame)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter of brackets without end
             message = None
         if isinstance(message, dict):
             return message

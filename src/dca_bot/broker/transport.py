@@ -21,16 +21,18 @@ from urllib3 import Retry, Timeout
 from urllib3 import exceptions as urllib3_errors
 
 from dca_bot.broker.rate_limit import RateLimiter
+from dca_bot.setting_values import is_this_machine
 from dca_bot.settings import AlpacaSettings
 
 CONNECT_SECONDS = 3.05
 READ_SECONDS = 10.0
 # One connection per thread that talks at the same time; more are opened, but not kept.
 CONNECTIONS_KEPT = 16
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-ERROR_TEXT_LENGTH_MAX = 300
 FIRST_ERROR_STATUS = 400
 ONCE = Retry(False)
+# An undecodable answer is a ValueError or, of brackets without end, a RecursionError; now and then
+# something of the layers below comes through as it is.
+BROKEN_OFF = (OSError, ValueError, RecursionError, HTTPException, urllib3_errors.HTTPError)
 NOT_FOUND = 40410000  # Alpaca's code for an order, and for other things, that aren't found
 
 
@@ -51,7 +53,7 @@ class HttpError(Exception):
         self.is_alpacas = isinstance(body.get("message"), str)
         self.code = body.get("code")
         self.message = body["message"] if self.is_alpacas else f"HTTP {status}"
-        super().__init__(self.message[:ERROR_TEXT_LENGTH_MAX])
+        super().__init__(self.message)
 
     @property
     def says_keys_refused(self) -> bool:
@@ -114,9 +116,7 @@ class Transport:
             if method == "POST":
                 return client.post(path, data)
             return client.get(path, data) if method == "GET" else client.delete(path, data)
-        except (OSError, ValueError, HTTPException, urllib3_errors.HTTPError) as error:
-            # an undecodable answer is a ValueError; now and then something of the layers below
-            # comes through as it is
+        except BROKEN_OFF as error:
             if _was_never_sent(error):
                 raise NotSent(f"{self.host} can't be reached: {_cause(error)}") from error
             raise NoAnswer(f"no answer from {self.host}: {_cause(error)}") from error
@@ -141,7 +141,7 @@ class _Client(RESTClient):
         parts = urlsplit(base_url)
         found = requests.Session().merge_environment_settings(base_url, {}, None, None, None)
         # nothing on this machine is behind a proxy
-        proxies = {} if parts.hostname in LOOPBACK_HOSTS else dict(found["proxies"])
+        proxies = {} if is_this_machine(parts.hostname or "") else dict(found["proxies"])
         adapter = HTTPAdapter(pool_maxsize=CONNECTIONS_KEPT)
         example = requests.Request("GET", base_url).prepare()
         self._pool = adapter.get_connection_with_tls_context(example, found["verify"], proxies)
@@ -177,6 +177,14 @@ class _Client(RESTClient):
         return json.loads(answer.data) if answer.data else None
 
 
+def distrust(error: ssl.SSLCertVerificationError) -> str:
+    """Why a certificate was refused, and what can be done about it."""
+    return (
+        f"its certificate can't be trusted ({error.verify_message}): check APCA_API_*_URL and this "
+        "machine's clock; if both are right, somebody may be listening in"
+    )
+
+
 def _was_never_sent(error: BaseException) -> bool:
     """Whether the connection already failed: only then is it sure that nothing was sent."""
     causes = (
@@ -191,6 +199,8 @@ def _was_never_sent(error: BaseException) -> bool:
 def _cause(error: BaseException) -> str:
     """The innermost error in a few words; the outer ones repeat it with object addresses."""
     innermost = list(_chain(error))[-1]
+    if isinstance(innermost, ssl.SSLCertVerificationError):
+        return distrust(innermost)
     said = innermost.strerror if isinstance(innermost, OSError) else ""
     return f"{type(innermost).__name__}{f' ({said})' if said else ''}"
 
@@ -207,6 +217,6 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 def _json_object(text: str) -> dict[str, Any]:
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}

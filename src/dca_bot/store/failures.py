@@ -5,6 +5,8 @@ Rule: every message ends with what to do, and none ever holds the password.
 
 from __future__ import annotations
 
+import re
+
 from dca_bot.errors import StoreUnavailable
 from dca_bot.settings import DatabaseSettings
 
@@ -25,6 +27,12 @@ NOT_GRANTED = frozenset({1142, 1143, 1227, 1370})
 NOT_WRITABLE = frozenset({28, 1021, 1026, 1030, 1036, 1114, 1290, 1792, 1836})
 
 
+# What the database user needs: to run, and besides to create the tables or add what they lack.
+TO_TRADE = "SELECT, INSERT, UPDATE"
+TO_COMPLETE = "CREATE, ALTER, INDEX, REFERENCES"
+ACCOUNT = re.compile(r"'[^']*'@'[^']*'")
+
+
 class Failure(StoreUnavailable):
     """A StoreUnavailable that remembers the error number, for the store's own decisions."""
 
@@ -42,9 +50,18 @@ class Failure(StoreUnavailable):
         return self.number in (LOCK_WAIT, DEADLOCK)
 
 
+def grant(rights: str, settings: DatabaseSettings, told: str) -> str:
+    """The statement that gives the rights to the user whom the server has named in what it told."""
+    # in the name of a database _ and % would stand for any letter
+    database = re.sub(r"([_%])", r"\\\1", settings.name.replace("`", "``"))
+    account = ACCOUNT.search(told)
+    user = account[0] if account else f"'{settings.user}'@'localhost'"
+    return f"GRANT {rights} ON `{database}`.* TO {user}"
+
+
 def explain(number: int, told: str, settings: DatabaseSettings) -> Failure:
     """The failure with this number, of which the server or the connector `told` so much."""
-    told = " ".join(told.split())[:300]
+    told = " ".join(told.split())
     return Failure(_sentence(number, told, settings), number)
 
 
@@ -60,7 +77,7 @@ def _sentence(number: int, told: str, settings: DatabaseSettings) -> str:
     if number == 1044:
         return (
             f"user {user!r} may not use the database {name!r}: correct DB_NAME, or as an "
-            f"administrator GRANT ALL PRIVILEGES ON `{name}`.* to this user"
+            f"administrator run {grant(TO_TRADE, settings, told)}"
         )
     if number == 1049:
         return (
@@ -70,7 +87,7 @@ def _sentence(number: int, told: str, settings: DatabaseSettings) -> str:
     if number in NOT_GRANTED:
         return (
             f"user {user!r} lacks a privilege in the database {name!r} ({told}): as an "
-            f"administrator GRANT ALL PRIVILEGES ON `{name}`.* to this user"
+            f"administrator run {grant(TO_TRADE, settings, told)}"
         )
     if number in UNREACHABLE:
         return (

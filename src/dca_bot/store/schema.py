@@ -11,7 +11,14 @@ from pathlib import Path
 from dca_bot.errors import DcaError
 from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
 from dca_bot.store.connection import Session
-from dca_bot.store.failures import DUPLICATE_KEY, NOT_GRANTED, Failure
+from dca_bot.store.failures import (
+    DUPLICATE_KEY,
+    NOT_GRANTED,
+    TO_COMPLETE,
+    TO_TRADE,
+    Failure,
+    grant,
+)
 
 SCHEMA_FILE = PROJECT_ROOT / "sql" / "schema.sql"
 LOCK_WAIT_SECONDS = 5
@@ -121,7 +128,7 @@ def _apply(session: Session, settings: DatabaseSettings, schema_file: Path) -> N
                 raise DcaError(
                     f"the database {settings.name!r} is incomplete and user {settings.user!r} may "
                     "not add what is missing: as an administrator pipe sql/schema.sql into it, or "
-                    f"GRANT ALL PRIVILEGES ON `{settings.name}`.* to this user"
+                    f"run {grant(f'{TO_TRADE}, {TO_COMPLETE}', settings, str(failure))}"
                 ) from failure
             raise
 
