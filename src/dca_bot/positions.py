@@ -45,11 +45,10 @@ class Difference:
 def find_differences(store: Store, broker: Broker) -> dict[int, Difference]:
     """Every asset at rest whose position is not what its cycle says, by asset id."""
     rules, holdings = broker.rules(), broker.holdings()
-    busy = {order.asset_id for order in store.live_orders()}
     found = {}
     for state in store.assets():
         asset = state.asset
-        if state.problem or asset.asset_id in busy:
+        if state.problem:
             continue
         rule, holding = rules.get(asset.symbol), holdings.get(asset.symbol)
         if rule is None and holding is None:

@@ -256,6 +256,20 @@ def test_a_cycle_that_begins_an_order_between_two_looks_is_left_alone(world: Sma
     assert world.cycle.quantity == 1
 
 
+def test_a_cycle_that_was_reset_by_hand_is_not_corrected_while_its_order_works(
+    world: SmallWorld,
+) -> None:
+    """The fill would be booked on top of a quantity that holds it already."""
+    world.broker.holds_fills = True
+    order = world.trade(price=98)
+    assert order is not None
+    world.edit_cycle(status=S.WATCHING)
+    world.broker.hold(BTC, "1.1", "100")
+    before = world.state
+    assert world.check_consistency() == 0
+    assert world.state == before
+
+
 def test_a_position_that_no_cycle_owns_is_reported_and_never_sold() -> None:
     world = SmallWorld()
     world.put_cycle()

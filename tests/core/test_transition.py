@@ -33,7 +33,7 @@ from dca_bot.core.model import (
     OrderUpdate,
     Side,
 )
-from dca_bot.core.money import round_down
+from dca_bot.core.money import round_down, storable_price
 from dca_bot.core.transition import (
     Booked,
     apply_update,
@@ -265,9 +265,11 @@ def test_a_price_with_endless_digits_is_cut_to_what_the_columns_hold() -> None:
 def test_a_correction_by_hand_between_two_partial_fills_stands() -> None:
     cycle, order = buying()
     part = booked(cycle, order, a_fill(order, "0.4", 100, status=OPEN, position="0.399"))
-    by_hand = replace(part.cycle, quantity=Decimal(1))
+    by_hand = replace(part.cycle, quantity=Decimal(1), average_purchase_price=Decimal(90))
     after = booked(by_hand, part.order, a_fill(order, 1, 100)).cycle
-    assert after.quantity == Decimal(1) + Decimal("0.6") * Decimal("0.9975")
+    more = Decimal("0.6") * Decimal("0.9975")
+    assert after.quantity == 1 + more
+    assert after.average_purchase_price == storable_price((90 + more * 100) / (1 + more))
 
 
 def test_an_exact_receipt_replaces_an_estimate() -> None:

@@ -96,5 +96,7 @@ def check_that_they_pass_otherwise(tests: set[str]) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # also where both are ignored, as in the background of a shell: the tests inherit that, and hang
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     sys.exit(main())

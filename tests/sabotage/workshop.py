@@ -83,14 +83,14 @@ def _files() -> list[Path]:
         # also what is new and not yet added: what is changed already may need it
         command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True)
-        names = [Path(name) for name in listed.stdout.split("\0") if name]
-        return [name for name in names if (ROOT / name).is_file()]
-    found = []
+        files = [Path(name) for name in listed.stdout.split("\0") if name]
+        return [file for file in files if (ROOT / file).is_file()]
+    files = []
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [each for each in folders if not (each in NOT_OURS or CACHES.fullmatch(each))]
         here = Path(folder).relative_to(ROOT)
-        found += [here / name for name in names if name not in NOT_OURS]
-    return found
+        files += [here / name for name in names if name not in NOT_OURS]
+    return files
 
 
 def _make_python(root: Path) -> Path:
