@@ -17,7 +17,7 @@ from dca_bot.demo.environment import environment
 from dca_bot.demo.growing_file import GrowingFile
 from dca_bot.demo.state import AssetNow, CaretakerNow, DemoState, Flow, OrderNow, Prices
 from dca_bot.demo.view import render
-from dca_bot.settings import DatabaseSettings
+from dca_bot.settings import AlpacaSettings, DatabaseSettings
 from test_docs import setting_names
 
 NOW = datetime(2026, 11, 22, 21, 12, 54, tzinfo=UTC)
@@ -252,6 +252,7 @@ def test_a_terminal_gets_the_live_view() -> None:
 
 
 def test_the_demo_decides_every_setting_itself(tmp_path: Path) -> None:
-    exchange = SimpleNamespace(url="http://127.0.0.1:1", key_id="KEY", secret_key="SECRET")
+    url = "http://127.0.0.1:1"
+    alpaca = AlpacaSettings("KEY", "SECRET", url, url, "ws://127.0.0.1:1")
     database = DatabaseSettings("127.0.0.1", 2, "user", "password", "name")
-    assert set(setting_names()) <= set(environment(database, exchange, tmp_path))
+    assert set(setting_names()) <= set(environment(database, alpaca, tmp_path))

@@ -1,8 +1,8 @@
-"""The demo's processes: each has a log of its own, and none outlives the demo.
+"""Processes of the demo and of integration_test.py: each has a log of its own, none outlives us.
 
-Rule: whoever starts a process here stops it here.  The kernel ends those that a killed demo
+Rule: whoever starts a process here stops it here.  The kernel ends those that a killed parent
 leaves behind; what they started in turn (watchdog.py a main_app.py) is found by its environment,
-at the end of the demo or by the next one.
+at the end or by the next run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STOP_SECONDS = 8  # main_app.py ends within 5 s of SIGTERM
 
 class Child:
     """A process whose output goes to `<name>.log`.  Start it from the main thread, which lives
-    as long as the demo: the kernel ties the child's life to the thread."""
+    as long as we do: the kernel ties the child's life to the thread."""
 
     def __init__(
         self, name: str, command: Sequence[str], *, environment: Mapping[str, str], log_dir: Path
@@ -39,10 +39,15 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C is for the demo alone, which ends its children in the right order
+                # Ctrl-C is for us alone, who end our children in the right order
                 start_new_session=True,
                 preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - two system calls only
             )
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
 
     def exit_status(self) -> int | None:
         """None while it runs."""

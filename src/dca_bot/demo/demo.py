@@ -32,7 +32,7 @@ from dca_bot.demo.environment import environment
 from dca_bot.demo.exchange import Exchange
 from dca_bot.demo.observer import Observer
 from dca_bot.demo.private_mariadb import PrivateMariaDb
-from dca_bot.demo.state import DemoState
+from dca_bot.demo.state import FEE_RATE, DemoState
 from dca_bot.demo.view import summary
 from dca_bot.errors import DcaError, StoreUnavailable
 from dca_bot.settings import PROJECT_ROOT
@@ -41,6 +41,8 @@ DEMO_DIR = PROJECT_ROOT / ".demo"
 LOG_DIR = DEMO_DIR / "logs"
 DATABASE_NAME = "dca_bot_db"
 TICK_SECONDS = 0.25
+# Alpaca allows 200; the view asks four times a second, and the bot must not wait because of it.
+REQUESTS_PER_MINUTE = 600
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 log = logging.getLogger(__name__)
@@ -98,10 +100,16 @@ def _start(started: ExitStack) -> Running:
     books.fill(database)
     seed = secrets.randbelow(1_000_000)
     log.info("starting a simulated exchange, seed %s", seed)
-    exchange = Exchange(LOG_DIR, seed=seed)
+    exchange = Exchange(
+        LOG_DIR,
+        "--lively",
+        f"--seed={seed}",
+        f"--taker-bps={FEE_RATE * 10_000:f}",
+        f"--rate-limit={REQUESTS_PER_MINUTE}",
+    )
     started.callback(exchange.stop)
     log.info("starting main_app.py, and the caretakers every few seconds")
-    told = environment(database, exchange, LOG_DIR)
+    told = environment(database, exchange.settings, LOG_DIR)
     reader = started.enter_context(Books(database))
     # A main_app.py that watchdog.py had to start is not our child.
     started.callback(end_strays, _mark())

@@ -1,4 +1,4 @@
-"""Everything that the demo's programs are told, and nothing that the user has set.
+"""Everything that programs started by the demo or by integration_test.py are told.
 
 Rule: made from scratch, with every setting by name: the environment wins over the user's `.env`,
 so what is named here cannot come from there.
@@ -9,21 +9,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dca_bot.demo.exchange import Exchange
-from dca_bot.settings import DatabaseSettings
+from dca_bot.settings import AlpacaSettings, DatabaseSettings
 
 
-def environment(database: DatabaseSettings, exchange: Exchange, log_dir: Path) -> dict[str, str]:
+def environment(
+    database: DatabaseSettings, alpaca: AlpacaSettings, log_dir: Path
+) -> dict[str, str]:
     """The whole environment of main_app.py and the caretakers."""
     return {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
-        "APCA_API_KEY_ID": exchange.key_id,
-        "APCA_API_SECRET_KEY": exchange.secret_key,
-        "APCA_API_BASE_URL": exchange.url,
-        "APCA_API_DATA_URL": exchange.url,
-        "APCA_API_STREAM_URL": exchange.url.replace("http", "ws", 1),
+        "APCA_API_KEY_ID": alpaca.key_id,
+        "APCA_API_SECRET_KEY": alpaca.secret_key,
+        "APCA_API_BASE_URL": alpaca.base_url,
+        "APCA_API_DATA_URL": alpaca.data_url,
+        "APCA_API_STREAM_URL": alpaca.stream_url,
         "DB_HOST": database.host,
         "DB_PORT": str(database.port),
         "DB_USER": database.user,

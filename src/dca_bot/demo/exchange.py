@@ -1,6 +1,6 @@
 """The simulated exchange in a process of its own, and its prices as any client can ask for them.
 
-Rule: the demo knows the exchange by its command line and its HTTP answers, as with Alpaca itself.
+Rule: it is known by its command line and its HTTP answers, as Alpaca itself would be.
 """
 
 from __future__ import annotations
@@ -16,23 +16,20 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from dca_bot.demo.children import Child
-from dca_bot.demo.state import FEE_RATE, Prices
+from dca_bot.demo.state import Prices
 from dca_bot.errors import DcaError
+from dca_bot.settings import AlpacaSettings
 
 READY_LINE = re.compile(r"ready on (http://\S+) \(key (\S+) secret (\S+?)\)")
 READY_SECONDS = 30
 ANSWER_SECONDS = 2
-# Alpaca allows 200; the view asks four times a second, and the bot must not wait because of it.
-REQUESTS_PER_MINUTE = 600
 
 
 class Exchange:
-    """Starts it on a free port and waits until it answers; raises DcaError."""
+    """Starts it on a free port, with more options, and waits until it answers; raises DcaError."""
 
-    def __init__(self, log_dir: Path, *, seed: int) -> None:
-        command = [sys.executable, "-m", "alpaca_simulator", "--port", "0", "--lively"]
-        command += ["--seed", str(seed), "--taker-bps", f"{FEE_RATE * 10_000:f}"]
-        command += ["--rate-limit", str(REQUESTS_PER_MINUTE)]
+    def __init__(self, log_dir: Path, *options: str) -> None:
+        command = [sys.executable, "-m", "alpaca_simulator", "--port", "0", *options]
         environment = {"PYTHONUNBUFFERED": "1"}
         self.child = Child("alpaca_simulator", command, environment=environment, log_dir=log_dir)
         try:
@@ -48,6 +45,17 @@ class Exchange:
         """End the exchange; whatever was traded on it is gone."""
         self._connection.close()
         self.child.stop()
+
+    @property
+    def settings(self) -> AlpacaSettings:
+        """Where it is, as a program that trades on it has to be told."""
+        return AlpacaSettings(
+            key_id=self.key_id,
+            secret_key=self.secret_key,
+            base_url=self.url,
+            data_url=self.url,
+            stream_url=self.url.replace("http", "ws", 1),
+        )
 
     def prices(self, symbols: Sequence[str]) -> dict[str, Prices]:
         """The best bid and ask in force; nothing where it does not answer in time."""
@@ -78,7 +86,7 @@ class Exchange:
             time.sleep(0.05)
         raise DcaError(
             f"the simulated exchange did not start: {self.child.last_line()}: "
-            f"read {self.child.log_path.name} in .demo/logs, then start the demo again"
+            f"read {self.child.log_path}, then start this again"
         )
 
 

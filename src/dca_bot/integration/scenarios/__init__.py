@@ -1,0 +1,1 @@
+"""The scenarios by theme; integration_test.py numbers them."""

@@ -1,0 +1,213 @@
+"""What a scenario works with: account, database, programs, market, and its two kinds of claim.
+
+Rule: a claim says what was expected and what was seen, whether it holds or not; waiting is asking
+again and again, with a limit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeVar
+
+from dca_bot.clock import utc_now
+from dca_bot.demo.children import Child
+from dca_bot.integration.account import Account, OrderSeen
+from dca_bot.integration.interruption import Interruption
+from dca_bot.integration.market import Market
+from dca_bot.integration.programs import Programs
+from dca_bot.integration.report import Report, shown
+from dca_bot.integration.scratch import CycleRow, Scratch
+from dca_bot.store.rows import Value
+
+T = TypeVar("T")
+
+# Two that fill at once, and a third one for orders that are none of the bot's business.
+FIRST, SECOND, FOREIGN = "BTC/USD", "ETH/USD", "LTC/USD"
+SYMBOLS = (FIRST, SECOND, FOREIGN)
+# Alpaca's minimum is 10 USD; quantities are rounded down, and a market order buys a little less.
+AMOUNT = Decimal("10.50")
+BY_HAND = Decimal(12)
+OLD_SECONDS = 2.5  # older than the second that the caretakers are told to wait
+TIDY_AFTER_SECONDS = 20.0
+ASK_ALPACA_SECONDS = 0.5
+
+
+class Unmet(Exception):
+    """A claim that does not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    account: Account
+    books: Scratch
+    programs: Programs
+    market: Market
+    report: Report
+    interruption: Interruption
+
+    def step(self, text: str) -> None:
+        """Say what is done next."""
+        self.report.step(text)
+
+    def claim(self, what: str, seen: object, expected: object) -> None:
+        """It is so now."""
+        if seen != expected:
+            raise Unmet(f"{what}: expected {shown(expected)}, seen {shown(seen)}")
+        self.report.met(what, expected=expected, seen=seen)
+
+    def claim_that(self, what: str, seen: object, *, holds: bool, expected: str) -> None:
+        """It is so now, where equality is not the question; `expected` in words."""
+        if not holds:
+            raise Unmet(f"{what}: expected {expected}, seen {shown(seen)}")
+        self.report.met(what, expected=expected, seen=seen)
+
+    def soon(
+        self,
+        what: str,
+        read: Callable[[], T],
+        expected: str,
+        is_so: Callable[[T], bool],
+        every: float | None = None,
+    ) -> T:
+        """It becomes so within the market's patience; what was seen then."""
+        seen: list[T] = []
+
+        def look() -> bool:
+            seen[:] = [read()]
+            return is_so(seen[0])
+
+        if not self.interruption.wait(look, self.market.patience_seconds, every):
+            limit = self.market.patience_seconds
+            last = shown(seen[0])
+            raise Unmet(f"{what}: expected {expected} within {limit:.0f} s, last seen {last}")
+        self.report.met(what, expected=expected, seen=seen[0])
+        return seen[0]
+
+    # The database
+
+    def add_asset(self, symbol: str, **columns: Value) -> int:
+        """Insert an asset as a user does; by itself it trades nothing but base orders."""
+        row: dict[str, Value] = {
+            "asset_symbol": symbol,
+            "is_enabled": True,
+            "base_order_amount": AMOUNT,
+            "safety_order_amount": AMOUNT,
+            "max_safety_orders": 0,
+            "safety_order_deviation": Decimal("1.5"),
+            "take_profit_percent": Decimal(50),
+            "cooldown_period": 3600,
+            "buy_order_price_deviation_percent": Decimal(50),
+        }
+        changed = ", ".join(f"{name}={value}" for name, value in columns.items())
+        self.step(f"insert {symbol} into dca_assets{f' with {changed}' if changed else ''}")
+        return self.books.insert("dca_assets", row | columns)
+
+    def add_cycle(self, asset_id: int, status: str, **columns: Value) -> int:
+        """Insert a cycle, as by hand."""
+        shown = ", ".join(f"{name}={value}" for name, value in columns.items())
+        self.step(f"insert a {status} cycle{f' with {shown}' if shown else ''}")
+        row: dict[str, Value] = {"asset_id": asset_id, "status": status}
+        return self.books.insert("dca_cycles", row | columns)
+
+    def cycle(self, asset_id: int) -> CycleRow:
+        """The asset's newest cycle, which is the active one if there is any."""
+        cycles = self.books.cycles(asset_id)
+        if not cycles:
+            raise Unmet(f"the asset {asset_id} has no cycle")
+        return cycles[-1]
+
+    def orders(self, asset_id: int, **where: str) -> int:
+        """How many orders of an asset the bot has written down; of a kind, in a status."""
+        sql = "SELECT COUNT(*) FROM dca_orders WHERE asset_id = %s"
+        sql += "".join(f" AND {column} = %s" for column in where)
+        ((count,),) = self.books.rows(sql, (asset_id, *where.values()))
+        return int(str(count))
+
+    # The programs
+
+    def start_bot(self) -> Child:
+        self.step("start main_app.py")
+        return self.programs.start_bot()
+
+    def run(self, script: str, *arguments: str, status: int = 0) -> None:
+        """Run a caretaker or the watchdog, and claim how it ends."""
+        self.step(f"run {' '.join([script, *arguments])}")
+        done = self.programs.run(script, *arguments)
+        self.claim_that(
+            f"exit status of {script}",
+            f"{done.status}, saying: {done.last_line}",
+            holds=done.status == status,
+            expected=str(status),
+        )
+
+    def bot_says(self, words: str) -> None:
+        """A line with these words comes in main_app.py's log."""
+
+        def line() -> str:
+            return next((each for each in self.programs.bot_log() if words in each), "")
+
+        self.soon("line in main_app.log", line, f"… {words} …", bool)
+
+    # Both together
+
+    def bought(self, asset_id: int) -> CycleRow:
+        """The base order is placed and filled.
+
+        A limit order at the ask is left behind when the market goes up; as cron would, it is
+        cleared away now and then, and the bot buys at the new price.
+        """
+        tidy_at = time.monotonic() + TIDY_AFTER_SECONDS
+
+        def look() -> CycleRow | None:
+            nonlocal tidy_at
+            if time.monotonic() > tidy_at:
+                self.run("order_manager.py")
+                tidy_at = time.monotonic() + TIDY_AFTER_SECONDS
+            cycles = self.books.cycles(asset_id)
+            return cycles[-1] if cycles else None
+
+        found = self.soon(
+            "cycle after its base order",
+            look,
+            "watching, with a quantity",
+            lambda cycle: cycle is not None and cycle.status == "watching" and cycle.quantity > 0,
+        )
+        if found is None:
+            raise Unmet("no cycle")
+        self.claim("its latest_order_id", found.latest_order_id, None)
+        return found
+
+    def claim_books_match(self, asset_id: int, symbol: str) -> None:
+        """The cycle holds what Alpaca holds."""
+        quantity, held = self.cycle(asset_id).quantity, self.account.held(symbol)
+        self.claim_that(
+            "quantity of the cycle and of the position",
+            f"{quantity:f} and {held:f}",
+            holds=held > 0 and abs(quantity - held) <= held / 1000,
+            expected="the same, but for a tenth of a percent",
+        )
+
+    def until_old(self, order: OrderSeen) -> None:
+        """Wait until an order is old enough for a caretaker to judge it."""
+        self.interruption.wait(
+            lambda: (utc_now() - order.created_at).total_seconds() > OLD_SECONDS,
+            self.market.patience_seconds,
+        )
+
+    def order_ends(self, order: OrderSeen, status: str) -> OrderSeen:
+        """Alpaca says so of an order."""
+        return self.soon(
+            f"{order} at Alpaca",
+            lambda: self.account.order(order.order_id),
+            status,
+            lambda seen: seen.status == status,
+            every=ASK_ALPACA_SECONDS,
+        )
+
+    def buy_by_hand(self, symbol: str) -> OrderSeen:
+        """Buy a little at the market, as on Alpaca's site."""
+        self.step(f"buy {symbol} for {BY_HAND} USD by hand")
+        return self.order_ends(self.account.buy_at_market(symbol, BY_HAND), "filled")
