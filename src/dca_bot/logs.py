@@ -125,9 +125,8 @@ class LineFormatter(logging.Formatter):
             sentence = record.getMessage()
         # Masked first: a secret may hold a `=` itself.
         told = self._mask("\n".join([sentence, *self._exception(record)]))
-        subject = self._mask(getattr(record, "subject", self._program))
-        told = LOOKS_LIKE_A_FACT.sub(" = ", told)
-        line = printable(f"{subject} {told}{self._mask(facts)}")
+        told = f"{self._mask(getattr(record, 'subject', self._program))} {told}"
+        line = printable(LOOKS_LIKE_A_FACT.sub(" = ", told) + self._mask(facts))
         length_max = TRACEBACK_LENGTH_MAX if self._tracebacks else LINE_LENGTH_MAX
         return f"{at.removesuffix('+00:00')}Z {record.levelname} {_cut(line, length_max)}"
 

@@ -41,7 +41,7 @@ class Mask:
 
 
 def _spellings(secret: str) -> Iterator[str]:
-    """Plain, in a URL, a web page, a Python or JSON text, or twice in one of these."""
+    """Plain, in a URL, a web page or a Python text, and each of them in JSON, or in JSON twice."""
     encoded = quote(secret, safe="")
     once = {
         secret,
@@ -55,8 +55,10 @@ def _spellings(secret: str) -> Iterator[str]:
     }
     for form in once:
         yield form
-        yield json.dumps(form)[1:-1]
-        yield json.dumps(form, ensure_ascii=False)[1:-1]
+        for ensure_ascii in (True, False):
+            quoted = json.dumps(form, ensure_ascii=ensure_ascii)[1:-1]
+            yield quoted
+            yield json.dumps(quoted, ensure_ascii=ensure_ascii)[1:-1]
 
 
 def _in_base64(secret: bytes) -> Iterator[str]:
