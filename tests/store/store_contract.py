@@ -208,6 +208,7 @@ class StoreContract:
                 tx.add_order(make_order(cycle))
                 tx.save_cycle(cycle, replace(cycle, status=CycleStatus.BUYING))
                 tx.set_last_sell_price(Decimal(1))
+                assert tx.live_order() is not None  # it has all reached the books by now
                 raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
@@ -264,6 +265,30 @@ class StoreContract:
         with pytest.raises(CycleChanged), store.transaction(1) as tx:
             tx.save_order(read, replace(read, status=OrderStatus.LOST))
         assert store.order(read.client_order_id) == replace(read, **moved)
+
+    def test_what_goes_along_with_a_write_that_missed_is_undone(self, store: Store) -> None:
+        cycle = start_cycle(store)
+        with store.transaction(1) as tx:
+            tx.save_cycle(cycle, replace(cycle, quantity=Decimal(5)))
+
+        def order_and_miss() -> None:
+            with store.transaction(1) as tx:
+                tx.add_order(make_order(cycle))
+                tx.save_cycle(cycle, replace(cycle, status=CycleStatus.BUYING))
+
+        with pytest.raises(CycleChanged):
+            order_and_miss()
+        assert store.live_orders() == []
+
+    def test_two_that_write_the_same_news_of_an_order_are_in_no_conflict(
+        self, store: Store
+    ) -> None:
+        read = start_order(store, start_cycle(store))
+        told = replace(read, alpaca_order_id="alpaca-1")
+        for _ in range(2):
+            with store.transaction(1) as tx:
+                tx.save_order(read, told)
+        assert store.order(read.client_order_id) == told
 
     def test_saving_equal_values_is_no_change(self, store: Store) -> None:
         cycle = start_cycle(store)

@@ -3,7 +3,9 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sql_helpers import SqlClient
@@ -11,7 +13,7 @@ from sql_helpers import SqlClient
 from dca_bot.errors import DcaError
 from dca_bot.settings import DatabaseSettings
 from dca_bot.store.instance_lock import InstanceLock, lock_name
-from helpers import eventually
+from helpers import eventually, start_script
 
 HOLD_IT = """
 import sys
@@ -22,6 +24,8 @@ with InstanceLock(DatabaseSettings(host, int(port), user, password, name)):
     print("held", flush=True)
     sys.stdin.read()
 """
+
+LOCK_WAITS = "SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User lock'"
 
 
 @pytest.fixture
@@ -101,6 +105,27 @@ def test_a_lock_that_another_took_meanwhile_is_not_taken_again(
         with InstanceLock(empty_database), pytest.raises(DcaError, match="already trades"):
             lock.acquire()
         assert not lock.is_held()
+
+
+def test_a_bot_whose_lock_another_has_taken_ends(
+    bot_env: dict[str, str], empty_database: DatabaseSettings, sql: SqlClient, tmp_path: Path
+) -> None:
+    name, log = lock_name(empty_database.name), tmp_path / "main_app.out"
+    other = InstanceLock(empty_database, wait_seconds=8)
+    with log.open("wb") as output, ThreadPoolExecutor(1) as pool:
+        bot = start_script("main_app.py", env=bot_env, output=output)
+        try:
+            eventually(lambda: "trade stream connected" in log.read_text(), timeout=60)
+            waiting = pool.submit(other.acquire)
+            eventually(lambda: sql.value(LOCK_WAITS) == 1)
+            sql.kill([sql.value("SELECT IS_USED_LOCK(%s)", name)])
+            waiting.result(timeout=20)
+            assert bot.wait(timeout=60) == 1
+            assert "already trades this database" in log.read_text()
+        finally:
+            bot.kill()
+            bot.wait()
+            other.release()
 
 
 @pytest.mark.parametrize("database", ["d", "d" * 47, "d" * 48, "d" * 64])
