@@ -36,8 +36,10 @@ class Bot:
         self._env = env
         self._output = directory / "main_app.out"
         self.process: subprocess.Popen[bytes] | None = None
+        self._said_before = 0
 
     def start(self) -> None:
+        self._said_before = len(self.output)
         with self._output.open("ab") as output:
             self.process = self._start(output)
 
@@ -58,6 +60,11 @@ class Bot:
     @property
     def output(self) -> str:
         return self._output.read_text() if self._output.exists() else ""
+
+    @property
+    def is_trading(self) -> bool:
+        """Whether the process that was started last has caught up and listens."""
+        return "trade stream connected" in self.output[self._said_before :]
 
 
 def settle(database: DatabaseSettings, exchange: Simulator, timeout: float = 60) -> None:

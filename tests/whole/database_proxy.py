@@ -82,9 +82,22 @@ class Nth:
         return None
 
 
-def writes(pattern: str) -> Callable[[str], bool]:
-    """A condition for statements that match, whatever their spaces."""
-    return lambda sql: re.search(pattern, " ".join(sql.split())) is not None
+class Following:
+    """Leads to another plan once a statement like this one was sent."""
+
+    def __init__(self, first: Callable[[str], bool], plan: Plan) -> None:
+        self._first, self._plan = first, plan
+        self._is_on = False
+
+    def fault(self, statements: Sequence[str]) -> tuple[int, Fault] | None:
+        found = self._plan.fault(statements) if self._is_on else None
+        self._is_on = self._is_on or any(map(self._first, statements))
+        return found
+
+
+def like(pattern: str) -> Callable[[str], bool]:
+    """A condition for statements that match from their beginning, whatever their spaces."""
+    return lambda sql: re.match(pattern, " ".join(sql.split())) is not None
 
 
 class DatabaseProxy:
@@ -95,6 +108,7 @@ class DatabaseProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.settings = replace(database, port=self._listener.getsockname()[1])
         self.plan: Plan | None = None
+        self.is_holding = threading.Event()
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -167,6 +181,7 @@ class _Relay:
             return True
         answer = self._answer_of(packet) if fault.is_done else b""
         if isinstance(fault, Hold):
+            self._proxy.is_holding.set()
             self._client.recv(1)  # until it gives up, or is no more
         else:
             self._client.sendall(answer[: int(len(answer) * fault.share)])
