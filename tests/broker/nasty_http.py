@@ -14,13 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-HANG = b"HANG"  # read the request, never answer
+HANG = b"HANG"  # read the request, and say yes long after everybody should have given up
 LATE = b"LATE"  # read the request, answer null a second later
 RESET = b"RESET"  # read the request, then cut the connection with an RST
 HALF = b"HALF"  # promise a body, send half of it, and close
 CLOSE = b"CLOSE"  # read the request, then close without a word
 
 LATE_SECONDS = 1.0
+HANG_SECONDS = 30.0
 HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
@@ -118,14 +119,11 @@ def _read(stream: Any) -> Heard | None:
 
 def _send(connection: socket.socket, reply: bytes) -> bool:
     """Whether the connection goes on."""
-    if reply == HANG:
-        connection.recv(1)
-        return False
-    if reply == LATE:
+    if reply in (HANG, LATE):
         # unless the other side has given up by then
-        if select.select([connection], [], [], LATE_SECONDS)[0]:
+        if select.select([connection], [], [], HANG_SECONDS if reply == HANG else LATE_SECONDS)[0]:
             return False
-        reply = answer(200)
+        reply = answer(204 if reply == HANG else 200)
     if reply == RESET:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return False
