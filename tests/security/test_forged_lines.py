@@ -84,7 +84,10 @@ def test_a_line_is_one_line_whatever_it_tells(subject: str, sentence: str, fact:
     assert is_one_harmless_line(line(sentence, subject, ValueError(fact)))
 
 
-@given(st.text(max_size=200), st.text(max_size=200), st.text(max_size=200))
+CRAFTED = st.text(max_size=40) | st.text("ab1 ='\"\\|\n\u2028", max_size=40)
+
+
+@given(CRAFTED, CRAFTED, CRAFTED)
 def test_only_our_own_facts_can_be_read_out_of_a_line(
     sentence: str, reason: str, error: str
 ) -> None:
@@ -94,10 +97,9 @@ def test_only_our_own_facts_can_be_read_out_of_a_line(
     assert facts(line(sentence, error=ValueError(error))) == {}
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Zl", "Zp"])))
+@given(CRAFTED)
 def test_a_fact_comes_out_as_it_went_in(value: str) -> None:
-    if value.isprintable() and "top-secret" not in value:
-        assert facts(line(event("placed", reason=value)))["reason"] == value
+    assert facts(line(event("placed", reason=value)))["reason"] == value
 
 
 def test_the_end_of_a_long_line_says_what_to_do() -> None:
