@@ -91,6 +91,32 @@ def test_the_intent_is_in_the_books_before_the_request_and_the_order_after_it() 
     assert floor.cycle.latest_order_id == f"alpaca-{order.client_order_id}"
 
 
+def test_an_order_is_not_sent_when_time_stood_still_after_its_intent() -> None:
+    class SlowStore(MemoryStore):
+        @contextmanager
+        def transaction(self, asset_id: int) -> Iterator[MemoryTransaction]:
+            with super().transaction(asset_id) as tx:
+                yield tx
+            floor.clock.pass_by(seconds)
+
+    floor = Floor()
+    slow = SlowStore([floor.asset], clock=floor.clock)
+    trader = Trader(slow, floor.broker, floor.clock, floor.rules)
+    seconds = 0
+    trader.open_cycle(floor.asset.asset_id)
+    [state] = slow.assets()
+    seconds = 6
+    with pytest.raises(BrokerUnavailable, match="not sent"):
+        trader.on_quote(state, floor.quote(100))
+    assert floor.broker.submitted == []
+    assert slow.live_orders() == []
+    [state] = slow.assets()
+    assert state.cycle is not None
+    assert state.cycle.status is CycleStatus.WATCHING
+    seconds = 4
+    assert trader.on_quote(state, floor.quote(100)) is not None
+
+
 def test_a_position_that_the_bot_does_not_own_blocks_the_base_order() -> None:
     floor = Floor()
     floor.broker.hold("BTC/USD", "0.5", 90)

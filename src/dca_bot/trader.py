@@ -51,6 +51,9 @@ from dca_bot.ports import AssetState, Broker, Clock, Store, Transaction
 # is placed for the same intent: longer than a request may wait for its turn (10 s), connect (3 s)
 # and be answered (10 s), with room for Alpaca to find what it has taken.
 GIVE_UP_AFTER = timedelta(seconds=30)
+# How old an intent may be when its request begins.  A process that stood still after the commit (a
+# suspended machine, SIGSTOP) wakes up when others may have given its order up, and bought.
+SEND_WITHIN = timedelta(seconds=5)
 BOOK_TRIES = 3
 
 
@@ -231,6 +234,10 @@ class Trader:
     def _submit(self, asset: Asset, order: Order) -> OrderUpdate:
         """Send the order; when it was refused or can't have been sent, put the books right."""
         try:
+            if (age := self._clock() - order.created_at) > SEND_WITHIN:
+                raise BrokerUnavailable(
+                    f"order not sent: {age.total_seconds():.0f} s went by after it was decided"
+                )
             update = self._broker.submit(order, asset.symbol)
         except OrderRefused as refusal:
             if refusal.needs_cash:

@@ -1,0 +1,119 @@
+"""SIGSTOP and SIGCONT: a bot that stood still must not go on as if no time had passed."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from dca_bot.settings import DatabaseSettings
+from helpers import Simulator, apply_sql, eventually, run_script
+from tally import struck
+from whole.auditor import always, read_books, rows
+from whole.busy import Bot, settle
+from whole.database_proxy import DatabaseProxy, Fault, like
+from whole.one_cycle import ASSET, QUIET, SYMBOL
+
+# Longer than it takes until an order that was decided is too old to be sent.
+FROZEN_SECONDS = 7.0
+INTENT = like("INSERT INTO dca_orders ")
+INTERRUPTED = 128
+
+
+class FreezeAt:
+    """Stops a process for as long as it likes at the moment in which it sends a statement."""
+
+    def __init__(self, bot: Bot, condition: Callable[[str], bool]) -> None:
+        self._bot, self._condition = bot, condition
+        self.frozen_at: float | None = None
+
+    def fault(self, statements: Sequence[str]) -> tuple[int, Fault] | None:
+        if self.frozen_at is None and any(map(self._condition, statements)):
+            assert self._bot.process is not None
+            self._bot.process.send_signal(signal.SIGSTOP)
+            self.frozen_at = time.monotonic()
+        return None  # the statement is carried out, and its answer waits
+
+    def is_over(self) -> bool:
+        return self.frozen_at is not None and time.monotonic() - self.frozen_at > FROZEN_SECONDS
+
+
+@pytest.fixture
+def proxy(database: DatabaseSettings) -> Iterator[DatabaseProxy]:
+    proxy = DatabaseProxy(database)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def freezing(bot_env: dict[str, str], proxy: DatabaseProxy, tmp_path: Path) -> Iterator[Bot]:
+    """A bot that reaches its database through the proxy, and has its own files."""
+    env = {**bot_env, "DB_PORT": str(proxy.settings.port), "LOG_DIR": str(tmp_path / "frozen")}
+    (tmp_path / "frozen").mkdir()
+    bot = Bot(env, tmp_path / "frozen")
+    yield bot
+    bot.kill()
+    print(bot.output[-3000:])
+
+
+@pytest.mark.parametrize("simulator", [QUIET], indirect=True)
+def test_an_order_that_was_given_up_meanwhile_is_not_sent_after_the_thaw(
+    simulator: Simulator,
+    database: DatabaseSettings,
+    proxy: DatabaseProxy,
+    freezing: Bot,
+    bot: Bot,
+    bot_env: dict[str, str],
+) -> None:
+    """Frozen between the intent and the request; another bot takes the trading over."""
+    apply_sql(database, ASSET.encode())
+    freeze = proxy.plan = FreezeAt(freezing, INTENT)
+    freezing.start()
+    eventually(quoting(simulator, "100", lambda: freeze.frozen_at), timeout=40)
+    eventually(lambda: rows(database, "SELECT 1 FROM dca_orders"))
+    struck("SIGSTOP between intent and request")
+    as_after_a_minute(database, simulator)
+    assert run_script("consistency_checker.py", env=bot_env).returncode == 0
+    assert statuses(database) == ["lost"]
+    bot.start()
+    eventually(quoting(simulator, "100", lambda: "filled" in statuses(database)), timeout=40)
+    eventually(freeze.is_over, timeout=60)
+    assert freezing.process is not None
+    freezing.process.send_signal(signal.SIGCONT)
+    assert freezing.process.wait(30) == 1
+    assert "another main_app.py" in freezing.output
+    assert always(read_books(database, simulator)) == []
+    settle(database, simulator)
+    assert statuses(database) == ["lost", "filled"]
+    assert bot.end() == 0
+
+
+def as_after_a_minute(database: DatabaseSettings, simulator: Simulator) -> None:
+    """What a minute of silence brings: the server takes the lock back, Alpaca frees the slots."""
+    apply_sql(
+        database,
+        b"UPDATE dca_orders SET created_at = created_at - INTERVAL 1 MINUTE;"
+        b"SET @holder = IS_USED_LOCK(CONCAT('dca_bot trades ', DATABASE()));"
+        b"EXECUTE IMMEDIATE CONCAT('KILL ', @holder);",
+    )
+    for name in ("drop_trade_stream", "drop_data_stream"):
+        simulator.post("/sim/faults", {"name": name, "count": 1})
+
+
+def quoting(
+    simulator: Simulator, price: str, condition: Callable[[], object]
+) -> Callable[[], object]:
+    """The condition, and a fresh quote each time it is asked for."""
+
+    def look() -> object:
+        simulator.post("/sim/quote", {"symbol": SYMBOL, "bid": price, "ask": price})
+        return condition()
+
+    return look
+
+
+def statuses(database: DatabaseSettings) -> list[str]:
+    return [row["status"] for row in rows(database, "SELECT status FROM dca_orders ORDER BY id")]
