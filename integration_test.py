@@ -112,7 +112,9 @@ def play(chosen: Mapping[int, Scenario], stage: Stage, guard: Guard) -> list[Res
             stage.interruption.check()
             results.append(perform(number, scenario, stage, guard))
         except KeyboardInterrupt:
-            results.append(Result(str(number), scenario.sentence, Outcome.NOT_RUN))
+            results.append(
+                Result(str(number), scenario.sentence, Outcome.NOT_RUN, why="interrupted")
+            )
     return results
 
 

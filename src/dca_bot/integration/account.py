@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -89,6 +89,11 @@ class Account:
 
     def order(self, order_id: str) -> OrderSeen:
         return _order(self._ask(self._trading, "GET", f"/orders/{order_id}"))
+
+    def now(self) -> datetime:
+        """By Alpaca's clock."""
+        told = self._ask(self._trading, "GET", "/clock")
+        return datetime.fromisoformat(told["timestamp"]).astimezone(UTC)
 
     def cash(self) -> Decimal:
         """What crypto may be bought with."""

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from dca_bot.errors import BrokerUnavailable, DcaError
-from dca_bot.integration.account import LOOPBACK_HOSTS, PAPER_HOST, PREFIX, Account, plain
+from dca_bot.integration.account import LOOPBACK_HOSTS, PAPER_HOST, Account, plain
 from dca_bot.integration.interruption import Interruption
 from dca_bot.integration.report import Report
 from dca_bot.settings import AlpacaSettings
 
-BOTS_PREFIX = "dca-"
 CLEAN_SECONDS = 60.0
+LOOK_SECONDS = 1.0
 LISTED_MAX = 5
 
 
@@ -36,12 +36,19 @@ class Guard:
     """Watches over one account; `symbols` are those that the run trades."""
 
     def __init__(
-        self, account: Account, symbols: tuple[str, ...], report: Report, interruption: Interruption
+        self,
+        account: Account,
+        symbols: tuple[str, ...],
+        report: Report,
+        interruption: Interruption,
+        *,
+        clean_seconds: float = CLEAN_SECONDS,
     ) -> None:
         self._account = account
         self._symbols = symbols
         self._report = report
         self._interruption = interruption
+        self._clean_seconds = clean_seconds
         self._was_seen_empty = False  # only then all that is found later was left by this run
 
     def refuse_what_is_there(self) -> None:
@@ -59,7 +66,7 @@ class Guard:
 
     def wipe(self) -> None:
         """Cancel every order and sell every position; raise DcaError when something stays."""
-        left = self._clean(lambda _symbol, _client_order_id: True)
+        left = self._clean(lambda _symbol: True)
         if left:
             raise DcaError(
                 f"--wipe-account could not remove {'; '.join(left)}: do it on Alpaca's site"
@@ -71,16 +78,14 @@ class Guard:
         left = self._clean(self._is_ours) if self._was_seen_empty else []
         if left:
             raise DcaError(
-                f"still on the account after {CLEAN_SECONDS:.0f} s: {'; '.join(left)}: "
+                f"still on the account after {self._clean_seconds:.0f} s: {'; '.join(left)}: "
                 "cancel or sell it on Alpaca's site"
             )
 
-    def _is_ours(self, symbol: str, client_order_id: str) -> bool:
-        return plain(symbol) in map(plain, self._symbols) or client_order_id.startswith(
-            (BOTS_PREFIX, PREFIX)
-        )
+    def _is_ours(self, symbol: str) -> bool:
+        return plain(symbol) in map(plain, self._symbols)
 
-    def _clean(self, is_meant: Callable[[str, str], bool]) -> list[str]:
+    def _clean(self, is_meant: Callable[[str], bool]) -> list[str]:
         """Orders first: an open one holds coins back, and forbids the sale (ALPACA.md 1.6, 1.7)."""
         left: list[str] = ["what the account holds is not known"]
 
@@ -91,17 +96,13 @@ class Guard:
                 left[:] = [f"what the account holds is not known ({trouble})"]
             return not left
 
-        self._interruption.wait(is_clean, CLEAN_SECONDS, every=0.5)
+        self._interruption.wait(is_clean, self._clean_seconds, every=LOOK_SECONDS)
         return left
 
-    def _clean_once(self, is_meant: Callable[[str, str], bool]) -> list[str]:
+    def _clean_once(self, is_meant: Callable[[str], bool]) -> list[str]:
         """Ask for the end of what is there; what was found."""
-        orders = [
-            each
-            for each in self._account.open_orders()
-            if is_meant(each.symbol, each.client_order_id)
-        ]
-        positions = [each for each in self._account.positions() if is_meant(each.symbol, "")]
+        orders = [each for each in self._account.open_orders() if is_meant(each.symbol)]
+        positions = [each for each in self._account.positions() if is_meant(each.symbol)]
         for order in orders:
             self._try(f"cancel {order}", self._account.cancel, order.order_id)
         for position in [] if orders else positions:

@@ -71,7 +71,7 @@ class Interruption:
         self.signal = self.signal or number
         if is_first and not self._is_deferred:
             raise KeyboardInterrupt(number)
-        self._report.warn(
+        self._report.shout(
             "stopping: programs are ended, then the account and the database are put back, "
             "which takes seconds"
         )

@@ -15,9 +15,11 @@ from typing import Protocol
 
 
 class Market(Protocol):
-    """`patience_seconds`: how long whatever should happen at once may take."""
+    """`patience_seconds`: how long whatever should happen at once may take; `tolerance`: by how
+    much of a quantity the books may differ from the position."""
 
     patience_seconds: float
+    tolerance: Decimal
     is_steered: bool
 
     @contextmanager
@@ -36,6 +38,9 @@ class PaperMarket:
 
     # The place of a websocket whose owner was killed stays taken for 90 s (ALPACA.md 6.3 D6).
     patience_seconds = 150.0
+    # The fee depends on the account; where the bot must estimate it, the last digits are settled
+    # by consistency_checker.py.
+    tolerance = Decimal("0.005")
     is_steered = False
 
     @contextmanager
@@ -53,6 +58,7 @@ class SimulatedMarket:
     """The bundled simulator, with its control API (docs/simulator.md)."""
 
     patience_seconds = 90.0
+    tolerance = Decimal(0)
     is_steered = True
 
     def __init__(self, url: str) -> None:

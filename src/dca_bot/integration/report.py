@@ -5,6 +5,7 @@ Rule: only this file writes to stdout, and a reader who has gone away stops noth
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -56,6 +57,11 @@ class Report:
     def warn(self, text: str) -> None:
         """Something that the reader must know or do."""
         self._say(f"  ! {text}")
+
+    def shout(self, text: str) -> None:
+        """The same from a signal handler, which may have struck in the middle of a write."""
+        with suppress(OSError, ValueError):
+            os.write(self._output.fileno(), f"  ! {text}\n".encode())
 
     def log_tail(self, name: str, lines: Sequence[str]) -> None:
         """The last lines of a program's log, when a scenario has failed."""

@@ -42,7 +42,7 @@ def perform(number: int, scenario: Scenario, stage: Stage, guard: Guard) -> Resu
             outcome, why = Outcome.FAILED, str(error)
         except Exception as error:  # noqa: BLE001 - a scenario's own mistake is its failure
             outcome, why = Outcome.FAILED, f"{type(error).__name__}: {error}"
-    seconds = time.monotonic() - begun_at
+    seconds, why = time.monotonic() - begun_at, " ".join(why.split())
     result = Result(str(number), scenario.sentence, outcome, seconds, why)
     report.ended(result)
     if outcome is Outcome.FAILED:

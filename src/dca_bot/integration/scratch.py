@@ -94,12 +94,13 @@ class Scratch:
             self._session.close()
             self._session = None
         if self._is_ours:
-            server = Session(replace(self.settings, name=NEUTRAL), LOCK_WAIT_SECONDS)
             try:
-                server.write(f"DROP DATABASE {_quoted(self.settings.name)}")
-                self._is_ours = False
-            finally:
-                server.close()
+                self._drop()
+            except Failure as failure:
+                raise DcaError(
+                    f"the database {self.settings.name!r} is still there ({failure}): drop it"
+                ) from failure
+            self._is_ours = False
 
     def rows(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
         """All rows of a SELECT, as they are now."""
@@ -135,6 +136,13 @@ class Scratch:
             self.rows(f"SELECT * FROM {table} ORDER BY id")  # noqa: S608 - our own tables
             for table in ("dca_assets", "dca_cycles", "dca_orders")
         ]
+
+    def _drop(self) -> None:
+        server = Session(replace(self.settings, name=NEUTRAL), LOCK_WAIT_SECONDS)
+        try:
+            server.write(f"DROP DATABASE {_quoted(self.settings.name)}")
+        finally:
+            server.close()
 
     def _open(self) -> Session:
         if self._session is not None and not self._session.is_sound:

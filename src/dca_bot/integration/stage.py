@@ -31,8 +31,9 @@ SYMBOLS = (FIRST, SECOND, FOREIGN)
 AMOUNT = Decimal("10.50")
 BY_HAND = Decimal(12)
 OLD_SECONDS = 2.5  # older than the second that the caretakers are told to wait
-TIDY_AFTER_SECONDS = 20.0
-ASK_ALPACA_SECONDS = 0.5
+TIDY_AFTER_SECONDS = 8.0
+PRICE_TOLERANCE = Decimal("1e-6")
+ASK_ALPACA_SECONDS = 1.0
 
 
 class Unmet(Exception):
@@ -57,6 +58,15 @@ class Stage:
         if seen != expected:
             raise Unmet(f"{what}: expected {shown(expected)}, seen {shown(seen)}")
         self.report.met(what, expected=expected, seen=seen)
+
+    def same_price(self, what: str, seen: Decimal | None, expected: Decimal | None) -> None:
+        """It is the same price, but for the digits that a column can't hold."""
+        holds = (
+            seen is not None
+            and expected is not None
+            and abs(seen - expected) <= expected * PRICE_TOLERANCE
+        )
+        self.claim_that(what, seen, holds=holds, expected=shown(expected))
 
     def claim_that(self, what: str, seen: object, *, holds: bool, expected: str) -> None:
         """It is so now, where equality is not the question; `expected` in words."""
@@ -153,8 +163,10 @@ class Stage:
 
     # Both together
 
-    def bought(self, asset_id: int) -> CycleRow:
-        """The base order is placed and filled.
+    def traded(
+        self, asset_id: int, what: str, expected: str, is_so: Callable[[CycleRow], bool]
+    ) -> CycleRow:
+        """A BUY is placed and filled; the cycle as it is then.
 
         A limit order at the ask is left behind when the market goes up; as cron would, it is
         cleared away now and then, and the bot buys at the new price.
@@ -167,27 +179,41 @@ class Stage:
                 self.run("order_manager.py")
                 tidy_at = time.monotonic() + TIDY_AFTER_SECONDS
             cycles = self.books.cycles(asset_id)
-            return cycles[-1] if cycles else None
+            return cycles[-1] if cycles and is_so(cycles[-1]) else None
 
-        found = self.soon(
+        self.soon(what, look, expected, lambda found: found is not None)
+        return self.cycle(asset_id)
+
+    def bought(self, asset_id: int) -> CycleRow:
+        """The base order is placed and filled."""
+        bought = self.traded(
+            asset_id,
             "cycle after its base order",
-            look,
             "watching, with a quantity",
-            lambda cycle: cycle is not None and cycle.status == "watching" and cycle.quantity > 0,
+            lambda cycle: cycle.status == "watching" and cycle.quantity > 0,
         )
-        if found is None:
-            raise Unmet("no cycle")
-        self.claim("its latest_order_id", found.latest_order_id, None)
-        return found
+        self.claim("its latest_order_id", bought.latest_order_id, None)
+        return bought
 
-    def claim_books_match(self, asset_id: int, symbol: str) -> None:
-        """The cycle holds what Alpaca holds."""
-        quantity, held = self.cycle(asset_id).quantity, self.account.held(symbol)
-        self.claim_that(
+    def books_match(self, asset_id: int, symbol: str) -> None:
+        """The cycle holds what Alpaca holds; positions there lag behind fills."""
+        tolerance = self.market.tolerance
+        self.soon(
             "quantity of the cycle and of the position",
-            f"{quantity:f} and {held:f}",
-            holds=held > 0 and abs(quantity - held) <= held / 1000,
-            expected="the same, but for a tenth of a percent",
+            lambda: (self.cycle(asset_id).quantity, self.account.held(symbol)),
+            f"the same, but for {tolerance:%}",
+            lambda seen: seen[1] > 0 and abs(seen[0] - seen[1]) <= seen[1] * tolerance,
+            every=ASK_ALPACA_SECONDS,
+        )
+
+    def nothing_held(self, symbol: str) -> None:
+        """Alpaca holds nothing of it any more."""
+        self.soon(
+            f"the position in {symbol}",
+            lambda: self.account.held(symbol),
+            "0",
+            lambda held: held == 0,
+            every=ASK_ALPACA_SECONDS,
         )
 
     def until_old(self, order: OrderSeen) -> None:
@@ -210,4 +236,12 @@ class Stage:
     def buy_by_hand(self, symbol: str) -> OrderSeen:
         """Buy a little at the market, as on Alpaca's site."""
         self.step(f"buy {symbol} for {BY_HAND} USD by hand")
-        return self.order_ends(self.account.buy_at_market(symbol, BY_HAND), "filled")
+        bought = self.order_ends(self.account.buy_at_market(symbol, BY_HAND), "filled")
+        self.soon(
+            f"the position in {symbol}",
+            lambda: self.account.held(symbol),
+            "more than 0",
+            lambda held: held > 0,
+            every=ASK_ALPACA_SECONDS,
+        )
+        return bought

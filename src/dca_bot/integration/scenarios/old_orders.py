@@ -39,7 +39,7 @@ def stuck_sell(stage: Stage) -> None:
         (cycle.status, cycle.latest_order_id, cycle.quantity),
         ("watching", None, held),
     )
-    stage.claim_books_match(asset_id, SECOND)
+    stage.books_match(asset_id, SECOND)
 
 
 def orphans(stage: Stage) -> None:

@@ -38,13 +38,13 @@ def partial_fill(stage: Stage) -> None:
             lambda cycle: cycle.quantity > 0,
         )
         stage.claim("its status", partly.status, "buying")
-        stage.claim_books_match(asset_id, FIRST)
+        stage.books_match(asset_id, FIRST)
         stage.step("cancel the rest")
         stage.account.cancel(order.order_id)
         stage.bot_says("base order canceled")
         after = stage.bought(asset_id)
     stage.claim("its quantity", after.quantity, partly.quantity)
-    stage.claim_books_match(asset_id, FIRST)
+    stage.books_match(asset_id, FIRST)
     stage.claim("orders that the bot has written down", stage.orders(asset_id), 1)
 
 

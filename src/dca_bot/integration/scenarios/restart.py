@@ -9,32 +9,33 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from dca_bot.clock import utc_now
 from dca_bot.integration.scenarios.trading import DOWN
-from dca_bot.integration.stage import FIRST, Stage
+from dca_bot.integration.stage import ASK_ALPACA_SECONDS, FIRST, Stage
+
+SETTLE_SECONDS = 10.0
 
 
 def killed_while_buying(stage: Stage) -> None:
     """What was filled meanwhile is booked once, and nothing is bought twice."""
-    since = utc_now()
+    since = stage.account.now()
     asset_id = stage.add_asset(FIRST)
     kill_at_the_order(stage, asset_id, "base")
     settled_at_alpaca(stage)
     bot = stage.start_bot()
     stage.bought(asset_id)
-    stage.claim_books_match(asset_id, FIRST)
+    stage.books_match(asset_id, FIRST)
     stage.step("end it by SIGTERM, and start it once more")
     status, _ = stage.programs.end_bot(bot)
     stage.claim("exit status of main_app.py", status, 0)
     stage.start_bot()
     stage.bot_says("quote stream connected")
     claim_orders(stage, since, "buy", 1)
-    stage.claim_books_match(asset_id, FIRST)
+    stage.books_match(asset_id, FIRST)
 
 
 def killed_while_selling(stage: Stage) -> None:
     """The same in the take profit: sold once, and the cycle is complete."""
-    since = utc_now()
+    since = stage.account.now()
     bought = stage.buy_by_hand(FIRST)
     asset_id = stage.add_asset(FIRST, take_profit_percent=Decimal(5))
     stage.add_cycle(
@@ -54,7 +55,7 @@ def killed_while_selling(stage: Stage) -> None:
         lambda status: status == "complete",
     )
     stage.claim("the next cycle", stage.cycle(asset_id).status, "cooldown")
-    stage.claim("the position", stage.account.held(FIRST), 0)
+    stage.nothing_held(FIRST)
     claim_orders(stage, since, "sell", 1)
 
 
@@ -75,9 +76,10 @@ def kill_at_the_order(stage: Stage, asset_id: int, kind: str) -> None:
 
 
 def settled_at_alpaca(stage: Stage) -> None:
-    """Whatever was sent has ended there, with nobody to hear of it."""
-    stage.soon(
-        "open orders at Alpaca", stage.account.open_orders, "none", lambda orders: not orders, 0.5
+    """Whatever was sent ends there, with nobody to hear of it; a BUY may be left to rest."""
+    stage.step("wait until it has ended at Alpaca")
+    stage.interruption.wait(
+        lambda: not stage.account.open_orders(), SETTLE_SECONDS, ASK_ALPACA_SECONDS
     )
 
 

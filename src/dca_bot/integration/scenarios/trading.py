@@ -41,7 +41,7 @@ def full_cycle(stage: Stage) -> None:
     stage.start_bot()
     bought = stage.bought(asset_id)
     stage.claim("its last_order_fill_price", bought.last_fill, bought.average)
-    stage.claim_books_match(asset_id, FIRST)
+    stage.books_match(asset_id, FIRST)
     stage.step("lower its average_purchase_price by 10 %, as if the price had risen")
     stage.books.write(
         "UPDATE dca_cycles SET average_purchase_price = average_purchase_price * %s", (DOWN,)
@@ -60,8 +60,8 @@ def full_cycle(stage: Stage) -> None:
     )
     ((last_sell_price,),) = stage.books.rows("SELECT last_sell_price FROM dca_assets")
     order = stage.account.order(sold.latest_order_id or "")
-    stage.claim("dca_assets.last_sell_price", last_sell_price, order.price)
-    stage.claim("the position", stage.account.held(FIRST), 0)
+    stage.same_price("dca_assets.last_sell_price", Decimal(str(last_sell_price)), order.price)
+    stage.nothing_held(FIRST)
     stage.claim("the next cycle", stage.cycle(asset_id).status, "cooldown")
     stage.step("let the cooldown of one second pass")
     stage.soon(
@@ -96,9 +96,9 @@ def safety_order(stage: Stage) -> None:
     stage.step("raise its last_order_fill_price by 10 %, as if the price had fallen")
     raise_it = "UPDATE dca_cycles SET last_order_fill_price = last_order_fill_price * %s"
     stage.books.write(raise_it, (UP,))
-    second = stage.soon(
-        "the cycle",
-        lambda: stage.cycle(asset_id),
+    second = stage.traded(
+        asset_id,
+        "cycle after its safety order",
         "watching, with one safety order",
         lambda cycle: cycle.safety_orders == 1 and cycle.status == "watching",
     )
@@ -119,7 +119,7 @@ def safety_order(stage: Stage) -> None:
         holds=prices[0] <= second.average <= prices[1],
         expected=f"between {prices[0]} and {prices[1]}",
     )
-    stage.claim_books_match(asset_id, SECOND)
+    stage.books_match(asset_id, SECOND)
     stage.step("raise it again: the maximum is one")
     stage.books.write(raise_it, (UP,))
     # what the bot sees of the next row proves that it has seen this one
@@ -139,8 +139,8 @@ def existing_position(stage: Stage) -> None:
     stage.claim("the cycle", stage.cycle(asset_id).status, "watching")
     stage.step(f"sell {SECOND} by hand")
     stage.account.sell_all(SECOND)
-    stage.soon("the position", lambda: stage.account.held(SECOND), "0", lambda held: held == 0)
+    stage.nothing_held(SECOND)
     stage.step("edit the row, which ends the pause")
     stage.books.write("UPDATE dca_assets SET cooldown_period = cooldown_period + 1")
     stage.bought(asset_id)
-    stage.claim_books_match(asset_id, SECOND)
+    stage.books_match(asset_id, SECOND)
