@@ -16,8 +16,9 @@ Row = dict[str, Any]
 ENDED = ("filled", "canceled", "expired", "rejected")
 PRICE_DIGITS = Decimal("0.0000000001")  # of the price columns
 DUST_USD = Decimal(1)
-# How far an average may be off whose quantities were estimated: a fee is a quarter of a percent.
-ESTIMATE = Decimal("0.001")
+# How far a quantity may be off whose fee was estimated, and an average of such quantities.
+FEE_RATE = Decimal("0.0025")
+AVERAGE_TOLERANCE = Decimal("0.001")
 
 
 @dataclass(frozen=True)
@@ -206,11 +207,11 @@ def _unlike_columns(cycle: Row, orders: list[Row], books: Books) -> Iterator[str
     quantity, average, last_price = _traded(orders, books)
     is_exact = _is_exact(cycle, books)
     told = cycle["average_purchase_price"]
-    if abs(told - average) > (0 if is_exact else average * ESTIMATE):
+    if abs(told - average) > (0 if is_exact else average * AVERAGE_TOLERANCE):
         yield f"cycle {cycle['id']}: average {told}, not {average}"
     if cycle["last_order_fill_price"] != last_price:
         yield f"cycle {cycle['id']}: last fill not {last_price} as the exchange says"
-    estimated = Decimal(0) if is_exact else sum(Decimal(o["filled_qty"]) for o in orders) * ESTIMATE
+    estimated = Decimal(0) if is_exact else sum(Decimal(o["filled_qty"]) for o in orders) * FEE_RATE
     # dust of earlier cycles is sold along with a later one
     is_dust_too = cycle["quantity"] == 0 > quantity and _is_dust(quantity * average)
     if abs(cycle["quantity"] - quantity) > estimated and not is_dust_too:

@@ -36,7 +36,7 @@ from .virtual_time import VirtualClock, VirtualLoop
 from .watched_store import Outage, WatchedStore
 
 NOWHERE = AlpacaSettings("key", "secret", "https://the-exchange", "https://data", "wss://data")
-REFRESH_SECONDS = 5.0
+REFRESH_SECONDS = 10.0
 AGAIN_SECONDS = 5.0
 QUOTE_AGE_MAX = timedelta(seconds=10)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from order_manager import manage
 
 from dca_bot.caretaker import Run
 from dca_bot.errors import DcaError
-from dca_bot.settings import read_common_settings
+from dca_bot.settings import LimitSettings, read_common_settings
 
 from .bot import Surface
 from .process import Process
@@ -27,8 +27,12 @@ EVERY_MINUTES = {"order_manager": 1, "cooldown_manager": 1, "consistency_checker
 class Cron:
     """Starts each caretaker in its minute, unless the run before it is still there."""
 
-    def __init__(self, surface: Surface) -> None:
+    def __init__(
+        self, surface: Surface, limits: LimitSettings, every_minutes: Mapping[str, int]
+    ) -> None:
         self._surface = surface
+        self._limits = limits
+        self._every_minutes = every_minutes
         self._dice = random.Random(f"cron:{surface.seed}")
         self._minute = 0
         self._running: dict[str, Process] = {}
@@ -38,7 +42,7 @@ class Cron:
 
     def _tick(self) -> None:
         self._minute += 1
-        for name, minutes in EVERY_MINUTES.items():
+        for name, minutes in self._every_minutes.items():
             if self._minute % minutes == 0:
                 self.start(name, after=self._dice.uniform(0, 2))
         self._surface.loop.call_later(MINUTE, self._tick)
@@ -57,7 +61,9 @@ class Cron:
     def _work(self, name: str, process: Process, store: WatchedStore) -> Callable[[], int]:
         broker, clock = self._surface.broker(process), self._surface.clock.utc
         if name == "order_manager":
-            return partial(manage, store, broker, LIMITS, Run(), clock=clock, sleep=process.rest)
+            return partial(
+                manage, store, broker, self._limits, Run(), clock=clock, sleep=process.rest
+            )
         if name == "consistency_checker":
             return partial(check, store, broker, Run(), clock=clock, sleep=process.rest)
         return lambda: end_cooldowns(store, clock(), Run())

@@ -32,7 +32,7 @@ OF_ORDERS = {
     "order filled in part, then rests": 0.3,
     "order filled in part, then canceled": 0.3,
     "order canceled by the exchange": 0.2,
-    "order expires": 0.1,
+    "order expires": 0.3,
     "order waits for its fill": 0.3,
     "cancel is slow": 0.4,
     "fill beats the cancel": 0.5,
@@ -61,8 +61,8 @@ OF_STATEMENTS = {
     "answer to commit lost": 0.02,
     "database away": 0.002,
 }
-OF_PROCESSES = {"power cut": 0.004, "stopped": 0.0005, "caretaker killed": 0.02}
-OF_CLOCKS = {"clocks differ": 0.0005}
+OF_PROCESSES = {"power cut": 0.01, "stopped": 0.002, "caretaker killed": 0.03}
+OF_CLOCKS = {"clocks differ": 0.05}
 OF_THE_USER = {
     "asset disabled for a while": 0.02,
     "asset edited": 0.05,
@@ -112,7 +112,7 @@ class Storm(Calm):
     def __init__(self, seed: int) -> None:
         super().__init__()
         chance = random.Random(f"which:{seed}")
-        share = chance.choice((0.1, 0.3, 0.6))
+        share = chance.choice((0.15, 0.4, 0.7))
         self._odds = {
             name: most * chance.choice((0.05, 0.3, 1))
             for name, most in MISHAPS.items()
@@ -120,11 +120,6 @@ class Storm(Calm):
         }
         self._dice = random.Random(f"when:{seed}")
         self.is_on = True
-
-    @property
-    def names(self) -> list[str]:
-        """The mishaps that this storm has."""
-        return list(self._odds)
 
     def calm_down(self) -> None:
         """From now on nothing strikes any more."""

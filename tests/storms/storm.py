@@ -19,10 +19,10 @@ from .world import SYMBOLS, RandomMarket, World
 
 MINUTE = 60.0
 HOUR = 3600.0
-PHASE_ONE_HOURS = (1.0, 3.0)
+PHASE_ONE_HOURS = (0.7, 2.5)
 # A stale order is five minutes old, consistency_checker.py comes every five, cooldowns take 15.
 CONVERGENCE_MINUTES = 30
-TRADE_MINUTES = 45
+TRADE_MINUTES = 25
 LIFT = Decimal("1.5")
 
 
@@ -38,7 +38,19 @@ class Outcome:
     fills: int
     lives: int
     checks: int
-    struck: Counter[tuple[str, str]]
+    struck: Counter[tuple[str, str]]  # by the mishap's name, and where it was
+
+    def __str__(self) -> str:
+        """For a human: what is wrong, what happened before, and how to see it again."""
+        return "\n".join(
+            [
+                f"seed {self.seed}, the last events:",
+                *self.last_events,
+                "",
+                *self.trouble,
+                f"to see it again: python -m tests.storms --seeds {self.seed}",
+            ]
+        )
 
 
 def ride_out(seed: int) -> Outcome:

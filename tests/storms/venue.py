@@ -38,6 +38,7 @@ class Venue:
         self._loop = loop
         self._clock = clock
         self._mishaps = mishaps
+        self._wakes_at = 0
         self._dice = random.Random(f"fates:{seed}")
         rules = Rules(
             taker_fee=Decimal(chance.choice(("0.0025", "0.0022", "0.0015", "0"))),
@@ -45,6 +46,7 @@ class Venue:
             partial_fill_chance=chance.choice((0, 0.1, 0.5)),
         )
         self.exchange = Exchange(rules, clock, seed=seed, assets=known_assets())
+        self.next_fate: dict[str, Any] = {}  # of the next order that is taken: fields of a Plan
         self.admitted: Callable[[Order], None] = lambda _: None
 
     # -- what happens by itself
@@ -61,13 +63,9 @@ class Venue:
         """Do what is due, and come back for what is due next."""
         self.exchange.run_due()
         at = self.exchange.agenda.next_at()
-        if at is not None:
-            self._loop.call_later(max(1e-6, (at - self._clock.timer()) / SECOND), self._wake_once)
-
-    def _wake_once(self) -> None:
-        before = self.exchange.agenda.next_at()
-        if before is not None and before <= self._clock.timer():
-            self.wake()
+        if at is not None and not self._clock.timer() < self._wakes_at <= at:
+            self._wakes_at = at
+            self._loop.call_later(max(1e-6, (at - self._clock.timer()) / SECOND), self.wake)
 
     def expire_one(self) -> None:
         """An open order reaches its end."""
@@ -141,6 +139,7 @@ class Venue:
     def _plan(self) -> Plan:
         strikes, plan = self._mishaps.strikes, self.exchange.ordinary_plan()
         part = Decimal(self._dice.randint(1, 99)) / 100
+        plan, self.next_fate = replace(plan, **self.next_fate), {}
         if strikes("order rejected later"):
             plan = replace(plan, reject="rejected")
         if strikes("order filled in part, then on"):

@@ -129,8 +129,9 @@ class Work:
         self._work = work
         self._future = future
         self._is_cut = False
-        self._mine = threading.Semaphore(0)
-        self._theirs = threading.Semaphore(0)
+        self._mine, self._theirs = threading.Lock(), threading.Lock()
+        self._mine.acquire()
+        self._theirs.acquire()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._error: BaseException | None = None
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -18,11 +20,12 @@ from alpaca_simulator.decimals import wire
 from alpaca_simulator.updates import TradeUpdate
 from alpaca_simulator.walk import Walk
 from dca_bot.core.model import Asset, OrderStatus
+from dca_bot.settings import LimitSettings
 from dca_bot.store.memory_store import MemoryStore
 
 from .auditor import Books
 from .bot import Bot, Surface
-from .caretakers import Cron
+from .caretakers import EVERY_MINUTES, LIMITS, Cron
 from .hand import Hand
 from .lines import QuoteLine, TradeLine
 from .mishaps import Calm
@@ -32,8 +35,21 @@ from .watched_store import Outage
 from .watcher import Watcher
 
 SYMBOLS = ("BTC/USD", "ETH/USD", "SOL/USD", "DOGE/USD", "LTC/USD", "LINK/USD")
-WATCHDOG_SECONDS = (1.0, 300.0)
+UPSET_SECONDS = 30.0
 EVENTS_KEPT = 60
+TICK = Decimal("0.000000001")
+LOGGERS = ("dca_bot", "order_manager", "cooldown_manager", "consistency_checker")
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """The threads of a world take turns: on one core the turn passes at once."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(cores)[os.getpid() % len(cores)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 class LastEvents(logging.Handler):
@@ -47,6 +63,23 @@ class LastEvents(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         subject = getattr(record, "subject", record.name)
         self.note(f"{record.levelname} {subject} {record.getMessage()}")
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear the bot and the scripts meanwhile, from INFO on, and let nobody else hear them."""
+        loggers = [logging.getLogger(name) for name in LOGGERS]
+        before = [(log.level, log.propagate) for log in loggers]
+        for log in loggers:
+            log.addHandler(self)
+            log.setLevel(logging.INFO)
+            log.propagate = False
+        try:
+            yield
+        finally:
+            for log, (level, propagate) in zip(loggers, before, strict=True):
+                log.removeHandler(self)
+                log.setLevel(level)
+                log.propagate = propagate
 
     def note(self, line: str) -> None:
         self.lines.append(f"{self._now():10.3f} {line}")
@@ -62,8 +95,12 @@ class World:
         assets: list[Asset],
         *,
         spare: list[Asset] | None = None,
+        watchdog_seconds: tuple[float, float] = (1.0, 300.0),
+        limits: LimitSettings = LIMITS,
+        every_minutes: Mapping[str, int] = EVERY_MINUTES,
     ) -> None:
         self.seed = seed
+        self._watchdog_seconds = watchdog_seconds
         self.mishaps = mishaps
         self.loop = VirtualLoop()
         self.clock = VirtualClock(self.loop)
@@ -87,12 +124,13 @@ class World:
             committed=self.watcher.committed,
             complain=self.complain,
         )
-        self.cron = Cron(self.surface)
+        self.cron = Cron(self.surface, limits, every_minutes)
         self.hand = Hand(
             self.loop, self.store, self.venue, self.watcher, mishaps, seed=seed, spare=spare or []
         )
         self.loop.set_exception_handler(self._unexpected)
         self._dice = random.Random(f"world:{seed}")
+        self._upset_at = UPSET_SECONDS
         self.lives = 0
         self.bot: Bot | None = None
 
@@ -100,19 +138,26 @@ class World:
 
     def run(self, seconds: float) -> None:
         """Let so much time pass, or less when something turns out to be wrong."""
-        if not self.complaints:
-            log = logging.getLogger("dca_bot")
-            log.addHandler(self.events)
-            try:
-                self.loop.run_until_complete(self._pass(seconds))
-            finally:
-                log.removeHandler(self.events)
+        if self.complaints:
+            return
+        with on_one_core(), self.events.listening():
+            self.loop.run_until_complete(self._pass(seconds))
 
     async def _pass(self, seconds: float) -> None:
         until = self.loop.time() + seconds
         while self.loop.time() < until and not self.complaints:
             await asyncio.sleep(min(1.0, until - self.loop.time()))
             self._look_after_bot()
+            if self.loop.time() >= self._upset_at:
+                self._upset_at = self.loop.time() + UPSET_SECONDS
+                self._upset_exchange()
+
+    def _upset_exchange(self) -> None:
+        if self.mishaps.strikes("order expires"):
+            self.venue.expire_one()
+        if self.mishaps.strikes("clocks differ"):
+            self.clock.skew(self._dice.uniform(-30, 30))
+            self.loop.call_later(self._dice.uniform(60, 600), self.clock.skew, 0)
 
     def close(self) -> None:
         """End every thread and the loop."""
@@ -143,7 +188,7 @@ class World:
             self.events.note("main_app.py is gone")
             self.bot.end()
             self.bot = None
-            self.loop.call_later(self._dice.uniform(*WATCHDOG_SECONDS), self.start_bot)
+            self.loop.call_later(self._dice.uniform(*self._watchdog_seconds), self.start_bot)
 
     # -- prices
 
@@ -229,7 +274,9 @@ class RandomMarket:
         self._world = world
         self._dice = random.Random(f"ticks:{world.seed}")
         self._every = chance.choice((3.0, 6.0, 12.0))
-        self._factor = Decimal(1)
+        self._factors = dict.fromkeys(symbols, Decimal(1))
+        self._newest: dict[str, Decimal] = {}
+        self._highest = dict.fromkeys(symbols, Decimal(0))
         self._stands_still = False
         prices = start_prices()
         self._walks = {
@@ -248,7 +295,9 @@ class RandomMarket:
             self._tick(symbol, 0.0)
 
     def lift(self, factor: Decimal) -> None:
-        self._factor = factor
+        """Every price, to so many times the highest that was ever seen: all targets are met."""
+        for symbol, highest in self._highest.items():
+            self._factors[symbol] = factor * highest / self._newest[symbol]
 
     def stand_still(self) -> None:
         """Quotes go on, at the same prices."""
@@ -256,8 +305,10 @@ class RandomMarket:
 
     def _tick(self, symbol: str, seconds: float) -> None:
         step = self._walks[symbol].step(0.0 if self._stands_still else seconds)
-        digits = Decimal("0.000000001")
-        bid, ask = ((price * self._factor).quantize(digits) for price in (step.bid, step.ask))
+        self._newest[symbol] = step.bid
+        self._highest[symbol] = max(self._highest[symbol], step.bid)
+        factor = self._factors[symbol]
+        bid, ask = ((price * factor).quantize(TICK) for price in (step.bid, step.ask))
         self._world.quote(symbol, bid, ask)
         pause = self._dice.expovariate(1 / self._every)
         self._world.loop.call_later(pause, self._tick, symbol, pause)

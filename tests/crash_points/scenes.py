@@ -1,0 +1,178 @@
+"""The situations of a cycle's life, each a scene of its own: how it comes about, and how it ends.
+
+Rule: `prepare` is played in calm weather; the mishap strikes while `act` is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from alpaca_simulator.orders import Side
+from alpaca_simulator.plans import AfterPart
+from dca_bot.core.model import CycleStatus
+
+from .stage import SYMBOL, Stage
+
+PART = Decimal("0.4")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    name: str
+    prepare: Callable[[Stage], None]
+    act: Callable[[Stage], None]
+
+
+def nothing(stage: Stage) -> None:
+    """A bot that was just started on an empty table of cycles."""
+
+
+def base_order(stage: Stage) -> None:
+    stage.until(stage.is_watching, "the base order is filled")
+
+
+def base_order_in_parts(stage: Stage) -> None:
+    stage.fate(part=PART)
+    base_order(stage)
+
+
+def base_order_rejected(stage: Stage) -> None:
+    stage.fate(reject="rejected")
+    base_order(stage)
+
+
+def safety_order(stage: Stage) -> None:
+    stage.price(98)
+    stage.until(lambda: stage.is_watching(safety_orders=1), "the first safety order is filled")
+
+
+def safety_order_canceled(stage: Stage) -> None:
+    """It fills in part, rests, and order_manager.py cancels it once it is stale."""
+    stage.fate(part=PART, after_part=AfterPart.REST)
+    safety_order(stage)
+
+
+def safety_order_expires(stage: Stage) -> None:
+    stage.fate(part=PART, after_part=AfterPart.REST)
+    until_under_way(stage)
+    stage.world.run(20)
+    stage.world.venue.expire_one()
+    stage.until(lambda: stage.is_watching(safety_orders=1), "what it bought is kept")
+
+
+def last_safety_order(stage: Stage) -> None:
+    stage.price(96)
+    stage.until(lambda: stage.is_watching(safety_orders=2), "the second safety order is filled")
+
+
+def take_profit(stage: Stage) -> None:
+    stage.price(104)
+    stage.until(lambda: stage.is_complete, "everything is sold")
+
+
+def take_profit_stuck(stage: Stage) -> None:
+    """It fills in part and rests; order_manager.py cancels it, and the rest is sold."""
+    stage.fate(part=PART, after_part=AfterPart.REST)
+    take_profit(stage)
+
+
+def take_profit_canceled_by_the_exchange(stage: Stage) -> None:
+    stage.fate(part=PART, after_part=AfterPart.CANCEL)
+    take_profit(stage)
+
+
+def restart_by_price(stage: Stage) -> None:
+    stage.price(99)
+    stage.until(stage.is_watching, "the next cycle has bought")
+
+
+def restart_after_the_cooldown(stage: Stage) -> None:
+    stage.until(stage.is_watching, "the cooldown is over and the next cycle has bought")
+
+
+def position_sold_by_hand(stage: Stage) -> None:
+    """consistency_checker.py gives the cycle up and begins another, which buys."""
+    before = stage.cycle
+    stage.world.venue.trade_by_hand(SYMBOL, Side.SELL, stage.held)
+    stage.until(
+        lambda: stage.is_watching() and stage.cycle is not None and stage.cycle != before,
+        "a new cycle has bought",
+    )
+
+
+def position_bought_by_hand(stage: Stage) -> None:
+    """consistency_checker.py brings the cycle to what the position says."""
+    stage.world.venue.trade_by_hand(SYMBOL, Side.BUY, Decimal("0.15"))
+    stage.until(
+        lambda: stage.cycle is not None and stage.cycle.quantity == stage.held,
+        "the cycle holds what the position says",
+    )
+
+
+def order_row_forgotten(stage: Stage) -> None:
+    """A cycle that waits for an order that nobody knows is let go."""
+    stage.edit_cycle(status=CycleStatus.SELLING, latest_order_id=UNKNOWN_ORDER)
+    stage.until(stage.is_watching, "the cycle watches again")
+
+
+def orphan(stage: Stage) -> None:
+    """An order that no cycle tracks is cancelled by order_manager.py."""
+    stage.world.venue.order_by_hand(SYMBOL, Decimal("0.4"), Decimal(50))
+    orders = stage.world.venue.exchange.orders
+    stage.until(lambda: not orders.all_open(), "the orphan is cancelled")
+
+
+def restart_of_the_bot(stage: Stage) -> None:
+    """An order is under way when the bot is killed; it fills while nobody listens."""
+    stage.world.venue.exchange.hold_all = True
+    until_under_way(stage)
+    if stage.world.bot is not None:
+        stage.world.bot.process.end()
+    stage.world.venue.exchange.hold_all = False
+    stage.world.venue.exchange.release()
+    stage.until(lambda: stage.is_watching(safety_orders=1), "the fill is in the books")
+
+
+def until_under_way(stage: Stage) -> None:
+    """A safety order is, or was, if the mishap has ended it at once."""
+    stage.price(98)
+    orders = stage.world.venue.exchange.orders
+    count = len(orders.all())
+    stage.until(lambda: len(orders.all()) > count, "the safety order is under way")
+
+
+UNKNOWN_ORDER = "00000000-0000-4000-8000-000000000000"
+
+
+def both(*parts: Callable[[Stage], None]) -> Callable[[Stage], None]:
+    def play(stage: Stage) -> None:
+        for part in parts:
+            part(stage)
+
+    return play
+
+
+HOLDING = base_order
+SOLD = both(base_order, take_profit)
+
+SCENES = (
+    Scene("start and base order", nothing, base_order),
+    Scene("base order filled in parts", nothing, base_order_in_parts),
+    Scene("base order rejected", nothing, base_order_rejected),
+    Scene("safety order", HOLDING, safety_order),
+    Scene("safety order stale after a part", HOLDING, safety_order_canceled),
+    Scene("safety order expires after a part", HOLDING, safety_order_expires),
+    Scene("last safety order", both(base_order, safety_order), last_safety_order),
+    Scene("take profit", HOLDING, take_profit),
+    Scene("take profit stuck after a part", HOLDING, take_profit_stuck),
+    Scene("take profit canceled after a part", HOLDING, take_profit_canceled_by_the_exchange),
+    Scene("restart by price", SOLD, restart_by_price),
+    Scene("restart after the cooldown", SOLD, restart_after_the_cooldown),
+    Scene("position sold by hand", HOLDING, position_sold_by_hand),
+    Scene("position bought by hand", HOLDING, position_bought_by_hand),
+    Scene("order unknown to everybody", HOLDING, order_row_forgotten),
+    Scene("orphan", HOLDING, orphan),
+    Scene("restart of the bot", HOLDING, restart_of_the_bot),
+)

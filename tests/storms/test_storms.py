@@ -1,0 +1,20 @@
+"""Storms by seed, on a virtual clock; `python -m tests.storms --seeds A-B` rides out more."""
+
+from __future__ import annotations
+
+import pytest
+
+from .storm import ride_out
+
+SEEDS = 30
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_nothing_is_lost_in_a_storm_and_everything_agrees_after_it(seed: int) -> None:
+    outcome = ride_out(seed)
+    assert not outcome.trouble, str(outcome)
+    assert outcome.orders > 0
+
+
+def test_a_seed_is_the_same_storm_every_time() -> None:
+    assert ride_out(SEEDS) == ride_out(SEEDS)
