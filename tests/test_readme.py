@@ -31,7 +31,6 @@ from helpers import apply_sql
 
 README = (PROJECT_ROOT / "README.md").read_text()
 PASTED = (PROJECT_ROOT / "tests" / "store" / "readme.sql").read_text()
-NOT_IN_THIS_VERSION = {"integration_test.py"}
 # What a sentence gets when it is written: names of orders and streams, words for states, places.
 FILLED_IN = re.compile(
     "|".join([*NAMES.values(), "quote stream", "trade stream", r"[a-z]+-?[a-z]*\.alpaca\.markets"])
@@ -240,7 +239,7 @@ def test_a_line_that_is_explained_is_one_that_the_code_writes(told: str) -> None
 
 
 def test_every_script_that_is_named_exists() -> None:
-    named = set(re.findall(r"\b[a-z_]+\.py\b", README)) - NOT_IN_THIS_VERSION
+    named = set(re.findall(r"\b[a-z_]+\.py\b", README))
     assert [name for name in sorted(named) if not (PROJECT_ROOT / name).exists()] == []
 
 

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +48,7 @@ class Programs:
         self._environment = {**environment, "LOG_DIR": str(log_dir)}
         self._interruption = interruption
         self._children: list[Child] = []
+        self._lines_before = 0
 
     def run(self, script: str, *arguments: str, **settings: str) -> Finished:
         """Run a script to its end, as cron would; `settings` differ for this run."""
@@ -60,9 +60,14 @@ class Programs:
 
     def start_bot(self) -> Child:
         """A main_app.py, as by hand."""
+        self._lines_before = len(self.whole_bot_log())
         return self._start(f"{BOT}.py")
 
     def bot_log(self) -> list[str]:
+        """What main_app.py has logged since it was started last."""
+        return self.whole_bot_log()[self._lines_before :]
+
+    def whole_bot_log(self) -> list[str]:
         """All that main_app.py has logged in this scenario."""
         path = self.log_dir / f"{BOT}.log"
         return path.read_text(errors="replace").splitlines() if path.exists() else []
@@ -83,12 +88,11 @@ class Programs:
             return None
         return number if runs_bot(number) else None
 
-    def end_bot(self, child: Child) -> tuple[int | None, float]:
-        """SIGTERM; its exit status, and after how many seconds it had ended."""
-        begun_at = time.monotonic()
+    def end_bot(self, child: Child) -> int | None:
+        """SIGTERM; its exit status."""
         os.kill(child.pid, signal.SIGTERM)
         self._interruption.wait(lambda: child.exit_status() is not None, SCRIPT_SECONDS)
-        return child.exit_status(), time.monotonic() - begun_at
+        return child.exit_status()
 
     def kill(self, child: Child) -> None:
         """SIGKILL: no chance to say goodbye."""
@@ -110,6 +114,7 @@ class Programs:
         self.log_dir.mkdir(parents=True, exist_ok=True)
         for path in self.log_dir.iterdir():
             path.unlink()
+        self._lines_before = 0
 
     def _start(self, script: str, *arguments: str, **settings: str) -> Child:
         self._interruption.check()

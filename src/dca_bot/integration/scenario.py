@@ -46,7 +46,7 @@ def perform(number: int, scenario: Scenario, stage: Stage, guard: Guard) -> Resu
     result = Result(str(number), scenario.sentence, outcome, seconds, why)
     report.ended(result)
     if outcome is Outcome.FAILED:
-        report.log_tail("main_app.log", stage.programs.bot_log())
+        report.log_tail("main_app.log", stage.programs.whole_bot_log())
     return result
 
 

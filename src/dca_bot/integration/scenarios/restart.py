@@ -22,11 +22,11 @@ def killed_while_buying(stage: Stage) -> None:
     kill_at_the_order(stage, asset_id, "base")
     settled_at_alpaca(stage)
     bot = stage.start_bot()
+    stage.bot_says("caught up")
     stage.bought(asset_id)
     stage.books_match(asset_id, FIRST)
     stage.step("end it by SIGTERM, and start it once more")
-    status, _ = stage.programs.end_bot(bot)
-    stage.claim("exit status of main_app.py", status, 0)
+    stage.claim("exit status of main_app.py", stage.programs.end_bot(bot), 0)
     stage.start_bot()
     stage.bot_says("quote stream connected")
     claim_orders(stage, since, "buy", 1)
@@ -48,6 +48,7 @@ def killed_while_selling(stage: Stage) -> None:
     kill_at_the_order(stage, asset_id, "take_profit")
     settled_at_alpaca(stage)
     stage.start_bot()
+    stage.bot_says("caught up")
     stage.soon(
         "the cycle",
         lambda: stage.books.cycles(asset_id)[0].status,

@@ -30,9 +30,7 @@ def both_streams(stage: Stage) -> None:
     )
     stage.run("watchdog.py", "--status")
     stage.claim("orders", stage.orders(asset_id), 0)
-    status, seconds = stage.programs.end_bot(bot)
-    stage.claim("exit status of main_app.py after SIGTERM", status, 0)
-    stage.claim_that("it ended", f"after {seconds:.1f} s", holds=seconds < 6, expected="within 5 s")
+    stage.claim("exit status of main_app.py after SIGTERM", stage.programs.end_bot(bot), 0)
 
 
 def full_cycle(stage: Stage) -> None:
