@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import socket
 import subprocess
 import sys
 import threading
@@ -485,3 +486,21 @@ def test_an_answer_is_waited_for_as_long_as_was_said(server: NastyHttp) -> None:
         impatient.cancel(ALPACAS_ID)
     with closing(AlpacaBroker(settings, RateLimiter(6000), read_seconds=10)) as patient:
         patient.cancel(ALPACAS_ID)
+
+
+def test_a_request_that_was_given_up_is_not_delivered_later() -> None:
+    """The system would go on trying for minutes, long after the order was given up as lost.
+
+    A connection that is reset, not closed, takes what it has not delivered with it.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        settings = AlpacaSettings("key-id-for-tests", "secret-for-tests", url, url, "")
+        with (
+            closing(AlpacaBroker(settings, RateLimiter(6000), read_seconds=0.3)) as broker,
+            pytest.raises(OrderOutcomeUnknown),
+        ):
+            broker.submit(buy(), "BTC/USD")
+        connection, _ = mute.accept()
+        with connection, pytest.raises(ConnectionResetError):
+            list(iter(lambda: connection.recv(65_536), b""))

@@ -8,7 +8,9 @@ order or a question is decided in rest.py.
 from __future__ import annotations
 
 import json
+import socket
 import ssl
+import struct
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import Any, Literal
@@ -30,6 +32,12 @@ READ_SECONDS = 10.0
 CONNECTIONS_KEPT = 16
 FIRST_ERROR_STATUS = 400
 ONCE = Retry(False)
+# A connection that we close is reset, so that the system throws away what it has not delivered: it
+# would go on trying for minutes, and bring Alpaca an order that was given up as lost meanwhile.
+SOCKET_OPTIONS = [
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),
+]
 # An undecodable answer is a ValueError or, of brackets without end, a RecursionError; now and then
 # something of the layers below comes through as it is.
 BROKEN_OFF = (OSError, ValueError, RecursionError, HTTPException, urllib3_errors.HTTPError)
@@ -145,6 +153,7 @@ class _Client(RESTClient):
         adapter = HTTPAdapter(pool_maxsize=CONNECTIONS_KEPT)
         example = requests.Request("GET", base_url).prepare()
         self._pool = adapter.get_connection_with_tls_context(example, found["verify"], proxies)
+        self._pool.conn_kw["socket_options"] = SOCKET_OPTIONS
         adapter.cert_verify(self._pool, base_url, found["verify"], None)
         # a proxy wants to be told the whole address, unless it is only tunnelled through
         is_whole = adapter.request_url(example, proxies).startswith("http")
