@@ -151,6 +151,9 @@ class Worker:
                 return AssetState(tx.asset, tx.cycle)
         except (DcaError, KeyError):
             return None  # the next refresh will see; until then the old prices stand
+        except Exception:  # noqa: BLE001 - `_done` must follow, or the worker is busy for ever
+            asset_log(log, self.state.asset.symbol).exception("its row could not be read")
+            return None
 
     def _on_update(self, update: OrderUpdate) -> None:
         is_news = self._around.trader.on_update(update)

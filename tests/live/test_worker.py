@@ -1,0 +1,59 @@
+"""One asset's worker, by itself: whatever goes wrong in a piece of work, the next one comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+from builders import NOW, TestClock, an_asset, an_order, an_update, rules_of
+from dca_bot.live.worker import Surroundings, Worker
+from dca_bot.store.memory_store import MemoryStore, MemoryTransaction
+from dca_bot.trader import Trader
+from fakes import FakeBroker
+
+
+class BrokenStore(MemoryStore):
+    """Fails as nobody expected, so many times."""
+
+    failures = 0
+
+    def transaction(self, asset_id: int) -> AbstractContextManager[MemoryTransaction]:
+        if self.failures:
+            self.failures -= 1
+            raise RuntimeError("no one expected this")
+        return super().transaction(asset_id)
+
+
+def test_a_reading_that_fails_unexpectedly_does_not_leave_the_worker_busy_for_ever() -> None:
+    async def scenario() -> None:
+        store, broker = BrokenStore([an_asset()]), FakeBroker()
+        trader = Trader(store, broker, TestClock(), {"BTC/USD": rules_of("BTC/USD")})
+        with ThreadPoolExecutor(1) as pool:
+            around = Surroundings(
+                trader=trader,
+                store=store,
+                clock=lambda: NOW,
+                pool=pool,
+                loop=asyncio.get_running_loop(),
+                quote_age_max=timedelta(seconds=10),
+                on_store_trouble=lambda: None,
+            )
+            [state] = store.assets()
+            worker = Worker(state, around)
+            store.failures = 1
+            worker.put_update(an_update(an_order(), "canceled"))
+            await until(lambda: not worker.is_busy)
+            assert store.failures == 0
+            trader.open_cycle(state.asset.asset_id)
+            worker.put_update(an_update(an_order(), "canceled"))
+            await until(lambda: worker.state.cycle is not None)
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - threads change what it looks at, and set no event
+        await asyncio.sleep(0.005)
