@@ -105,16 +105,25 @@ def position_sold_by_hand(stage: Stage) -> None:
 def position_bought_by_hand(stage: Stage) -> None:
     """consistency_checker.py brings the cycle to what the position says."""
     stage.world.venue.trade_by_hand(SYMBOL, Side.BUY, Decimal("0.15"))
-    stage.until(
-        lambda: stage.cycle is not None and stage.cycle.quantity == stage.held,
-        "the cycle holds what the position says",
-    )
+    stage.until(lambda: stage.cycle_holds_the_position, "the correction is in the books")
 
 
 def order_row_forgotten(stage: Stage) -> None:
     """A cycle that waits for an order that nobody knows is let go."""
     stage.edit_cycle(status=CycleStatus.SELLING, latest_order_id=UNKNOWN_ORDER)
     stage.until(stage.is_watching, "the cycle watches again")
+
+
+def order_by_hand_followed(stage: Stage) -> None:
+    """A cycle that a user points at an order of his own takes what it bought."""
+    stage.world.venue.order_by_hand(SYMBOL, Decimal("0.2"), Decimal(101))
+    order = stage.world.venue.exchange.orders.all()[-1]
+    stage.world.watcher.touched.add(1)  # it will hold what an order of somebody else's bought
+    stage.edit_cycle(status=CycleStatus.BUYING, latest_order_id=order.id)
+    stage.until(
+        lambda: stage.is_watching(safety_orders=1) and stage.cycle_holds_the_position,
+        "what the order bought is the cycle's",
+    )
 
 
 def orphan(stage: Stage) -> None:
@@ -173,6 +182,7 @@ SCENES = (
     Scene("position sold by hand", HOLDING, position_sold_by_hand),
     Scene("position bought by hand", HOLDING, position_bought_by_hand),
     Scene("order unknown to everybody", HOLDING, order_row_forgotten),
+    Scene("order by hand followed", HOLDING, order_by_hand_followed),
     Scene("orphan", HOLDING, orphan),
     Scene("restart of the bot", HOLDING, restart_of_the_bot),
 )

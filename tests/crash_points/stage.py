@@ -123,6 +123,10 @@ class Stage:
             self.held == 0 and self.cycle is not None and self.cycle.last_order_fill_price is None
         )
 
+    @property
+    def cycle_holds_the_position(self) -> bool:
+        return self.cycle is not None and self.cycle.quantity == self.held
+
     # -- how it ends
 
     def disagreement(self) -> list[str]:

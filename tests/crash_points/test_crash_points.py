@@ -34,6 +34,7 @@ def test_the_sweep_reaches_every_step_of_an_order_and_of_a_completion() -> None:
         "POST orders about to be sent",
         "POST orders taken",
         "POST orders answered",
+        "update heard",
         "fill about to be written",
         "fill written",
         "completion about to be written",

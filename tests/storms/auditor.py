@@ -194,13 +194,15 @@ def _unlike_cycles(books: Books) -> Iterator[str]:
 
 
 def _unlike_cycle(cycle: Row, filled: list[tuple[Row, Row]], books: Books) -> Iterator[str]:
+    if cycle["status"] == "complete" and not any(o["side"] == "sell" for _, o in filled):
+        yield f"cycle {cycle['id']} is complete, but nothing was sold"
+    if cycle["id"] in books.touched:
+        return
     safety = sum(1 for row, _ in filled if row["kind"] == "safety")
     if cycle["safety_orders"] != safety:
         yield f"cycle {cycle['id']}: {cycle['safety_orders']} safety orders, {safety} filled"
-    if filled and cycle["id"] not in books.touched:
+    if filled:
         yield from _unlike_columns(cycle, [order for _, order in filled], books)
-    if cycle["status"] == "complete" and not any(o["side"] == "sell" for _, o in filled):
-        yield f"cycle {cycle['id']} is complete, but nothing was sold"
 
 
 def _unlike_columns(cycle: Row, orders: list[Row], books: Books) -> Iterator[str]:

@@ -32,7 +32,7 @@ from .lines import QuoteLine, TradeLine, Wire
 from .mishaps import Calm
 from .process import Process
 from .venue import Venue
-from .virtual_time import VirtualClock, VirtualLoop
+from .virtual_time import PowerCut, VirtualClock, VirtualLoop
 from .watched_store import Outage, WatchedStore
 
 NOWHERE = AlpacaSettings("key", "secret", "https://the-exchange", "https://data", "wss://data")
@@ -148,8 +148,16 @@ class Bot:
         self._tasks = [loop.create_task(each) for each in work]
         for task in self._tasks:
             task.add_done_callback(self._ended)
-        self._trades.open(gap.set, desk.on_trade_update)
+        self._trades.open(gap.set, self._hear)
         self._quotes.open(quotes_connected.set, desk.on_quotes)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        assert self._desk is not None
+        try:
+            self.process.step("update heard")
+        except PowerCut:
+            return
+        self._desk.on_trade_update(message)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and not self.process.is_over:
