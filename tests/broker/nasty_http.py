@@ -21,7 +21,7 @@ HALF = b"HALF"  # promise a body, send half of it, and close
 CLOSE = b"CLOSE"  # read the request, then close without a word
 
 LATE_SECONDS = 1.0
-HANG_SECONDS = 30.0
+HANG_SECONDS = 15.0
 HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 

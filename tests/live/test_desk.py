@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from builders import an_order, an_update
 from dca_bot.core.model import Asset, Cycle, Order, OrderStatus, OrderUpdate
+from dca_bot.errors import StoreUnavailable
 from dca_bot.live.desk import Desk
 from dca_bot.live.worker import Surroundings
 from dca_bot.ports import Clock
-from dca_bot.store.memory_store import MemoryStore
+from dca_bot.store.memory_store import MemoryStore, MemoryTransaction
 from dca_bot.trader import Trader
 from fakes import FakeBroker
 
@@ -61,11 +64,45 @@ class SlowBroker(FakeBroker):
         return super().submit(order, symbol)
 
 
+class CountingPool(ThreadPoolExecutor):
+    """Knows how many pieces of work have been under way at the same time."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.most_at_once = 0
+        self._under_way = 0
+        self._lock = threading.Lock()
+
+    def submit(self, *work: Any, **arguments: Any) -> Future[Any]:
+        with self._lock:
+            self._under_way += 1
+            self.most_at_once = max(self.most_at_once, self._under_way)
+        future = super().submit(*work, **arguments)
+        future.add_done_callback(self._count_down)
+        return future
+
+    def _count_down(self, _: Future[Any]) -> None:
+        with self._lock:
+            self._under_way -= 1
+
+
+class UnsteadyStore(MemoryStore):
+    """Can be away, as a database can."""
+
+    is_away = False
+
+    def transaction(self, asset_id: int) -> AbstractContextManager[MemoryTransaction]:
+        if self.is_away:
+            raise StoreUnavailable("away")
+        return super().transaction(asset_id)
+
+
 @dataclass
 class World:
-    store: MemoryStore
+    store: UnsteadyStore
     broker: SlowBroker
     desk: Desk
+    pool: CountingPool
     gaps: list[str]
 
     def quote(self, symbol: str, bid: str, ask: str) -> None:
@@ -101,9 +138,9 @@ def play(scenario: Callable[[World], Coroutine[Any, Any, None]], *assets: Asset)
     async def run() -> None:
         loop = asyncio.get_running_loop()
         broker = SlowBroker("BTC/USD", "ETH/USD", clock=lambda: NOW)
-        store = MemoryStore(assets or [BTC])
+        store = UnsteadyStore(assets or [BTC])
         gaps: list[str] = []
-        with ThreadPoolExecutor(4) as pool:
+        with CountingPool(4) as pool:
             around = Surroundings(
                 trader=Trader(store, broker, Clockwork(), broker.rules()),
                 store=store,
@@ -120,7 +157,7 @@ def play(scenario: Callable[[World], Coroutine[Any, Any, None]], *assets: Asset)
 
             broker.listener = tell
             await desk.refresh()
-            await scenario(World(store, broker, desk, gaps))
+            await scenario(World(store, broker, desk, pool, gaps))
             desk.stop()
 
     asyncio.run(asyncio.wait_for(run(), 30))
@@ -174,6 +211,20 @@ def test_ten_thousand_quotes_while_alpaca_is_slow_make_one_order() -> None:
         world.tell("BTC/USD", "98", "99")
         await world.idle()
         assert len(world.broker.submitted) == 1
+
+    play(scenario)
+
+
+def test_news_of_orders_waits_while_alpaca_is_slow() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.may_answer.clear()
+        world.quote("BTC/USD", "99", "100")
+        await until(world.broker.asked.is_set)
+        for _ in range(5):
+            world.desk.on_trade_update(as_message(an_update(an_order(), "canceled")))
+        world.broker.may_answer.set()
+        await world.idle()
+        assert world.pool.most_at_once == 1
 
     play(scenario)
 
@@ -307,6 +358,21 @@ def test_trouble_of_one_asset_never_stops_the_others() -> None:
     play(scenario, BTC, ETH)
 
 
+def test_an_asset_that_had_unexpected_trouble_goes_on() -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        world.broker.fail("holdings", RuntimeError("no one expected this"))
+        world.quote("BTC/USD", "101", "101.1")
+        await until(lambda: world.broker.calls.count("holdings") == 2)
+        await world.idle()
+        world.store.put_asset(replace(BTC, cooldown_seconds=200))  # which ends the pause
+        await world.desk.refresh()
+        world.quote("BTC/USD", "101", "101.1")
+        await until(lambda: world.cycle().status == "cooldown")
+
+    play(scenario)
+
+
 def test_an_order_in_doubt_is_asked_about_until_it_is_settled() -> None:
     async def scenario(world: World) -> None:
         world.broker.listener = lambda _: None  # its updates are lost as well
@@ -314,6 +380,20 @@ def test_an_order_in_doubt_is_asked_about_until_it_is_settled() -> None:
         world.quote("BTC/USD", "99.9", "100")
         await until(lambda: world.cycle().quantity > 0)
         assert len(world.broker.submitted) == 1
+
+    play(scenario)
+
+
+def test_a_fill_that_the_database_cannot_take_makes_the_bot_ask_alpaca() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.holds_fills = True
+        world.quote("BTC/USD", "99.9", "100")
+        await until(lambda: len(world.broker.submitted) == 1)
+        await world.idle()
+        world.store.is_away = True
+        world.broker.fill(world.broker.submitted[0].client_order_id)
+        await world.idle()
+        assert world.gaps == ["store"]
 
     play(scenario)
 

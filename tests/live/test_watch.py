@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import CHECKED
 from dca_bot.core.decide import ANY_PRICE, Triggers
 from dca_bot.live.watch import Watch, look_at
 
@@ -18,7 +19,7 @@ class Hits:
         self.count += 1
 
 
-def raw(symbol: str, bid: float, ask: float) -> dict[str, Any]:
+def raw(symbol: str, bid: float | Decimal, ask: float | Decimal) -> dict[str, Any]:
     return {"T": "q", "S": symbol, "bp": bid, "ap": ask}
 
 
@@ -94,6 +95,7 @@ PRICES = st.decimals(min_value="0.000000001", max_value="1000000", places=9)
 PERCENTS = st.decimals(min_value="0", max_value="50", places=4)
 
 
+@CHECKED
 @given(price=PRICES, pct=PERCENTS)
 def test_no_price_that_reaches_a_trigger_in_decimal_is_missed_in_floats(
     price: Decimal, pct: Decimal
@@ -105,4 +107,17 @@ def test_no_price_that_reaches_a_trigger_in_decimal_is_missed_in_floats(
     buying, buy_hits = armed(Triggers(buy_at))
     look_at({"X": selling}, [raw("X", float(sell_at), float(sell_at) * 2)])
     look_at({"X": buying}, [raw("X", float(buy_at) / 2, float(buy_at))])
+    assert (sell_hits.count, buy_hits.count) == (1, 1)
+
+
+@CHECKED
+@given(price=PRICES, pct=PERCENTS)
+def test_nor_is_one_missed_that_rest_tells_in_decimals(price: Decimal, pct: Decimal) -> None:
+    """The float of 0.0014443 is a hair above it."""
+    sell_at = price * (1 + pct / 100)
+    buy_at = price * (1 - pct / 100)
+    selling, sell_hits = armed(Triggers(None, sell_at))
+    buying, buy_hits = armed(Triggers(buy_at))
+    look_at({"X": selling}, [raw("X", sell_at, sell_at * 2)])
+    look_at({"X": buying}, [raw("X", buy_at / 2, buy_at)])
     assert (sell_hits.count, buy_hits.count) == (1, 1)
