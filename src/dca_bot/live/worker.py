@@ -195,6 +195,7 @@ class Worker:
                 self._say(f"the row was changed meanwhile: {error}", level=logging.DEBUG)
             case StoreUnavailable():
                 self._around.on_store_trouble()
+                self._say(f"{error}; trying again later", str(error))
             case DcaError():
                 self._say(f"{error}; trying again later", str(error))
             case _:

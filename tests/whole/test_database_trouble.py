@@ -1,0 +1,222 @@
+"""A database that kills connections, locks rows, refuses to write: the bot waits and goes on."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mysql.connector
+import pytest
+
+from dca_bot.demo.private_mariadb import PrivateMariaDb
+from dca_bot.settings import DatabaseSettings
+from helpers import Simulator, database_environment, eventually
+from tally import struck
+from whole.auditor import always, read_books, rows
+from whole.busy import Bot, add_assets, calm, more_orders_than, settle
+from whole.small_disk import fill, make_room, small_disk
+
+IS_WHOLE = os.environ.get("DCA_SWEEP") == "all"
+LIVELY = ("--lively", "--stale-slot-seconds", "1", "--rate-limit", "100000")
+EIGHT = ("BTC/USD", "ETH/USD", "SOL/USD", "LTC/USD", "DOGE/USD", "AVAX/USD", "LINK/USD", "UNI/USD")
+OTHERS = (
+    "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+)
+
+
+@pytest.fixture(scope="module")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDb]:
+    """A server of this module's own, whose global variables may be changed."""
+    with PrivateMariaDb(tmp_path_factory.mktemp("mariadb") / "data", durable=False) as server:
+        yield server
+
+
+@pytest.fixture
+def trader(database: DatabaseSettings, bot_env: dict[str, str]) -> Iterator[DatabaseSettings]:
+    """The bot's user is one who may do everything in its database, and nothing else."""
+    run(
+        database,
+        "CREATE USER trader IDENTIFIED BY 'open sesame'",
+        "INSERT INTO mysql.db (host, db, user, select_priv, insert_priv, update_priv, delete_priv,"
+        " create_priv, alter_priv, index_priv, references_priv)"
+        " VALUES ('%', DATABASE(), 'trader', 'Y', 'Y', 'Y', 'Y', 'Y', 'Y', 'Y', 'Y')",
+        "FLUSH PRIVILEGES",
+    )
+    trader = replace(database, user="trader", password="open sesame")
+    bot_env.update(database_environment(trader))
+    yield trader
+    run(database, "DROP USER trader")
+
+
+@pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
+def test_trading_goes_on_though_all_connections_are_killed_again_and_again(
+    simulator: Simulator, database: DatabaseSettings, bot: Bot
+) -> None:
+    add_assets(database)
+    bot.start()
+    eventually(more_orders_than(simulator, 2), timeout=30)
+    killed = 0
+    over_at = time.monotonic() + (60 if IS_WHOLE else 10)
+    while time.monotonic() < over_at:
+        killed += kill_connections(database)
+        assert always(read_books(database, simulator)) == []
+    struck("KILL of a connection", killed)
+    assert killed > 20
+    orders = len(simulator.get("/sim/record")["orders"])
+    eventually(more_orders_than(simulator, orders), timeout=60)
+    calm(simulator)
+    settle(database, simulator)
+    assert bot.end() == 0
+
+
+@pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
+def test_connections_that_the_server_closes_for_idleness_are_no_news(
+    simulator: Simulator, database: DatabaseSettings, bot: Bot
+) -> None:
+    run(database, "SET GLOBAL wait_timeout = 5")
+    try:
+        add_assets(database, *EIGHT)
+        bot.start()
+        eventually(more_orders_than(simulator, 10), timeout=30)
+        simulator.post("/sim/walk", {"on": False})
+        before = aborted(database)
+        eventually(lambda: aborted(database) > before, timeout=60)
+        struck("connection closed by wait_timeout", aborted(database) - before)
+        orders = len(simulator.get("/sim/record")["orders"])
+        simulator.post("/sim/walk", {"on": True})
+        eventually(more_orders_than(simulator, orders + 5), timeout=60)
+        calm(simulator)
+        settle(database, simulator)
+        assert " ERROR " not in bot.output
+        assert bot.end() == 0
+    finally:
+        run(database, "SET GLOBAL wait_timeout = DEFAULT")
+
+
+@pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
+def test_a_database_that_only_reads_stops_trading_until_it_writes_again(
+    simulator: Simulator, database: DatabaseSettings, trader: DatabaseSettings, bot: Bot
+) -> None:
+    add_assets(database)
+    bot.start()
+    eventually(more_orders_than(simulator, 3), timeout=30)
+    for _ in range(3):
+        run(database, "SET GLOBAL read_only = ON")
+        try:
+            eventually(new_line(bot, "can't write"), timeout=60)
+            struck("database is read only")
+            assert always(read_books(database, simulator)) == []
+        finally:
+            run(database, "SET GLOBAL read_only = OFF")
+        orders = len(simulator.get("/sim/record")["orders"])
+        eventually(more_orders_than(simulator, orders), timeout=90)
+    calm(simulator)
+    settle(database, simulator)
+    assert bot.end() == 0
+
+
+@pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
+def test_a_row_that_an_sql_client_holds_locked_stops_only_its_asset(
+    simulator: Simulator, database: DatabaseSettings, bot: Bot
+) -> None:
+    add_assets(database)
+    bot.start()
+    eventually(more_orders_than(simulator, 3), timeout=30)
+    with locked(database, "BTC/USD"):
+        held_since = time.monotonic()
+        eventually(new_line(bot, "BTC/USD"), timeout=60)
+        count = orders_of(simulator, "ETH/USD")
+        eventually(lambda: orders_of(simulator, "ETH/USD") > count + 2, timeout=60)
+        seconds = 20 if IS_WHOLE else 12
+        eventually(lambda: time.monotonic() - held_since > seconds, timeout=60)
+        assert always(read_books(database, simulator)) == []
+    struck("asset's row held locked")
+    count = orders_of(simulator, "BTC/USD")
+    eventually(lambda: orders_of(simulator, "BTC/USD") > count, timeout=90)
+    calm(simulator)
+    settle(database, simulator)
+    assert bot.end() == 0
+
+
+@pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
+def test_a_full_disk_for_logs_and_heartbeat_does_not_stop_the_trading(
+    simulator: Simulator,
+    database: DatabaseSettings,
+    bot_env: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    add_assets(database)
+    with small_disk(tmp_path / "small", 1) as disk:
+        bot = Bot({**bot_env, "LOG_DIR": str(disk)}, tmp_path)
+        try:
+            bot.start()
+            eventually(more_orders_than(simulator, 3), timeout=30)
+            fill(disk)
+            struck("disk of LOG_DIR full")
+            eventually(new_line(bot, "no heartbeat can be written"), timeout=30)
+            orders = len(simulator.get("/sim/record")["orders"])
+            eventually(more_orders_than(simulator, orders + 5), timeout=60)
+            make_room(disk)
+            calm(simulator)
+            settle(database, simulator)
+            assert bot.end() == 0
+        finally:
+            bot.kill()
+            print(bot.output[-3000:])
+
+
+def new_line(bot: Bot, words: str) -> Callable[[], bool]:
+    """Whether it has said this once more than now."""
+    count = bot.output.count(words)
+    return lambda: bot.output.count(words) > count
+
+
+def orders_of(simulator: Simulator, symbol: str) -> int:
+    return sum(each["symbol"] == symbol for each in simulator.get("/sim/record")["orders"])
+
+
+def kill_connections(database: DatabaseSettings) -> int:
+    found = [row["id"] for row in rows(database, OTHERS)]
+    for each in found:
+        with suppress(mysql.connector.Error):  # it may have ended by itself
+            run(database, f"KILL {each}")
+    return len(found)
+
+
+def aborted(database: DatabaseSettings) -> int:
+    """How many connections the server has closed on its own so far."""
+    return int(rows(database, "SHOW GLOBAL STATUS LIKE 'Aborted_clients'")[0]["Value"])
+
+
+def run(database: DatabaseSettings, *statements: str) -> None:
+    with closing(connected(database)) as connection, closing(connection.cursor()) as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        connection.commit()
+
+
+@contextmanager
+def locked(database: DatabaseSettings, symbol: str) -> Iterator[None]:
+    """An SQL client that has begun a transaction, and whose user has gone for lunch."""
+    with closing(connected(database)) as connection, closing(connection.cursor()) as cursor:
+        sql = "SELECT id FROM dca_assets WHERE asset_symbol = %s FOR UPDATE"
+        cursor.execute(sql, (symbol,))
+        cursor.fetchall()
+        yield
+
+
+def connected(database: DatabaseSettings) -> Any:
+    return mysql.connector.connect(
+        host=database.host,
+        port=database.port,
+        user=database.user,
+        password=database.password,
+        database=database.name,
+        use_pure=True,
+        collation="utf8mb4_general_ci",
+    )
