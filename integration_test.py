@@ -48,7 +48,7 @@ def main() -> int:
         interruption.listening(),
         simulated_ground(report) if arguments.simulated else paper_ground() as ground,
     ):
-        results = test(ground, chosen, report, interruption, wipe=arguments.wipe_account)
+        results = examine(ground, chosen, report, interruption, wipe=arguments.wipe_account)
     report.table(results)
     report.step(f"the logs are in {ground.work_dir}")
     return exit_status(results, interruption.signal)
@@ -74,7 +74,7 @@ def number_of_scenario(text: str) -> int:
     )
 
 
-def test(
+def examine(
     ground: Ground,
     chosen: Mapping[int, Scenario],
     report: Report,

@@ -16,7 +16,9 @@ from dca_bot.integration.report import Report
 from dca_bot.settings import AlpacaSettings
 
 CLEAN_SECONDS = 60.0
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.7
+# What Alpaca lists lags behind what has just happened, so one empty list proves nothing.
+EMPTY_LOOKS = 2
 LISTED_MAX = 5
 
 
@@ -88,13 +90,16 @@ class Guard:
     def _clean(self, is_meant: Callable[[str], bool]) -> list[str]:
         """Orders first: an open one holds coins back, and forbids the sale (ALPACA.md 1.6, 1.7)."""
         left: list[str] = ["what the account holds is not known"]
+        empty_looks = 0
 
         def is_clean() -> bool:
+            nonlocal empty_looks
             try:
                 left[:] = self._clean_once(is_meant)
             except BrokerUnavailable as trouble:
                 left[:] = [f"what the account holds is not known ({trouble})"]
-            return not left
+            empty_looks = 0 if left else empty_looks + 1
+            return empty_looks == EMPTY_LOOKS
 
         self._interruption.wait(is_clean, self._clean_seconds, every=LOOK_SECONDS)
         return left

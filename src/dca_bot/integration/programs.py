@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +34,6 @@ class Finished:
     def last_line(self) -> str:
         return self.lines[-1] if self.lines else ""
 
-    def says(self, words: str) -> bool:
-        """Whether one of its lines holds these words."""
-        return any(words in line for line in self.lines)
-
 
 class Programs:
     """`environment` is all that the scripts are told; LOG_DIR is theirs alone."""
@@ -50,9 +47,9 @@ class Programs:
         self._children: list[Child] = []
         self._lines_before = 0
 
-    def run(self, script: str, *arguments: str, **settings: str) -> Finished:
-        """Run a script to its end, as cron would; `settings` differ for this run."""
-        child = self._start(script, *arguments, **settings)
+    def run(self, script: str, *arguments: str) -> Finished:
+        """Run a script to its end, as cron would."""
+        child = self._start(script, *arguments)
         self._interruption.wait(lambda: child.exit_status() is not None, SCRIPT_SECONDS)
         status = child.exit_status()
         child.stop()
@@ -106,7 +103,8 @@ class Programs:
         self._children.clear()
         # a stopped (SIGSTOP) bot would not hear SIGTERM
         if (pid := self.bot_pid()) is not None:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
         end_strays(f"LOG_DIR={self.log_dir}")
 
     def forget(self) -> None:
@@ -116,12 +114,12 @@ class Programs:
             path.unlink()
         self._lines_before = 0
 
-    def _start(self, script: str, *arguments: str, **settings: str) -> Child:
+    def _start(self, script: str, *arguments: str) -> Child:
         self._interruption.check()
         child = Child(
             Path(script).stem,
             [sys.executable, str(PROJECT_ROOT / script), *arguments],
-            environment={**self._environment, **settings},
+            environment=self._environment,
             log_dir=self.log_dir,
         )
         self._children.append(child)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
 from dca_bot.clock import utc_now
 from dca_bot.demo.children import Child
+from dca_bot.errors import BrokerUnavailable
 from dca_bot.integration.account import Account, OrderSeen
 from dca_bot.integration.interruption import Interruption
 from dca_bot.integration.market import Market
@@ -82,16 +84,24 @@ class Stage:
         is_so: Callable[[T], bool],
         every: float | None = None,
     ) -> T:
-        """It becomes so within the market's patience; what was seen then."""
+        """It becomes so within the market's patience; what was seen then.
+
+        An Alpaca that does not answer once is asked again.
+        """
         seen: list[T] = []
+        trouble: list[str] = []
 
         def look() -> bool:
-            seen[:] = [read()]
+            try:
+                seen[:], trouble[:] = [read()], []
+            except BrokerUnavailable as error:
+                trouble[:] = [str(error)]
+                return False
             return is_so(seen[0])
 
         if not self.interruption.wait(look, self.market.patience_seconds, every):
             limit = self.market.patience_seconds
-            last = shown(seen[0])
+            last = shown(trouble or seen)
             raise Unmet(f"{what}: expected {expected} within {limit:.0f} s, last seen {last}")
         self.report.met(what, expected=expected, seen=seen[0])
         return seen[0]
@@ -117,8 +127,8 @@ class Stage:
 
     def add_cycle(self, asset_id: int, status: str, **columns: Value) -> int:
         """Insert a cycle, as by hand."""
-        shown = ", ".join(f"{name}={value}" for name, value in columns.items())
-        self.step(f"insert a {status} cycle{f' with {shown}' if shown else ''}")
+        filled = ", ".join(f"{name}={value}" for name, value in columns.items())
+        self.step(f"insert a {status} cycle{f' with {filled}' if filled else ''}")
         row: dict[str, Value] = {"asset_id": asset_id, "status": status}
         return self.books.insert("dca_cycles", row | columns)
 
@@ -128,6 +138,12 @@ class Stage:
         if not cycles:
             raise Unmet(f"the asset {asset_id} has no cycle")
         return cycles[-1]
+
+    def last_sell_price(self, asset_id: int) -> Decimal | None:
+        """As it stands in dca_assets."""
+        sql = "SELECT last_sell_price FROM dca_assets WHERE id = %s"
+        ((price,),) = self.books.rows(sql, (asset_id,))
+        return None if price is None else Decimal(str(price))
 
     def orders(self, asset_id: int, **where: str) -> int:
         """How many orders of an asset the bot has written down; of a kind, in a status."""
@@ -153,13 +169,14 @@ class Stage:
             expected=str(status),
         )
 
-    def bot_says(self, words: str) -> None:
-        """A line with these words comes in main_app.py's log."""
+    def bot_says(self, words: str) -> datetime:
+        """A line with these words comes in main_app.py's log; its time."""
 
         def line() -> str:
             return next((each for each in self.programs.bot_log() if words in each), "")
 
-        self.soon("line in main_app.log", line, f"… {words} …", bool)
+        found = self.soon("line in main_app.log", line, f"… {words} …", bool)
+        return datetime.fromisoformat(found.split()[0])
 
     # Both together
 

@@ -62,12 +62,15 @@ def consistent_state(stage: Stage) -> None:
         holds,
         "watching",
         quantity=stage.account.held(FIRST),
-        average_purchase_price=bought.price,
+        # where the quantity agrees, nobody corrects the price
+        average_purchase_price=(bought.price or Decimal(0)) * Decimal("0.99"),
         last_order_fill_price=bought.price,
     )
     enabled = stage.add_asset(SECOND)
     disabled = stage.add_asset(FOREIGN, is_enabled=False)
+    agrees = stage.cycle(holds)
     stage.run(SCRIPT)
+    stage.claim("the cycle that agrees", stage.cycle(holds), agrees)
     stage.claim("the enabled asset's cycle", stage.cycle(enabled).status, "watching")
     stage.claim("the disabled asset's cycles", stage.books.cycles(disabled), [])
     stage.step("make every updated_at old, so that a write would show")

@@ -79,9 +79,11 @@ def rejection(stage: Stage) -> None:
     too_much = (stage.account.cash() + 1000).quantize(Decimal(1))
     asset_id = stage.add_asset(FIRST, base_order_amount=too_much)
     stage.start_bot()
-    stage.bot_says("no buy order, next try in 5 s")
+    refused_at = stage.bot_says("no buy order, next try in 5 s")
     if too_much < ORDER_MAX:
-        stage.bot_says("waiting for")  # the next try: it asks for the cash, and sends nothing
+        # the next try: it asks for the cash, and sends nothing
+        pause = (stage.bot_says("waiting for") - refused_at).total_seconds()
+        stage.claim_that("pause", f"{pause} s", holds=pause > 4, expected="about 5 s")
     stage.claim("orders sent", stage.orders(asset_id), 1)
     stage.claim("orders rejected", stage.orders(asset_id, status="rejected"), 1)
     cycle = stage.cycle(asset_id)

@@ -56,9 +56,8 @@ def full_cycle(stage: Stage) -> None:
         holds=sold.completed_at is not None,
         expected="a time",
     )
-    ((last_sell_price,),) = stage.books.rows("SELECT last_sell_price FROM dca_assets")
     order = stage.account.order(sold.latest_order_id or "")
-    stage.same_price("dca_assets.last_sell_price", Decimal(str(last_sell_price)), order.price)
+    stage.same_price("dca_assets.last_sell_price", stage.last_sell_price(asset_id), order.price)
     stage.nothing_held(FIRST)
     stage.claim("the next cycle", stage.cycle(asset_id).status, "cooldown")
     stage.step("let the cooldown of one second pass")
