@@ -14,8 +14,8 @@ import mysql.connector
 import pytest
 
 from dca_bot.demo.private_mariadb import PrivateMariaDb
-from dca_bot.settings import DatabaseSettings
-from helpers import Simulator, database_environment, eventually
+from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
+from helpers import Simulator, apply_sql, database_environment, eventually
 from tally import struck
 from whole.auditor import always, read_books, rows
 from whole.busy import Bot, add_assets, calm, more_orders_than, settle
@@ -162,6 +162,33 @@ def test_a_full_disk_for_logs_and_heartbeat_does_not_stop_the_trading(
             orders = len(simulator.get("/sim/record")["orders"])
             eventually(more_orders_than(simulator, orders + 5), timeout=60)
             make_room(disk)
+            calm(simulator)
+            settle(database, simulator)
+            assert bot.end() == 0
+        finally:
+            bot.kill()
+            print(bot.output[-3000:])
+
+
+@pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
+def test_a_full_disk_of_the_database_stops_trading_until_there_is_room(
+    simulator: Simulator, bot_env: dict[str, str], tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "small", 220) as disk, PrivateMariaDb(disk / "mariadb") as server:
+        database = server.create_database("crowded")
+        apply_sql(database, (PROJECT_ROOT / "sql" / "schema.sql").read_bytes())
+        add_assets(database, *EIGHT)
+        bot = Bot({**bot_env, **database_environment(database)}, tmp_path)
+        try:
+            bot.start()
+            eventually(more_orders_than(simulator, 8), timeout=30)
+            fill(disk)
+            eventually(new_line(bot, "can't write"), timeout=120)
+            struck("disk of the database full")
+            assert always(read_books(database, simulator)) == []
+            make_room(disk)
+            orders = len(simulator.get("/sim/record")["orders"])
+            eventually(more_orders_than(simulator, orders + 8), timeout=90)
             calm(simulator)
             settle(database, simulator)
             assert bot.end() == 0
