@@ -13,6 +13,7 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import TypeVar
 
 from dca_bot import heartbeat
@@ -73,7 +74,9 @@ def trade(settings: Settings) -> None:
         limiter = RateLimiter(REQUESTS_PER_MINUTE, wait_seconds_max=REQUEST_WAIT_SECONDS)
         broker = AlpacaBroker(settings.alpaca, limiter)
         check_account(ask(broker.account))
-        trader = Trader(store, broker, utc_now, ask(broker.rules))
+        quote_age_max = timedelta(seconds=settings.limits.quote_max_age_seconds)
+        rules = ask(broker.rules)
+        trader = Trader(store, broker, utc_now, rules, quote_age_max=quote_age_max)
         catch_up(ask(lambda: recover(trader, store, broker)), last_beat)
 
         async def live() -> None:

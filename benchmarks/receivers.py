@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
 
@@ -77,10 +76,8 @@ async def bot(url: str, names: list[str]) -> None:
     around = Surroundings(
         trader=Trader(store, cast(Any, None), utc_now, rules),
         store=store,
-        clock=utc_now,
         pool=ThreadPoolExecutor(1),
         loop=asyncio.get_running_loop(),
-        quote_age_max=timedelta(seconds=10),
         on_store_trouble=lambda: None,
     )
     desk = Desk(around, on_gap=lambda: None)

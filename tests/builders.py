@@ -167,6 +167,7 @@ class Floor:
         self.clock = TestClock()
         self.store = MemoryStore([asset], clock=self.clock)
         self.broker = broker or FakeBroker()
+        self.broker.clock = self.clock
         self.rules = {asset.symbol: rules_of(asset.symbol)}
         self.trader = Trader(self.store, self.broker, self.clock, self.rules)
         self.trader.open_cycle(asset.asset_id)

@@ -77,7 +77,7 @@ class FakeBroker:
         self.updates: list[OrderUpdate] = []
         self.calls: list[str] = []  # the verbs, in the order in which they were used
         self.submitted: list[Order] = []  # every order that a request was made for, refused or not
-        self._clock = clock
+        self.clock = clock
         self._lock = threading.RLock()
         self._quotes: dict[str, Quote] = {}
         self._orders: dict[str, _Working] = {}
@@ -91,7 +91,7 @@ class FakeBroker:
     def quote(self, symbol: str, bid: Decimal | str | int, ask: Decimal | str | int) -> Quote:
         """Set the quote, fill what it makes marketable, and return it."""
         with self._lock:
-            self._quotes[symbol] = Quote(symbol, Decimal(bid), Decimal(ask), self._clock())
+            self._quotes[symbol] = Quote(symbol, Decimal(bid), Decimal(ask), self.clock())
             self.asset_rules.setdefault(symbol, AssetRules(symbol, True, STEP, STEP))
             self._match()
             return self._quotes[symbol]
@@ -233,7 +233,7 @@ class FakeBroker:
             symbol=symbol,
             side=order.side,
             status=OrderStatus.OPEN,
-            created_at=self._clock(),
+            created_at=self.clock(),
         )
         self._orders[order.client_order_id] = _Working(order, update)
         return self._tell(self._orders[order.client_order_id], update)

@@ -1,7 +1,7 @@
 """What the trader does about quotes and news of orders, with real books and a fake exchange."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from builders import NOW, Floor, a_cycle, a_fill, a_holding_cycle
-from dca_bot.core.model import CycleStatus, Order, OrderKind, OrderStatus, OrderUpdate
+from builders import NOW, Floor, TestClock, a_cycle, a_fill, a_holding_cycle
+from dca_bot.core.model import CycleStatus, Holding, Order, OrderKind, OrderStatus, OrderUpdate
 from dca_bot.errors import (
     BrokerUnavailable,
     CycleChanged,
@@ -675,3 +675,35 @@ def test_two_refused_orders_in_a_row_never_leave_two_live_ones() -> None:
             floor.see(100)
     assert list(floor.store.live_orders()) == []
     assert floor.clock.now - NOW == timedelta(seconds=3)
+
+
+class SlowPositions(FakeBroker):
+    """Alpaca takes its time to list the positions."""
+
+    clock_of_the_test: TestClock
+    seconds = 0
+
+    def holdings(self) -> Mapping[str, Holding]:
+        self.clock_of_the_test.pass_by(self.seconds)
+        return super().holdings()
+
+
+@pytest.mark.parametrize(("seconds", "sent"), [(10, [BASE]), (11, [])])
+def test_a_quote_that_became_too_old_while_alpaca_was_asked_is_not_acted_on(
+    seconds: int, sent: list[OrderKind]
+) -> None:
+    broker = SlowPositions()
+    floor = Floor(broker=broker)
+    broker.clock_of_the_test, broker.seconds = floor.clock, seconds
+    quote = floor.quote(100)
+    quote = replace(quote, at=floor.clock())
+    floor.trader.on_quote(floor.state, quote)
+    assert floor.kinds_sent == sent
+
+
+def test_a_quote_that_is_too_old_is_not_even_looked_into() -> None:
+    floor = Floor()
+    quote = replace(floor.quote(100), at=floor.clock())
+    floor.clock.pass_by(11)
+    assert floor.trader.on_quote(floor.state, quote) is None
+    assert floor.broker.calls == []

@@ -61,23 +61,33 @@ class Trader:
     """Trades one asset at a time; safe to call from several threads, one per asset."""
 
     def __init__(
-        self, store: Store, broker: Broker, clock: Clock, rules: Mapping[str, AssetRules]
+        self,
+        store: Store,
+        broker: Broker,
+        clock: Clock,
+        rules: Mapping[str, AssetRules],
+        *,
+        quote_age_max: timedelta = timedelta(seconds=10),
     ) -> None:
         self._store = store
         self._broker = broker
         self._clock = clock
         self.rules = rules
+        self.quote_age_max = quote_age_max
         self._short_of_cash: set[int] = set()
 
     def on_quote(self, known: AssetState, quote: Quote) -> Order | None:
         """Act on a quote that seems to trigger something; return the order placed, if any.
 
         1. Decide on what is known; ask Alpaca for the position where the order depends on it.
-        2. Lock the asset, decide again on what is locked, write the intent, commit.
+        2. Lock the asset, decide again on what is locked, write the intent, commit; unless the
+           quote has become too old meanwhile.
         3. Send the order, and book what Alpaca says of it.
         Raises OrderRefused (also when we refuse it ourselves), BrokerUnavailable (nothing was
         sent) and OrderOutcomeUnknown (`settle` it); the books are in order in each case.
         """
+        if self._is_too_old(quote):
+            return None
         rules = self.rules[known.asset.symbol]
         known = self._restart_if_fallen(known, quote, rules)
         if known.cycle is None:
@@ -138,6 +148,9 @@ class Trader:
             asset = tx.asset
         narrate.status_changed(asset, cycle, cycle.status, "new cycle")
 
+    def _is_too_old(self, quote: Quote) -> bool:
+        return self._clock() - quote.at > self.quote_age_max
+
     def _restart_if_fallen(self, known: AssetState, quote: Quote, rules: AssetRules) -> AssetState:
         """End a cooldown that the price cuts short (behaviour 7); what is known afterwards."""
         if known.cycle is None or not isinstance(
@@ -186,7 +199,7 @@ class Trader:
         Raises OrderRefused when the position forbids what was decided.
         """
         cycle, rules = tx.cycle, self.rules[quote.symbol]
-        if cycle is None:
+        if cycle is None or self._is_too_old(quote):
             return None
         decision = decide(tx.asset, cycle, quote, rules)
         if order_kind(decision) is not order_kind(expected):

@@ -144,10 +144,8 @@ def play(scenario: Callable[[World], Coroutine[Any, Any, None]], *assets: Asset)
             around = Surroundings(
                 trader=Trader(store, broker, Clockwork(), broker.rules()),
                 store=store,
-                clock=lambda: NOW,
                 pool=pool,
                 loop=loop,
-                quote_age_max=timedelta(seconds=10),
                 on_store_trouble=lambda: gaps.append("store"),
             )
             desk = Desk(around, on_gap=lambda: gaps.append("gap"))

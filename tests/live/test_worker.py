@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from datetime import timedelta
 
-from builders import NOW, TestClock, an_asset, an_order, an_update, rules_of
+from builders import TestClock, an_asset, an_order, an_update, rules_of
 from dca_bot.live.worker import Surroundings, Worker
 from dca_bot.store.memory_store import MemoryStore, MemoryTransaction
 from dca_bot.trader import Trader
@@ -35,10 +34,8 @@ def test_a_reading_that_fails_unexpectedly_does_not_leave_the_worker_busy_for_ev
             around = Surroundings(
                 trader=trader,
                 store=store,
-                clock=lambda: NOW,
                 pool=pool,
                 loop=asyncio.get_running_loop(),
-                quote_age_max=timedelta(seconds=10),
                 on_store_trouble=lambda: None,
             )
             [state] = store.assets()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any
 
 from dca_bot.broker.rate_limit import RateLimiter
@@ -38,7 +37,6 @@ from .watched_store import Outage, WatchedStore
 NOWHERE = AlpacaSettings("key", "secret", "https://the-exchange", "https://data", "wss://data")
 REFRESH_SECONDS = 10.0
 AGAIN_SECONDS = 5.0
-QUOTE_AGE_MAX = timedelta(seconds=10)
 
 
 class Surface:
@@ -131,10 +129,8 @@ class Bot:
         around = Surroundings(
             trader=trader,
             store=store,
-            clock=clock,
             pool=self.process,  # type: ignore[arg-type]
             loop=loop,
-            quote_age_max=QUOTE_AGE_MAX,
             on_store_trouble=lambda: loop.call_soon_threadsafe(gap.set),  # type: ignore[arg-type]
         )
         self._desk = desk = Desk(around, on_gap=gap.set)

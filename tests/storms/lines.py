@@ -49,16 +49,18 @@ class Wire:
     ) -> Any:
         """As the real one: the decoded answer, or NotSent, NoAnswer or HttpError."""
         what = f"{method} {path.split('/')[1].partition(':')[0]}"
+        # A request is sent at once or not at all: nobody could tell one that was sent much later
+        # from a new one, and what stands still before that is the trader's to notice.
         self._process.step(f"{what} about to be sent")
         self._process.rest(self._dice.uniform(0.01, 0.1))
         self._stop_before(what, method, path, content or {})
         answer, error = self._ask(method, path, content or {})
-        self._process.step(f"{what} taken")
+        self._process.step_alone(f"{what} taken")
         self._stop_after(what)
         self._process.rest(self._dice.uniform(0.01, 0.1))
         if error is not None:
             raise error
-        self._process.step(f"{what} answered")
+        self._process.step_alone(f"{what} answered")
         return answer
 
     def close(self) -> None: ...

@@ -61,7 +61,7 @@ OF_STATEMENTS = {
     "answer to commit lost": 0.02,
     "database away": 0.002,
 }
-OF_PROCESSES = {"power cut": 0.01, "stopped": 0.002, "caretaker killed": 0.03}
+OF_PROCESSES = {"power cut": 0.01, "stopped": 0.002, "caretaker killed": 0.03, "stands still": 0.01}
 OF_CLOCKS = {"clocks differ": 0.05}
 OF_THE_USER = {
     "asset disabled for a while": 0.02,

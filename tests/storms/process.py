@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 from .mishaps import Calm
 from .virtual_time import Life, PowerCut, VirtualLoop
+
+STANDS_STILL_SECONDS = (1.0, 120.0)
 
 
 class Process(Life):
@@ -13,6 +17,7 @@ class Process(Life):
         super().__init__(loop, name)
         self.mishaps = mishaps
         self._death = death
+        self._dice = random.Random(f"process:{name}")
 
     def step(self, name: str) -> None:
         """Everything before this line has happened; perhaps nothing after it does."""
@@ -21,3 +26,9 @@ class Process(Life):
         if self.mishaps.strikes(self._death, name):
             self.end()
             raise PowerCut
+
+    def step_alone(self, name: str) -> None:
+        """The same, where no lock is held: whatever takes this step may stand still there."""
+        self.step(name)
+        if self.mishaps.strikes("stands still", name):
+            self.rest(self._dice.uniform(*STANDS_STILL_SECONDS))

@@ -65,7 +65,7 @@ class WatchedStore:
         if not watched.deed:
             return
         self._committed(watched.cycles, watched.orders)
-        self._process.step(f"{watched.deed} written")
+        self._process.step_alone(f"{watched.deed} written")
         if self._process.mishaps.strikes("answer to commit lost", watched.deed):
             raise StoreUnavailable("the connection was lost during the commit")
 

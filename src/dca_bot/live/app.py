@@ -14,7 +14,6 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 
 from dca_bot import heartbeat
 from dca_bot.broker.streams import QuoteStream, TradeStream
@@ -60,10 +59,8 @@ class App:
         around = Surroundings(
             trader=trader,
             store=store,
-            clock=utc_now,
             pool=self._pool,
             loop=self._loop,
-            quote_age_max=timedelta(seconds=settings.limits.quote_max_age_seconds),
             on_store_trouble=self._on_store_trouble,
         )
         self._desk = Desk(around, on_gap=self._gap.set)

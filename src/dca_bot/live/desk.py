@@ -105,9 +105,10 @@ class Desk:
         if self.last_quote_at is None or time.monotonic() - self.last_quote_at > HEARD_SECONDS:
             return set()
         quotes = [quote for each in self.wanted_symbols() if (quote := self.newest_quote(each))]
-        if not quotes or now - max(quote.at for quote in quotes) <= self._around.quote_age_max:
+        age_max = self._around.trader.quote_age_max
+        if not quotes or now - max(quote.at for quote in quotes) <= age_max:
             return set()
-        limit = self._around.quote_age_max.total_seconds()
+        limit = age_max.total_seconds()
         return {
             f"all quotes are more than {limit:.0f} s old when they come, so none is acted on: "
             "set this machine's clock right (timedatectl), or look at its network"

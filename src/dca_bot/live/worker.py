@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 from dca_bot.broker import translate
@@ -29,7 +28,7 @@ from dca_bot.errors import (
 from dca_bot.live.pauses import CASH_MAX_SECONDS, MAX_SECONDS, Pauses
 from dca_bot.live.watch import Watch
 from dca_bot.logs import asset_log
-from dca_bot.ports import AssetState, Clock, Store
+from dca_bot.ports import AssetState, Store
 from dca_bot.trader import Trader
 
 log = logging.getLogger("dca_bot.trade")
@@ -44,10 +43,8 @@ class Surroundings:
 
     trader: Trader
     store: Store
-    clock: Clock
     pool: Executor
     loop: asyncio.AbstractEventLoop
-    quote_age_max: timedelta
     on_store_trouble: Callable[[], None]
 
 
@@ -166,7 +163,7 @@ class Worker:
     def _on_quote(self, raw: dict[str, Any]) -> None:
         around, state = self._around, self.state
         quote = translate.quote(raw)
-        if quote is None or around.clock() - quote.at > around.quote_age_max:
+        if quote is None:
             return
         side = _side_of(state, quote)
         try:
