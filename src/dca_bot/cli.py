@@ -154,7 +154,7 @@ def _last_words(error: Exception) -> int:
         case BrokenPipeError():
             pass  # whoever read our output is gone, so there is nobody to tell
         case _:
-            what = "stopped by an unexpected error; LOG_LEVEL=DEBUG shows where it came from"
+            what = "stopped by an unexpected error; LOG_LEVEL DEBUG shows where it came from"
             _say(logging.CRITICAL, what, error)
     return 1
 

@@ -205,6 +205,6 @@ def _log_uncaught(
 ) -> None:
     error = error or kind()
     log.critical(
-        "unexpected error; LOG_LEVEL=DEBUG shows where it came from",
+        "unexpected error; LOG_LEVEL DEBUG shows where it came from",
         exc_info=(kind, error, traceback),
     )

@@ -29,7 +29,7 @@ NOT_WRITABLE = frozenset({28, 1021, 1026, 1030, 1036, 1114, 1290, 1792, 1836})
 
 # What the database user needs: to run, and besides to create the tables or add what they lack.
 TO_TRADE = "SELECT, INSERT, UPDATE"
-TO_COMPLETE = "CREATE, ALTER, INDEX, REFERENCES"
+TO_COMPLETE = "CREATE, ALTER, REFERENCES"
 ACCOUNT = re.compile(r"'[^']*'@'[^']*'")
 
 
