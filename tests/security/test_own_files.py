@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from installation import install
 
 from dca_bot import heartbeat
 from dca_bot.cli import only_once
 from dca_bot.errors import SettingsError
 from dca_bot.incidents import FILE_NAME, PAUSE_FILE_NAME, Incidents
-from dca_bot.own_files import append_to, keep_others_from_writing, replace_own
+from dca_bot.own_files import append_to, exposed, keep_others_from_writing, replace_own
 from helpers import run_script
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -134,3 +136,54 @@ def test_a_careful_umask_is_kept() -> None:
         assert os.umask(0) == 0o077
     finally:
         os.umask(before)
+
+
+@pytest.fixture
+def exposed_copy(tmp_path: Path, bot_env: dict[str, str]) -> tuple[Path, dict[str, str]]:
+    """An installation with a .env as `cp` makes it, and an environment that adds nothing."""
+    project = install(tmp_path, bot_env)
+    (project / ".env").chmod(0o644)
+    return project, {"PATH": "/usr/bin:/bin"}
+
+
+def test_every_script_says_once_that_others_can_read_the_keys(
+    exposed_copy: tuple[Path, dict[str, str]],
+) -> None:
+    project, env = exposed_copy
+    scripts = ["order_manager.py", "cooldown_manager.py", "consistency_checker.py"]
+    for script in [*scripts, "watchdog.py", "main_app.py"]:
+        # the watchdog only looks; the bot ends at once without its database
+        more = {"DB_PORT": "1"} if script == "main_app.py" else {}
+        arguments = ["--status"] if script == "watchdog.py" else []
+        command = [str(project / "venv" / "bin" / "python"), str(project / script), *arguments]
+        done = subprocess.run(
+            command, env=env | more, capture_output=True, text=True, timeout=60, check=False
+        )
+        said = [line for line in done.stdout.splitlines() if "can read" in line]
+        assert len(said) == 1, script
+        assert " WARNING " in said[0]
+        assert said[0].endswith(f"run chmod 600 {project / '.env'}")
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_exposed"),
+    [(0o600, False), (0o400, False), (0o700, False), (0o640, True), (0o604, True), (0o666, True)],
+)
+def test_only_what_others_can_read_is_reported(
+    tmp_path: Path, mode: int, *, is_exposed: bool
+) -> None:
+    env_file, log_dir = tmp_path / "my .env", tmp_path / "logs"
+    env_file.touch()
+    env_file.chmod(mode)
+    log_dir.mkdir(mode=0o755)
+    found = exposed(env_file, log_dir)
+    assert bool(found) is is_exposed
+    assert all(each.endswith(f"run chmod 600 '{env_file}'") for each in found)
+
+
+def test_a_log_directory_that_everybody_can_write_to_is_reported(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    [said] = exposed(tmp_path / "no .env", tmp_path)
+    assert said.endswith(f"run chmod o-w {tmp_path}")
+    tmp_path.chmod(0o775)
+    assert exposed(tmp_path / "no .env", tmp_path) == []
