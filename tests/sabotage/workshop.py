@@ -96,7 +96,8 @@ def _files() -> list[Path]:
 def _make_python(root: Path) -> Path:
     """A venv in the copy: the libraries of the one that runs this, and the code of the copy.
 
-    PYTHONPATH alone would not do: many tests start programs with an environment of their own.
+    PYTHONPATH would not do: some tests start programs with an environment of their own, and others
+    copies of the project, which must import their own code.
     """
     venv.create(root / "venv", symlinks=True)
     packages = next((root / "venv").glob("lib/python*/site-packages"))
@@ -123,7 +124,7 @@ def _run(command: list[str], folder: Path) -> tuple[int | None, str]:
     process = subprocess.Popen(
         command,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder / "src"), "COLUMNS": "200"},
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
