@@ -95,7 +95,7 @@ def restart_after_the_cooldown(stage: Stage) -> None:
 def position_sold_by_hand(stage: Stage) -> None:
     """consistency_checker.py gives the cycle up and begins another, which buys."""
     before = stage.cycle
-    stage.world.venue.trade_by_hand(SYMBOL, Side.SELL, stage.held)
+    stage.trade_by_hand(Side.SELL, stage.held)
     stage.until(
         lambda: stage.is_watching() and stage.cycle is not None and stage.cycle != before,
         "a new cycle has bought",
@@ -104,7 +104,7 @@ def position_sold_by_hand(stage: Stage) -> None:
 
 def position_bought_by_hand(stage: Stage) -> None:
     """consistency_checker.py brings the cycle to what the position says."""
-    stage.world.venue.trade_by_hand(SYMBOL, Side.BUY, Decimal("0.15"))
+    stage.trade_by_hand(Side.BUY, Decimal("0.15"))
     stage.until(lambda: stage.cycle_holds_the_position, "the correction is in the books")
 
 
@@ -118,7 +118,7 @@ def order_by_hand_followed(stage: Stage) -> None:
     """A cycle that a user points at an order of his own takes what it bought."""
     stage.world.venue.order_by_hand(SYMBOL, Decimal("0.2"), Decimal(101))
     order = stage.world.venue.exchange.orders.all()[-1]
-    stage.world.watcher.touched.add(1)  # it will hold what an order of somebody else's bought
+    stage.touch_cycle()  # it will hold what an order of somebody else's bought
     stage.edit_cycle(status=CycleStatus.BUYING, latest_order_id=order.id)
     stage.until(
         lambda: stage.is_watching(safety_orders=1) and stage.cycle_holds_the_position,

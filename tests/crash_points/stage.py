@@ -10,6 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from alpaca_simulator.orders import Side
 from dca_bot.core.model import Asset, Cycle, CycleStatus
 from storms import caretakers
 from storms.auditor import complaints
@@ -79,6 +80,16 @@ class Stage:
     def fate(self, **plan: Any) -> None:
         """What becomes of the next order that the exchange takes."""
         self.world.venue.next_fate = plan
+
+    def trade_by_hand(self, side: Side, quantity: Decimal) -> None:
+        """As on Alpaca's site."""
+        self.touch_cycle()
+        self.world.venue.trade_by_hand(SYMBOL, side, quantity)
+
+    def touch_cycle(self) -> None:
+        """From now on the position tells what the cycle holds, not its own orders."""
+        cycle = self.cycle
+        self.world.watcher.traded_by_hand(SYMBOL, cycle.cycle_id if cycle else None)
 
     def edit_cycle(self, **columns: Any) -> None:
         """As a user's SQL would."""

@@ -80,6 +80,7 @@ class Hand:
                 state.cycle.quantity <= 0 and state.cycle.status is not CycleStatus.BUYING
             )
             if is_idle and (held := self._venue.held(coin)) > 0:
+                self._watcher.traded_by_hand(state.asset.symbol, None)
                 self._venue.trade_by_hand(state.asset.symbol, Side.SELL, held)
 
     def _tick(self) -> None:
@@ -141,12 +142,9 @@ class Hand:
         share = Decimal(self._dice.choice(("0.3", "1")))
         quantity = (held * share).quantize(Decimal("0.000000001"))
         if quantity > 0:
-            self._touch(state)
+            cycle_id = state.cycle.cycle_id if state.cycle else None
+            self._watcher.traded_by_hand(state.asset.symbol, cycle_id)
             self._venue.trade_by_hand(state.asset.symbol, side, quantity)
-
-    def _touch(self, state: AssetState) -> None:
-        if state.cycle is not None:
-            self._watcher.touched.add(state.cycle.cycle_id)
 
     def _order(self, state: AssetState) -> None:
         quote = self._venue.exchange.quotes.get(state.asset.symbol)

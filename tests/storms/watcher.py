@@ -5,6 +5,7 @@ Rule: it keeps its own record of prices and of what was configured, and never as
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ PREFIX = "dca-"
 # A quote may be ten seconds old when it is acted on; the decision takes a few requests more.
 REMEMBERED_SECONDS = 60.0
 HUNDRED = Decimal(100)
+# Less than a dollar is left alone; the price may have moved since that was judged.
+DUST_USD_AT_MOST = Decimal("1.2")
 ENDED_IN_BOOKS = {
     OrderStatus.FILLED: {Status.FILLED},
     OrderStatus.CANCELED: {Status.CANCELED, Status.FILLED},
@@ -52,6 +55,9 @@ class Watcher:
         self._quotes: defaultdict[str, deque[tuple[float, Decimal, Decimal]]]
         self._quotes = defaultdict(deque)
         self._quantities: dict[int, Decimal] = {}  # by cycle id
+        self._statuses: dict[int, CycleStatus] = {}  # by cycle id
+        self._sold_at: dict[int, float] = {}  # by asset id: when its last take profit was booked
+        self._traded_by_hand_at: defaultdict[str, float] = defaultdict(lambda: -math.inf)
         self.checks = 0
         self.order_ids: list[str] = []
         self.touched: set[int] = set()
@@ -67,10 +73,19 @@ class Watcher:
         while quotes[0][0] < self._now() - REMEMBERED_SECONDS:
             quotes.popleft()
 
+    def traded_by_hand(self, symbol: str, cycle_id: int | None) -> None:
+        """The user has bought or sold on Alpaca's site."""
+        self._traded_by_hand_at[symbol] = self._now()
+        if cycle_id is not None:
+            self.touched.add(cycle_id)
+
     def committed(self, cycles: Sequence[Cycle], orders: Sequence[Order]) -> None:
         """Rows are in the books from now on."""
         self.checks += 1
+        self._check_completion(cycles)
         for cycle in cycles:
+            self._check_end_of_cooldown(cycle)
+            self._statuses[cycle.cycle_id] = cycle.status
             before = self._quantities.get(cycle.cycle_id, Decimal(0))
             if not orders and cycle.quantity != before:
                 self.touched.add(cycle.cycle_id)  # brought to what the position says
@@ -130,6 +145,7 @@ class Watcher:
         if is_base != (cycle.quantity <= 0):
             self._complain(f"{name} is a {row.kind} order of a cycle that holds {cycle.quantity}")
         if is_base:
+            self._check_nothing_is_held(row, ground)
             return
         if row.rung != cycle.safety_orders + 1 or row.rung > asset.max_safety_orders:
             self._complain(f"{name} is rung {row.rung} after {cycle.safety_orders}")
@@ -137,6 +153,13 @@ class Watcher:
         trigger = last and last * (1 - asset.safety_order_deviation_pct / HUNDRED)
         if trigger is None or limit > trigger:
             self._complain(f"{name} buys at {limit}, above its trigger {trigger}")
+
+    def _check_nothing_is_held(self, row: Order, ground: Ground) -> None:
+        symbol, limit = ground.asset.symbol, row.limit_price or Decimal(0)
+        worth = self._venue.held(symbol.partition("/")[0]) * limit
+        is_old = self._now() - self._traded_by_hand_at[symbol] > REMEMBERED_SECONDS
+        if worth > DUST_USD_AT_MOST and is_old:
+            self._complain(f"{row.client_order_id} is a base order beside {worth} USD of coins")
 
     def _check_sell(self, row: Order, ground: Ground) -> None:
         asset, cycle, name = ground.asset, ground.cycle, row.client_order_id
@@ -147,6 +170,31 @@ class Watcher:
             self._complain(f"{name} sells for less than {target}, its target")
         if cycle.quantity <= 0:
             self._complain(f"{name} sells for a cycle that holds nothing")
+
+    # -- what follows a sale
+
+    def _check_completion(self, cycles: Sequence[Cycle]) -> None:
+        sold = [cycle for cycle in cycles if cycle.status is CycleStatus.COMPLETE]
+        if not sold:
+            return
+        self._sold_at[sold[0].asset_id] = self._now()
+        if [cycle.status for cycle in cycles if cycle is not sold[0]] != [CycleStatus.COOLDOWN]:
+            self._complain(f"cycle {sold[0].cycle_id} is complete, and no cooldown follows it")
+
+    def _check_end_of_cooldown(self, cycle: Cycle) -> None:
+        was = self._statuses.get(cycle.cycle_id)
+        if (was, cycle.status) != (CycleStatus.COOLDOWN, CycleStatus.WATCHING):
+            return
+        with self._store.transaction(cycle.asset_id) as tx:
+            asset = tx.asset
+        waited = self._now() - self._sold_at.get(cycle.asset_id, -math.inf)
+        fall = 1 - asset.restart_deviation_pct / HUNDRED
+        trigger = asset.last_sell_price and asset.last_sell_price * fall
+        asks = [ask for _, _, ask in self._quotes[asset.symbol]]
+        has_fallen = trigger is not None and any(ask <= trigger for ask in asks)
+        # completed_at is cut to the whole second
+        if waited < asset.cooldown_seconds - 1 and not has_fallen:
+            self._complain(f"the cooldown of cycle {cycle.cycle_id} ends after {waited:.0f} s")
 
     # -- a row against the exchange
 
