@@ -120,7 +120,7 @@ def test_a_bot_whose_lock_another_has_taken_ends(
             eventually(lambda: sql.value(LOCK_WAITS) == 1)
             sql.kill([sql.value("SELECT IS_USED_LOCK(%s)", name)])
             waiting.result(timeout=20)
-            assert bot.wait(timeout=60) == 1
+            assert bot.wait(timeout=30) == 1
             assert "already trades this database" in log.read_text()
         finally:
             bot.kill()
