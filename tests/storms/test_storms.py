@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tally import struck
+
 from .storm import ride_out
 
 SEEDS = 30
@@ -12,6 +14,8 @@ SEEDS = 30
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_nothing_is_lost_in_a_storm_and_everything_agrees_after_it(seed: int) -> None:
     outcome = ride_out(seed)
+    for (mishap, at), times in outcome.struck.items():
+        struck(mishap, times, at=at, seed=seed)
     assert not outcome.trouble, str(outcome)
     assert outcome.orders > 0
 
