@@ -44,12 +44,9 @@ INSERT INTO dca_assets (
 RESTING = {"symbol": "SOL/USD", "side": "buy", "type": "limit", "time_in_force": "gtc"}
 RESTING |= {"qty": "1", "limit_price": "20"}
 ROW = re.compile(r"^ *(\d*)  (passed|FAILED|skipped|not run) +\d+\.\d s  (.+)$", re.M)
-DATABASE_ONLY = next(
-    str(number)
-    for number, scenario in enumerate(SCENARIOS, start=1)
-    if scenario.sentence.startswith("cooldown_manager.py")
-)
-TRADES = {scenario.play.__name__: str(number) for number, scenario in enumerate(SCENARIOS, start=1)}
+# Every scenario's number by its name in the code.
+NUMBERS = {each.play.__name__: str(number) for number, each in enumerate(SCENARIOS, start=1)}
+DATABASE_ONLY = NUMBERS["cooldowns"]
 # Faster than the real one where a test need not wait for it.
 QUICK = ("--stale-slot-seconds=0.1", "--rate-limit=0")
 
@@ -140,15 +137,15 @@ def test_a_number_that_is_none_is_refused() -> None:
 def test_on_an_account_it_leaves_everything_as_it_was(
     simulator: Simulator, bot_env: dict[str, str], tmp_path: Path
 ) -> None:
-    chosen = [TRADES[name] for name in ("full_cycle", "partial_fill", "orphans", "hung")]
+    chosen = [NUMBERS[name] for name in ("full_cycle", "partial_fill", "orphans", "first_start")]
     done = run_script(SCRIPT, *chosen, env=bot_env, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    full_cycle, partial_fill, orphans, hung = chosen
+    full_cycle, partial_fill, orphans, first_start = chosen
     assert table(done.stdout) == {
         full_cycle: "passed",
         partial_fill: "skipped",
         orphans: "passed",
-        hung: "passed",
+        first_start: "passed",
         "": "passed",
     }
     assert "needs --simulated" in done.stdout
@@ -194,7 +191,7 @@ def test_an_exchange_that_refuses_fails_the_scenario_and_not_the_next_one(
     simulator: Simulator, bot_env: dict[str, str]
 ) -> None:
     simulator.post("/sim/faults", {"name": "reject_order", "params": {"side": "buy"}})
-    chosen = [TRADES["position_differs"], DATABASE_ONLY]
+    chosen = [NUMBERS["position_differs"], DATABASE_ONLY]
     done = run_script(SCRIPT, *chosen, env=bot_env, timeout=300)
     assert done.returncode == 1
     assert list(table(done.stdout).values()) == ["FAILED", "passed", "passed"]
@@ -273,7 +270,7 @@ def test_the_grant_that_is_named_is_all_that_is_needed(
     grant = re.search("GRANT .*", refusal(env))
     assert grant
     as_administrator(mariadb, grant[0])
-    done = run_script(SCRIPT, DATABASE_ONLY, TRADES["first_start"], env=env, timeout=300)
+    done = run_script(SCRIPT, DATABASE_ONLY, NUMBERS["both_streams"], env=env, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -332,7 +329,7 @@ def start(bot_env: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Run
 def test_a_run_that_is_interrupted_puts_everything_back(
     number: signal.Signals, start: Callable[..., Run], simulator: Simulator, tmp_path: Path
 ) -> None:
-    orders, trade = TRADES["orphans"], TRADES["safety_order"]
+    orders, trade = NUMBERS["orphans"], NUMBERS["safety_order"]
     run = start(trade, orders, DATABASE_ONLY)
     eventually(lambda: simulator.get("/v2/positions"), timeout=120)
     # the coins can't be sold at once, so that the second signal meets the tear-down
@@ -358,11 +355,11 @@ def test_a_run_that_is_interrupted_puts_everything_back(
 def test_what_a_killed_run_has_left_is_cleared_by_the_next(
     start: Callable[..., Run], simulator: Simulator, tmp_path: Path
 ) -> None:
-    run = start(TRADES["first_start"])
-    run.says("it is another one")
+    run = start(NUMBERS["hung"])
+    run.says("SIGSTOP")  # from now on for some seconds a bot is there that hears no SIGTERM
     run.process.kill()
     run.end()
-    eventually(lambda: len(processes_told(tmp_path)) == 1, timeout=10)  # the watchdog's bot
+    eventually(lambda: len(processes_told(tmp_path)) == 1)  # nobody's child
     simulator.post("/sim/trade", {"symbol": "BTC/USD", "side": "buy", "qty": "0.001"})
     next_run = start("--wipe-account", DATABASE_ONLY)
     assert next_run.end() == 0, next_run.output
@@ -374,7 +371,7 @@ def test_what_a_killed_run_has_left_is_cleared_by_the_next(
 def test_a_second_run_in_the_same_place_is_refused(
     start: Callable[..., Run], bot_env: dict[str, str]
 ) -> None:
-    first = start(TRADES["hung"])
+    first = start(NUMBERS["hung"])
     first.says("SIGSTOP")
     assert "another integration_test.py runs" in refusal(bot_env)
 
