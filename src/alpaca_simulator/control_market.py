@@ -137,7 +137,7 @@ class MarketControl:
         if "seed" in body:
             on = self._world.faults.turn_on_mix(int(number_of(body, "seed")))
         elif not flag_of(body, "on", default=True):
-            self._world.faults.turn_off(text_of(body, "name"))
+            self._world.turn_off(text_of(body, "name"))
             on = []
         else:
             on = [self._turn_on(body)]

@@ -609,7 +609,10 @@ def drifting_minimum(wire: Wire) -> None:
 def clock_skew(wire: Wire) -> None:
     before = wire.get("/sim/state")["time"]
     wire.fault("clock_skew", params={"seconds": 86_400})
-    assert wire.order(limit_price="50")["created_at"][:10] > before[:10]
+    tomorrow = wire.order(limit_price="50")["created_at"]
+    assert tomorrow[:10] > before[:10]
+    wire.fault("clock_skew", on=False)
+    assert wire.order(limit_price="50")["created_at"] < tomorrow
 
 
 # Which fault strikes when
