@@ -1,0 +1,140 @@
+"""The network goes dark, or Alpaca refuses for a while: nothing is lost, and trading goes on."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dca_bot.settings import DatabaseSettings
+from helpers import Simulator, eventually
+from tally import struck
+from whole.auditor import always, read_books
+from whole.busy import Bot, add_assets, calm, more_orders_than, settle
+from whole.dark_wire import DarkWire
+
+IS_WHOLE = os.environ.get("DCA_SWEEP") == "all"
+OUTAGE_SECONDS = 60 if IS_WHOLE else 10
+slow = pytest.mark.skipif(not IS_WHOLE, reason="takes a minute: DCA_SWEEP=all runs it")
+LIVELY = ("--lively", "--stale-slot-seconds", "1", "--rate-limit", "100000")
+RECOVERY_SECONDS = 120
+
+
+@pytest.fixture
+def wire(simulator: Simulator, bot_env: dict[str, str]) -> Iterator[DarkWire]:
+    """The bot reaches the exchange through it, with all that it says."""
+    wire = DarkWire(simulator.base_url)
+    bot_env.update(
+        APCA_API_BASE_URL=wire.url,
+        APCA_API_DATA_URL=wire.url,
+        APCA_API_STREAM_URL=wire.url.replace("http", "ws", 1),
+    )
+    yield wire
+    wire.close()
+
+
+@pytest.mark.parametrize("websockets", [True, False], ids=["streams", "requests"])
+@pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
+def test_connections_that_die_without_a_word_are_replaced(
+    websockets: bool,
+    simulator: Simulator,
+    database: DatabaseSettings,
+    wire: DarkWire,
+    bot: Bot,
+) -> None:
+    add_assets(database)
+    bot.start()
+    eventually(more_orders_than(simulator, 3), timeout=30)
+    dark = wire.darken(websockets=websockets)
+    assert dark >= 1
+    # Alpaca hears nothing either, and lets the account's places go
+    simulator.post("/sim/settings", {"stale_slot_seconds": 0})
+    for name in ("drop_trade_stream", "drop_data_stream") if websockets else ():
+        simulator.post("/sim/faults", {"name": name, "count": 1})
+    orders = len(simulator.get("/sim/record")["orders"])
+    eventually(more_orders_than(simulator, orders + 5), timeout=RECOVERY_SECONDS)
+    assert wire.swallowed
+    struck("connection went dark", dark, streams=websockets)
+    calm(simulator)
+    settle(database, simulator, timeout=RECOVERY_SECONDS)
+    assert bot.end() == 0
+
+
+@pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
+def test_answers_that_never_come_leave_no_order_unknown(
+    simulator: Simulator, database: DatabaseSettings, wire: DarkWire, bot: Bot
+) -> None:
+    add_assets(database)
+    bot.start()
+    eventually(more_orders_than(simulator, 3), timeout=30)
+    wire.lose_answers(on=True)
+    watch_for(OUTAGE_SECONDS, simulator, database)
+    struck("answer lost on the wire", wire.swallowed)
+    assert wire.swallowed
+    wire.lose_answers(on=False)
+    goes_on(simulator, database, bot)
+
+
+@slow
+@pytest.mark.parametrize("name", ["starve_trade_stream", "mute_data_stream"])
+@pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
+def test_a_stream_that_lives_and_says_nothing_is_noticed(
+    name: str, simulator: Simulator, database: DatabaseSettings, bot: Bot
+) -> None:
+    add_assets(database)
+    bot.start()
+    eventually(more_orders_than(simulator, 3), timeout=30)
+    simulator.post("/sim/faults", {"name": name, "count": 1})
+    eventually(lambda: simulator.get("/sim/record")["faults_struck"])
+    struck(name)
+    goes_on(simulator, database, bot)
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        pytest.param("rate_limited", {}, marks=slow),
+        pytest.param("server_error", {"status": 503, "body": "html"}, marks=slow),
+        ("error_after_accepting", {"status": 502, "body": "html"}),
+    ],
+)
+@pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
+def test_an_alpaca_that_refuses_everything_for_a_while_is_waited_for(
+    name: str,
+    params: dict[str, Any],
+    simulator: Simulator,
+    database: DatabaseSettings,
+    bot: Bot,
+) -> None:
+    add_assets(database)
+    bot.start()
+    eventually(more_orders_than(simulator, 3), timeout=30)
+    simulator.post("/sim/faults", {"name": name, "params": params})
+    watch_for(OUTAGE_SECONDS, simulator, database)
+    hits = simulator.get("/sim/faults")["on"][0]["hits"]
+    assert hits
+    struck(f"{name} for a while", hits, seconds=OUTAGE_SECONDS)
+    simulator.post("/sim/faults", {"name": name, "on": False})
+    goes_on(simulator, database, bot)
+
+
+def watch_for(seconds: float, simulator: Simulator, database: DatabaseSettings) -> None:
+    """Look again and again, and see nothing wrong."""
+    over_at = time.monotonic() + seconds
+
+    def is_over() -> bool:
+        assert always(read_books(database, simulator)) == []
+        return time.monotonic() > over_at
+
+    eventually(is_over, timeout=seconds * 3)
+
+
+def goes_on(simulator: Simulator, database: DatabaseSettings, bot: Bot) -> None:
+    orders = len(simulator.get("/sim/record")["orders"])
+    eventually(more_orders_than(simulator, orders + 5), timeout=RECOVERY_SECONDS)
+    calm(simulator)
+    settle(database, simulator, timeout=RECOVERY_SECONDS)
+    assert bot.end() == 0
