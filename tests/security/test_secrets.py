@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import telltales
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mail_server import MailServer
 from sql_helpers import SqlClient
@@ -23,6 +23,7 @@ from watched_bot import WatchedBot
 from dca_bot.masking import Mask
 from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, database_environment, eventually, run_script
+from tally import struck
 from whole.busy import Bot, add_assets, more_orders_than
 
 KEYS = ("--key", KEY_ID, "--secret", SECRET_KEY, "--lively")
@@ -156,6 +157,7 @@ def test_an_exchange_that_repeats_the_keys(
     keys = {"APCA_API_KEY_ID": KEY_ID, "APCA_API_SECRET_KEY": SECRET_KEY}
     with telltales.TelltaleHttp(status) as host:
         env = bot_env | keys | {"APCA_API_BASE_URL": host.url}
+        struck("exchange that repeats the keys", status=status)
         assert "***" in witness.run("consistency_checker.py", env=env)
         if status == 401:
             assert "***" in witness.run("main_app.py", env=env)
@@ -239,6 +241,7 @@ def test_a_crash_wherever_it_happens(level: str, frame: str, tmp_path: Path) -> 
         check=False,
     )
     assert done.returncode == 1
+    struck("crash that tells the secrets", 6, level=level, frame=frame)
     told = done.stdout + done.stderr
     assert told.count("***") > 20
     assert ("Traceback" in told) is (level == "DEBUG")
@@ -250,6 +253,7 @@ def test_a_crash_wherever_it_happens(level: str, frame: str, tmp_path: Path) -> 
 PASSWORDS = st.text(st.characters(codec="utf-8"), min_size=6, max_size=40)
 
 
+@settings(deadline=None)
 @given(PASSWORDS, st.binary(max_size=5), st.binary(max_size=5))
 def test_a_secret_is_found_in_base64_wherever_it_begins(
     secret: str, before: bytes, after: bytes
@@ -258,6 +262,7 @@ def test_a_secret_is_found_in_base64_wherever_it_begins(
     assert "***" in Mask([secret])(coded)
 
 
+@settings(deadline=None)
 @given(PASSWORDS)
 def test_every_spelling_is_masked(secret: str) -> None:
     for form in telltales.spellings(secret):

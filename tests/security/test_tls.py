@@ -18,6 +18,7 @@ from dca_bot.broker.streams import QuoteStream, TradeStream
 from dca_bot.errors import BrokerUnavailable
 from dca_bot.settings import AlertSettings, AlpacaSettings, read_common_settings
 from helpers import Simulator, eventually
+from tally import struck
 from whole.busy import Bot
 
 pytestmark = pytest.mark.skipif(
@@ -108,6 +109,7 @@ def test_a_host_that_cannot_be_trusted_gets_no_keys(
     with TlsHost(bad_certificate(bad, authority)) as host:
         told = CALLS[call](keys_for(host.address))
         assert host.connections >= 1
+        struck("certificate that can't be trusted", kind=bad)
         assert host.heard == b""
     assert "certificate can't be trusted" in told
     assert "APCA_API_*_URL" in told

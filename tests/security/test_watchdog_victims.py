@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dca_bot import heartbeat, process
@@ -24,6 +24,7 @@ from dca_bot.clock import utc_now
 from dca_bot.core.health import Health
 from dca_bot.heartbeat import FILE_NAME, PID_FILE_NAME, Heartbeat
 from helpers import eventually, run_script
+from tally import struck
 
 NOBODY = 65534
 SLEEPER = "import time\nprint('up', flush=True)\ntime.sleep(600)\n"
@@ -100,6 +101,7 @@ def plant(log_dir: Path, pid: int) -> None:
     at = utc_now() - timedelta(hours=1)
     heartbeat.write(Heartbeat(pid, start, started_at=at, at=at), log_dir)
     (log_dir / PID_FILE_NAME).write_text(f"{pid}\n")
+    struck("planted PID file and heartbeat")
 
 
 def begun(
@@ -280,6 +282,7 @@ JSON = st.recursive(
 FIELDS = st.sampled_from(list(Heartbeat.__dataclass_fields__))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(FIELDS, JSON) | JSON)
 def test_no_content_of_a_heartbeat_stops_the_watchdog(raw: object) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -287,6 +290,7 @@ def test_no_content_of_a_heartbeat_stops_the_watchdog(raw: object) -> None:
         BotProcess(Path(folder), beat_age_max=60, clock=utc_now).verdict()
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_no_bytes_in_its_files_stop_the_watchdog(raw: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -366,6 +370,7 @@ def test_a_run_ends_and_says_so_whatever_was_planted_in_the_log_directory(
     for name in (FILE_NAME, PID_FILE_NAME, "watchdog.state", "main_app.log", "watchdog.lock"):
         make(log_dir / name, target)
         make(log_dir / f"{name}.new", target)
+    struck("planted files in LOG_DIR", 10, kind=make.__name__)
     done = run_script("watchdog.py", env=bot_env | {"LOG_DIR": str(log_dir)}, timeout=60)
     assert "Traceback" not in done.stderr + done.stdout
     assert done.returncode in (0, 1, 2)
