@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from dca_bot import heartbeat
+from dca_bot.clock import utc_now
 from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, apply_sql, eventually, run_script
 from tally import struck
@@ -88,6 +90,30 @@ def test_an_order_that_was_given_up_meanwhile_is_not_sent_after_the_thaw(
     assert always(read_books(database, simulator)) == []
     settle(database, simulator)
     assert statuses(database) == ["lost", "filled"]
+    assert bot.end() == 0
+
+
+@pytest.mark.parametrize("simulator", [QUIET], indirect=True)
+def test_a_quote_that_came_while_it_stood_still_is_not_acted_on(
+    simulator: Simulator, database: DatabaseSettings, bot: Bot, bot_env: dict[str, str]
+) -> None:
+    bot_env["QUOTE_MAX_AGE_SECONDS"] = "2"
+    apply_sql(database, ASSET.encode())
+    bot.start()
+    eventually(quoting(simulator, "100", lambda: "filled" in statuses(database)), timeout=40)
+    assert bot.process is not None
+    bot.process.send_signal(signal.SIGSTOP)
+    simulator.post("/sim/quote", {"symbol": SYMBOL, "bid": "98", "ask": "98"})
+    frozen_at = time.monotonic()
+    eventually(lambda: time.monotonic() - frozen_at > 3)
+    thawed_at = utc_now()
+    bot.process.send_signal(signal.SIGCONT)
+    struck("SIGSTOP while quotes come")
+    directory = Path(bot_env["LOG_DIR"])
+    eventually(lambda: (beat := heartbeat.read(directory)) and beat.at > thawed_at)
+    assert statuses(database) == ["filled"]
+    eventually(quoting(simulator, "98", lambda: statuses(database) == ["filled"] * 2), timeout=30)
+    settle(database, simulator)
     assert bot.end() == 0
 
 
