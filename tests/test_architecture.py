@@ -17,7 +17,7 @@ TIERS: list[set[str]] = [
     {"errors", "clock", "core", "own_files", "masking"},
     {"setting_values", "settings", "logs", "cli", "alerts", "heartbeat", "ports", "narrate"},
     {"store", "broker"},
-    {"trader", "recovery"},
+    {"cash", "trader", "recovery"},
     {"live"},
 ]
 # Strangers to each other: whoever needs both is handed them through ports.py.

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import assert_never
 
 from dca_bot import narrate
+from dca_bot.cash import Cash
 from dca_bot.core.decide import (
     Buy,
     Decision,
@@ -29,7 +30,6 @@ from dca_bot.core.decide import (
     why_nothing_to_sell,
 )
 from dca_bot.core.model import (
-    ZERO,
     Asset,
     AssetRules,
     Cycle,
@@ -74,7 +74,7 @@ class Trader:
         self._clock = clock
         self.rules = rules
         self.quote_age_max = quote_age_max
-        self._short_of_cash: set[int] = set()
+        self._cash = Cash(broker)
 
     def on_quote(self, known: AssetState, quote: Quote) -> Order | None:
         """Act on a quote that seems to trigger something; return the order placed, if any.
@@ -169,27 +169,11 @@ class Trader:
 
     def _look_before_leaping(self, asset: Asset, expected: Decision) -> Holding | None:
         """Ask Alpaca, without a lock, what must be known before the expected order is sent."""
-        if isinstance(expected, Buy) and asset.asset_id in self._short_of_cash:
-            self._check_cash(asset, expected)
+        if isinstance(expected, Buy):
+            self._cash.check(asset, expected.quantity * expected.limit_price)
         if order_kind(expected) in (OrderKind.BASE, OrderKind.TAKE_PROFIT):
             return self._broker.holdings().get(asset.symbol)
         return None
-
-    def _check_cash(self, asset: Asset, buy: Buy) -> None:
-        # After a refusal for lack of cash the account is asked, not the order sent again.
-        cost = buy.quantity * buy.limit_price
-        available = self._cash(asset.quote_currency)
-        if available < cost:
-            raise OrderRefused(
-                f"waiting for {cost:f} {asset.quote_currency}, available {available:f}",
-                needs_cash=True,
-            )
-
-    def _cash(self, currency: str) -> Decimal:
-        if currency == "USD":
-            return self._broker.account().cash_available
-        held = self._broker.holdings().get(f"{currency}/USD")  # other money is a position
-        return held.available if held else ZERO
 
     def _intend(
         self, tx: Transaction, expected: Decision, quote: Quote, holding: Holding | None
@@ -254,13 +238,13 @@ class Trader:
             update = self._broker.submit(order, asset.symbol)
         except OrderRefused as refusal:
             if refusal.needs_cash:
-                self._short_of_cash.add(asset.asset_id)
+                self._cash.is_short(asset)
             self._book(conclude(order, OrderStatus.REJECTED, str(refusal)))
             raise
         except BrokerUnavailable as error:
             self._book(conclude(order, OrderStatus.LOST, str(error)))
             raise
-        self._short_of_cash.discard(asset.asset_id)
+        self._cash.sufficed(asset)
         return update
 
     def _book(self, update: OrderUpdate) -> tuple[Asset, Cycle, Order, Booked] | None:
