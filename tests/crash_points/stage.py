@@ -55,7 +55,7 @@ class Armed(Nth):
 class Stage:
     """`price` moves the market, `until` lets time pass until something is so."""
 
-    def __init__(self, mishaps: Armed) -> None:
+    def __init__(self, mishaps: Armed, *, has_caretakers: bool = True) -> None:
         self.world = World(
             1,
             mishaps,
@@ -68,7 +68,8 @@ class Stage:
         self.price(100)
         self._tick()
         self.world.start_bot()
-        self.world.cron.begin()
+        if has_caretakers:
+            self.world.cron.begin()
 
     # -- what happens
 

@@ -49,6 +49,7 @@ class Run:
     mishap: str
     number: int
     at: str | None
+    seconds: float  # how long the scene took
     trouble: list[str]
     last_events: list[str]
 
@@ -57,19 +58,28 @@ class Run:
         return "\n".join([where, *self.last_events, "", *self.trouble])
 
 
-def play(scene: Scene, mishap: str, number: int) -> Run:
+def play(scene: Scene, mishap: str, number: int, *, has_caretakers: bool = True) -> Run:
     """The scene, with one chance taken."""
     mishaps = Armed(mishap, number)
-    stage = Stage(mishaps)
+    stage = Stage(mishaps, has_caretakers=has_caretakers)
     try:
         scene.prepare(stage)
         mishaps.is_armed = True
+        began_at = stage.world.loop.time()
         scene.act(stage)
+        seconds = stage.world.loop.time() - began_at
         trouble = stage.disagreement()
     finally:
         stage.world.close()
-    at = next((where for _, where in mishaps.struck), None)
-    return Run(scene.name, mishap, number, at, list(trouble), list(stage.world.events.lines))
+    return Run(
+        scene.name,
+        mishap,
+        number,
+        at=next((where for _, where in mishaps.struck), None),
+        seconds=seconds,
+        trouble=list(trouble),
+        last_events=list(stage.world.events.lines),
+    )
 
 
 @dataclass(frozen=True)

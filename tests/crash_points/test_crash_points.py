@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tally import struck
@@ -17,6 +19,19 @@ def test_one_mishap_anywhere_loses_nothing(scene: Scene, mishap: str) -> None:
     for at, times in swept.struck.items():
         struck(mishap, times, at=at, scene=scene.name)
     assert not swept.failures, str(swept.failures[0])
+
+
+@pytest.mark.parametrize("name", ["safety order", "take profit"])
+def test_the_bot_itself_notices_within_a_minute_an_update_that_never_came(name: str) -> None:
+    """Behaviour 12, without the caretakers' help."""
+    scene = next(scene for scene in SCENES if scene.name == name)
+    for number in itertools.count(1):
+        run = play(scene, "update lost", number, has_caretakers=False)
+        assert not run.trouble, str(run)
+        assert run.seconds <= 60, str(run)
+        if run.at is None:
+            assert number > 2
+            break
 
 
 def test_the_sweep_reaches_every_step_of_an_order_and_of_a_completion() -> None:
