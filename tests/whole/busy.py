@@ -72,7 +72,11 @@ def settle(database: DatabaseSettings, exchange: Simulator, timeout: float = 60)
     found: list[str] = ["nothing was compared yet"]
 
     def agree() -> bool:
-        found[:] = complaints(read_books(database, exchange))
+        books = read_books(database, exchange)
+        if len(exchange.get("/sim/record")["fills"]) != len(books.record["fills"]):
+            found[:] = ["something was filled while the books were read"]
+        else:
+            found[:] = complaints(books)
         return not found
 
     try:

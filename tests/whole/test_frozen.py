@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,6 @@ from whole.one_cycle import ASSET, QUIET, SYMBOL
 # Longer than it takes until an order that was decided is too old to be sent.
 FROZEN_SECONDS = 7.0
 INTENT = like("INSERT INTO dca_orders ")
-INTERRUPTED = 128
 
 
 class FreezeAt:
@@ -35,12 +35,21 @@ class FreezeAt:
     def fault(self, statements: Sequence[str]) -> tuple[int, Fault] | None:
         if self.frozen_at is None and any(map(self._condition, statements)):
             assert self._bot.process is not None
-            self._bot.process.send_signal(signal.SIGSTOP)
+            stop(self._bot.process.pid)
             self.frozen_at = time.monotonic()
         return None  # the statement is carried out, and its answer waits
 
     def is_over(self) -> bool:
         return self.frozen_at is not None and time.monotonic() - self.frozen_at > FROZEN_SECONDS
+
+
+def stop(pid: int) -> None:
+    """And wait until it stands still: on a busy machine its threads run on for a moment."""
+    os.kill(pid, signal.SIGSTOP)
+    tasks = Path(f"/proc/{pid}/task")
+    eventually(
+        lambda: {(each / "stat").read_text().split()[2] for each in tasks.iterdir()} == {"T"}
+    )
 
 
 @pytest.fixture
@@ -102,7 +111,7 @@ def test_a_quote_that_came_while_it_stood_still_is_not_acted_on(
     bot.start()
     eventually(quoting(simulator, "100", lambda: "filled" in statuses(database)), timeout=40)
     assert bot.process is not None
-    bot.process.send_signal(signal.SIGSTOP)
+    stop(bot.process.pid)
     simulator.post("/sim/quote", {"symbol": SYMBOL, "bid": "98", "ask": "98"})
     frozen_at = time.monotonic()
     eventually(lambda: time.monotonic() - frozen_at > 3)
