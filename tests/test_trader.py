@@ -596,6 +596,26 @@ def test_an_order_in_doubt_that_does_not_exist_is_given_up_only_after_a_while() 
     assert again.client_order_id != name
 
 
+class SlowToAnswer(FakeBroker):
+    """What it says of an order arrives twenty seconds later."""
+
+    def order(self, client_order_id: str) -> OrderUpdate | None:
+        answer = super().order(client_order_id)
+        self.clock.pass_by(20)
+        return answer
+
+
+def test_an_answer_of_long_ago_gives_up_no_order_that_may_have_arrived_since() -> None:
+    floor = Floor(broker=SlowToAnswer())
+    floor.broker.lose_answer(taken=False)
+    with pytest.raises(OrderOutcomeUnknown):
+        floor.see(100)
+    name = floor.broker.submitted[0].client_order_id
+    floor.clock.pass_by(15)
+    assert floor.trader.settle(name) is False
+    assert floor.cycle.status is CycleStatus.BUYING
+
+
 def test_the_fill_told_by_rest_is_booked_with_the_fee_that_the_position_shows() -> None:
     floor = Floor(at_once=False, broker=FakeBroker(fee_rate="0.0015"))
     order = floor.see(100)

@@ -124,14 +124,16 @@ class Trader:
     def settle(self, client_id: str) -> bool:
         """Ask Alpaca what became of an order and book it; False while that is still in doubt.
 
-        An order that Alpaca doesn't know is given up once it can't be on its way any more.
+        An order that Alpaca doesn't know is given up if it couldn't be on its way any more when
+        Alpaca was asked; the answer itself may come much later.
         """
         order = self._store.order(client_id)
         if order is None or order.status.is_finished:
             return True
+        asked_at = self._clock()
         update = self._broker.order(client_id)
         if update is None:
-            if self._clock() - order.created_at < GIVE_UP_AFTER:
+            if asked_at - order.created_at < GIVE_UP_AFTER:
                 return False
             update = conclude(order, OrderStatus.LOST, "Alpaca has never heard of it")
         elif order.side is Side.BUY and update.filled_quantity > order.filled_quantity:

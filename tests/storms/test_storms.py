@@ -9,9 +9,11 @@ from tally import struck
 from .storm import ride_out
 
 SEEDS = 30
+# A quote that became too old on the way to its order; an order given up by an answer of long ago.
+ONCE_FOUND = (43, 56, 637, 1323)
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", [*range(SEEDS), *ONCE_FOUND])
 def test_nothing_is_lost_in_a_storm_and_everything_agrees_after_it(seed: int) -> None:
     outcome = ride_out(seed)
     for (mishap, at), times in outcome.struck.items():
