@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,15 @@ class FreezeAt:
 def stop(pid: int) -> None:
     """And wait until it stands still: on a busy machine its threads run on for a moment."""
     os.kill(pid, signal.SIGSTOP)
-    tasks = Path(f"/proc/{pid}/task")
-    eventually(
-        lambda: {(each / "stat").read_text().split()[2] for each in tasks.iterdir()} == {"T"}
-    )
+    threads = Path(f"/proc/{pid}/task")
+
+    def all_stand_still() -> bool:
+        with suppress(FileNotFoundError):  # one has just come to its end
+            states = [(each / "stat").read_text().rpartition(")")[2] for each in threads.iterdir()]
+            return all(state.split()[0] == "T" for state in states)
+        return False
+
+    eventually(all_stand_still)
 
 
 @pytest.fixture
