@@ -232,6 +232,8 @@ def _unlike_sales(books: Books) -> Iterator[str]:
             and row["cycle_id"] in complete
             and row["kind"] == "take_profit"
             and row["filled_quantity"] > 0
+            # the record may be a moment older than the tables
+            and at_exchange[row["client_order_id"]]["filled_avg_price"] is not None
         ]
         if sales and asset["last_sell_price"] != _price(sales[-1]):
             yield f"{asset['asset_symbol']}: last sale {asset['last_sell_price']}, not {sales[-1]}"
