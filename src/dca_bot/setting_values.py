@@ -109,14 +109,22 @@ def is_this_machine(host: str) -> bool:
         return False
 
 
+def is_own_network(host: str) -> bool:
+    """Whether a host is this machine or a neighbour: a private address, or a name without a dot."""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host
+
+
 def _eavesdropping(text: str, schemes: tuple[str, str]) -> str | None:
     plain, encrypted = schemes
     url = urlsplit(text)
-    if url.scheme == encrypted or is_this_machine(url.hostname or ""):
+    if url.scheme == encrypted or is_own_network(url.hostname or ""):
         return None
     return (
         f"must begin with {encrypted}://, since anybody on the way could read the keys "
-        f"({plain}:// is for this machine itself: localhost or 127.0.0.1)"
+        f"({plain}:// is for a simulated exchange on this machine or in your own network)"
     )
 
 
