@@ -18,8 +18,8 @@ IS_WHOLE_SWEEP = os.environ.get("DCA_SWEEP") == "all"
 CHANCES_MIN, CHANCES_MAX = 30, 400
 # name -> what happens, and how many of the chances the ordinary run lets pass between two
 FAULTS: dict[str, tuple[Fault, int]] = {
-    "cut before it arrived": (Cut(is_done=False), 1),
-    "done, answer lost": (Cut(is_done=True), 1),
+    "cut before it arrived": (Cut(is_done=False), 3),
+    "done, answer lost": (Cut(is_done=True), 3),
     "done, answer cut in half": (Cut(is_done=True, share=0.5), 9),
     "lock wait": (Error(1205), 7),
     "deadlock": (Error(1213, "40001", undoes=True), 4),

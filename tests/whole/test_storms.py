@@ -17,7 +17,7 @@ from whole.auditor import always, read_books
 from whole.busy import Bot, add_assets, calm, more_orders_than, settle
 
 # More seeds for a long night: DCA_STORM_SEEDS=200.
-SEEDS = int(os.environ.get("DCA_STORM_SEEDS", "4"))
+SEEDS = int(os.environ.get("DCA_STORM_SEEDS", "2"))
 STORM_SECONDS = 15
 OPTIONS = ("--lively", "--stale-slot-seconds", "1", "--rate-limit", "100000", "--seed")
 
