@@ -220,9 +220,10 @@ def test_news_of_orders_waits_while_alpaca_is_slow() -> None:
         await until(world.broker.asked.is_set)
         for _ in range(5):
             world.desk.on_trade_update(as_message(an_update(an_order(), "canceled")))
+        # now, not later: a piece of work is told to have ended a moment before its thread has
+        assert world.pool.most_at_once == 1
         world.broker.may_answer.set()
         await world.idle()
-        assert world.pool.most_at_once == 1
 
     play(scenario)
 

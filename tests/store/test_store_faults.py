@@ -167,7 +167,7 @@ def test_each_mistake_in_the_settings_has_its_own_advice(
         complaint(replace(database, password="wrong")): "DB_PASSWORD",
         complaint(replace(database, name="no_such_db")): "CREATE DATABASE `no_such_db`",
         complaint(replace(guest, name="without_tables")): "correct DB_NAME, or",
-        complaint(guest): "GRANT ALL PRIVILEGES",
+        complaint(guest): "run GRANT SELECT, INSERT, UPDATE ON",
         complaint(replace(database, name="without_tables")): "sql/schema.sql",
         complaint(replace(database, port=1)): "DB_HOST and DB_PORT",
         complaint(replace(database, host="no.such.host.invalid")): "no.such.host.invalid",
