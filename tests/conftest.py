@@ -9,6 +9,7 @@ import pytest
 from dca_bot.demo.private_mariadb import PrivateMariaDb
 from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
 from helpers import Simulator, apply_sql, database_environment
+from whole.busy import Bot
 
 DATABASE_NUMBERS = count(1)
 
@@ -56,3 +57,12 @@ def bot_env(database: DatabaseSettings, simulator: Simulator, tmp_path: Path) ->
         "ALERT_EMAIL_RECEIVER": "",
         "ALERT_EMAIL_SMTP_SERVER": "",
     }
+
+
+@pytest.fixture
+def bot(bot_env: dict[str, str], tmp_path: Path) -> Iterator[Bot]:
+    """Not started yet.  When the test fails, its last lines stand beside the failure."""
+    bot = Bot(bot_env, tmp_path)
+    yield bot
+    bot.kill()
+    print(bot.output[-6000:])

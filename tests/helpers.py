@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+import mysql.connector
 import requests
 
 from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
@@ -46,6 +48,29 @@ def apply_sql(database: DatabaseSettings, sql: bytes) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
+
+
+def sql_client(database: DatabaseSettings) -> Any:
+    """A connection as a user's SQL client makes it."""
+    return mysql.connector.connect(
+        host=database.host,
+        port=database.port,
+        user=database.user,
+        password=database.password,
+        database=database.name,
+        use_pure=True,
+        collation="utf8mb4_general_ci",
+    )
+
+
+@contextmanager
+def locked_asset(database: DatabaseSettings, symbol: str) -> Iterator[None]:
+    """An SQL client that has begun a transaction, and whose user has gone for lunch."""
+    with closing(sql_client(database)) as connection, closing(connection.cursor()) as cursor:
+        sql = "SELECT id FROM dca_assets WHERE asset_symbol = %s FOR UPDATE"
+        cursor.execute(sql, (symbol,))
+        cursor.fetchall()
+        yield
 
 
 def database_environment(database: DatabaseSettings) -> dict[str, str]:

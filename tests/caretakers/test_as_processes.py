@@ -8,17 +8,16 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import mysql.connector
 import pytest
 
 from dca_bot.cli import only_once
 from dca_bot.settings import DatabaseSettings
-from helpers import Simulator, apply_sql, eventually, run_script, start_script
+from helpers import Simulator, apply_sql, eventually, locked_asset, run_script, start_script
 from whole.auditor import rows
 
 CARETAKERS = ("order_manager", "cooldown_manager", "consistency_checker")
@@ -350,7 +349,7 @@ def test_an_asset_that_somebody_holds_locked_does_not_stop_the_others(
     apply_sql(books, ASSET.replace(b"BTC", b"ETH"))
     for asset_id in (1, 2):
         add_cycle(books, "cooldown", asset_id=asset_id)
-    with locked_asset(books, 1):
+    with locked_asset(books, "BTC/USD"):
         done = run_script("cooldown_manager.py", env=bot_env)
     assert done.returncode == 1
     assert "BTC/USD skipped in this run" in done.stdout
@@ -361,24 +360,6 @@ def test_an_asset_that_somebody_holds_locked_does_not_stop_the_others(
 def is_locked(file: Path) -> bool:
     # looked up, not tried: a try could be in the way of who is to take it
     return file.exists() and f":{file.stat().st_ino} " in Path("/proc/locks").read_text()
-
-
-@contextmanager
-def locked_asset(database: DatabaseSettings, asset_id: int) -> Iterator[None]:
-    """An SQL client that has begun a transaction, and whose user has gone for lunch."""
-    connection = mysql.connector.connect(
-        host=database.host,
-        port=database.port,
-        user=database.user,
-        password=database.password,
-        database=database.name,
-        use_pure=True,
-        collation="utf8mb4_general_ci",
-    )
-    with closing(connection), closing(connection.cursor()) as cursor:
-        cursor.execute("SELECT id FROM dca_assets WHERE id = %s FOR UPDATE", (asset_id,))
-        cursor.fetchall()
-        yield
 
 
 @contextmanager

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -40,15 +39,6 @@ MISHAPS = (
 COOLDOWNS = b"""
 UPDATE dca_assets SET cooldown_period = 1, buy_order_price_deviation_percent = 50 WHERE id > 1;
 """
-
-
-@pytest.fixture
-def bot(bot_env: dict[str, str], tmp_path: Path) -> Iterator[Bot]:
-    """Not started yet.  When the test fails, its last lines stand beside the failure."""
-    bot = Bot(bot_env, tmp_path)
-    yield bot
-    bot.kill()
-    print(bot.output[-6000:])
 
 
 @pytest.mark.parametrize("simulator", [OPTIONS], indirect=True)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from decimal import Decimal
 
-import mysql.connector
-
 from dca_bot.settings import DatabaseSettings
-from helpers import Simulator
+from helpers import Simulator, sql_client
 from storms.auditor import Books, Row, always, complaints
 
 __all__ = ["Books", "Row", "always", "complaints", "read_books", "rows"]
@@ -29,16 +27,8 @@ def read_books(database: DatabaseSettings, exchange: Simulator) -> Books:
 
 
 def rows(database: DatabaseSettings, sql: str) -> list[Row]:
-    connection = mysql.connector.connect(
-        host=database.host,
-        port=database.port,
-        user=database.user,
-        password=database.password,
-        database=database.name,
-        use_pure=True,
-        time_zone="+00:00",
-        collation="utf8mb4_general_ci",
-    )
+    connection = sql_client(database)
+    connection.time_zone = "+00:00"
     with closing(connection), closing(connection.cursor(dictionary=True)) as cursor:
         cursor.execute(sql)
         return list(cursor.fetchall())

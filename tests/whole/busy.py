@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, apply_sql, eventually, start_script
-from whole.auditor import complaints, read_books
+from whole.auditor import always, complaints, read_books
 
 # Orders every few seconds: small deviations, no cooldown, a restart at once.
 ADD_ASSET = """
@@ -93,4 +94,33 @@ def calm(simulator: Simulator) -> None:
 
 
 def more_orders_than(simulator: Simulator, count: int) -> Callable[[], bool]:
-    return lambda: len(simulator.get("/sim/record")["orders"]) > count
+    return lambda: order_count(simulator) > count
+
+
+def trade_on(simulator: Simulator, more: int = 1, timeout: float = 60) -> None:
+    """Wait until so many more orders have reached the exchange than now."""
+    eventually(more_orders_than(simulator, order_count(simulator) + more - 1), timeout=timeout)
+
+
+def watch_for(seconds: float, database: DatabaseSettings, simulator: Simulator) -> None:
+    """Look again and again for so long, and see nothing wrong."""
+    over_at = time.monotonic() + seconds
+
+    def is_over() -> bool:
+        assert always(read_books(database, simulator)) == []
+        return time.monotonic() > over_at
+
+    eventually(is_over, timeout=seconds * 3)
+
+
+def agree_and_end(
+    database: DatabaseSettings, simulator: Simulator, bot: Bot, timeout: float = 60
+) -> None:
+    """The sea is calm: both sides agree, and the bot ends as it should."""
+    calm(simulator)
+    settle(database, simulator, timeout)
+    assert bot.end() == 0
+
+
+def order_count(simulator: Simulator) -> int:
+    return len(simulator.get("/sim/record")["orders"])

@@ -8,6 +8,7 @@ import pytest
 
 from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, eventually
+from tally import struck
 from whole.auditor import always, read_books
 from whole.busy import Bot, add_assets, settle
 
@@ -35,6 +36,7 @@ def test_twenty_kills_in_a_busy_run_leave_the_books_right(
         bot.start()
         wait_for_posts(simulator, enough)
         bot.kill()
+        struck("SIGKILL at a random moment", posts=enough)
         assert always(read_books(database, simulator)) == []
     simulator.post("/sim/faults", {"name": "slow_answer", "on": False})
     bot.start()

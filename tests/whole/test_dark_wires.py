@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +11,14 @@ import pytest
 from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, eventually
 from tally import struck
-from whole.auditor import always, read_books
-from whole.busy import Bot, add_assets, calm, more_orders_than, settle
+from whole.busy import (
+    Bot,
+    add_assets,
+    agree_and_end,
+    more_orders_than,
+    trade_on,
+    watch_for,
+)
 from whole.dark_wire import DarkWire
 
 IS_WHOLE = os.environ.get("DCA_SWEEP") == "all"
@@ -54,13 +59,10 @@ def test_connections_that_die_without_a_word_are_replaced(
     simulator.post("/sim/settings", {"stale_slot_seconds": 0})
     for name in ("drop_trade_stream", "drop_data_stream") if websockets else ():
         simulator.post("/sim/faults", {"name": name, "count": 1})
-    orders = len(simulator.get("/sim/record")["orders"])
-    eventually(more_orders_than(simulator, orders + 5), timeout=RECOVERY_SECONDS)
+    trade_on(simulator, 6, RECOVERY_SECONDS)
     assert wire.swallowed
     struck("connection went dark", dark, streams=websockets)
-    calm(simulator)
-    settle(database, simulator, timeout=RECOVERY_SECONDS)
-    assert bot.end() == 0
+    agree_and_end(database, simulator, bot, RECOVERY_SECONDS)
 
 
 @pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
@@ -71,11 +73,12 @@ def test_answers_that_never_come_leave_no_order_unknown(
     bot.start()
     eventually(more_orders_than(simulator, 3), timeout=30)
     wire.lose_answers(on=True)
-    watch_for(OUTAGE_SECONDS, simulator, database)
+    watch_for(OUTAGE_SECONDS, database, simulator)
     struck("answer lost on the wire", wire.swallowed)
     assert wire.swallowed
     wire.lose_answers(on=False)
-    goes_on(simulator, database, bot)
+    trade_on(simulator, 6, RECOVERY_SECONDS)
+    agree_and_end(database, simulator, bot, RECOVERY_SECONDS)
 
 
 @slow
@@ -90,7 +93,8 @@ def test_a_stream_that_lives_and_says_nothing_is_noticed(
     simulator.post("/sim/faults", {"name": name, "count": 1})
     eventually(lambda: simulator.get("/sim/record")["faults_struck"])
     struck(name)
-    goes_on(simulator, database, bot)
+    trade_on(simulator, 6, RECOVERY_SECONDS)
+    agree_and_end(database, simulator, bot, RECOVERY_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -113,28 +117,10 @@ def test_an_alpaca_that_refuses_everything_for_a_while_is_waited_for(
     bot.start()
     eventually(more_orders_than(simulator, 3), timeout=30)
     simulator.post("/sim/faults", {"name": name, "params": params})
-    watch_for(OUTAGE_SECONDS, simulator, database)
+    watch_for(OUTAGE_SECONDS, database, simulator)
     hits = simulator.get("/sim/faults")["on"][0]["hits"]
     assert hits
     struck(f"{name} for a while", hits, seconds=OUTAGE_SECONDS)
     simulator.post("/sim/faults", {"name": name, "on": False})
-    goes_on(simulator, database, bot)
-
-
-def watch_for(seconds: float, simulator: Simulator, database: DatabaseSettings) -> None:
-    """Look again and again, and see nothing wrong."""
-    over_at = time.monotonic() + seconds
-
-    def is_over() -> bool:
-        assert always(read_books(database, simulator)) == []
-        return time.monotonic() > over_at
-
-    eventually(is_over, timeout=seconds * 3)
-
-
-def goes_on(simulator: Simulator, database: DatabaseSettings, bot: Bot) -> None:
-    orders = len(simulator.get("/sim/record")["orders"])
-    eventually(more_orders_than(simulator, orders + 5), timeout=RECOVERY_SECONDS)
-    calm(simulator)
-    settle(database, simulator, timeout=RECOVERY_SECONDS)
-    assert bot.end() == 0
+    trade_on(simulator, 6, RECOVERY_SECONDS)
+    agree_and_end(database, simulator, bot, RECOVERY_SECONDS)

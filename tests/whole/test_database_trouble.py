@@ -5,20 +5,26 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import mysql.connector
 import pytest
 
 from dca_bot.demo.private_mariadb import PrivateMariaDb
 from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
-from helpers import Simulator, apply_sql, database_environment, eventually
+from helpers import (
+    Simulator,
+    apply_sql,
+    database_environment,
+    eventually,
+    locked_asset,
+    sql_client,
+)
 from tally import struck
 from whole.auditor import always, read_books, rows
-from whole.busy import Bot, add_assets, calm, more_orders_than, settle
+from whole.busy import Bot, add_assets, agree_and_end, more_orders_than, trade_on
 from whole.small_disk import fill, make_room, small_disk
 
 IS_WHOLE = os.environ.get("DCA_SWEEP") == "all"
@@ -67,11 +73,8 @@ def test_trading_goes_on_though_all_connections_are_killed_again_and_again(
         assert always(read_books(database, simulator)) == []
     struck("KILL of a connection", killed)
     assert killed > 20
-    orders = len(simulator.get("/sim/record")["orders"])
-    eventually(more_orders_than(simulator, orders), timeout=60)
-    calm(simulator)
-    settle(database, simulator)
-    assert bot.end() == 0
+    trade_on(simulator)
+    agree_and_end(database, simulator, bot)
 
 
 @pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
@@ -87,13 +90,10 @@ def test_connections_that_the_server_closes_for_idleness_are_no_news(
         before = aborted(database)
         eventually(lambda: aborted(database) > before, timeout=60)
         struck("connection closed by wait_timeout", aborted(database) - before)
-        orders = len(simulator.get("/sim/record")["orders"])
         simulator.post("/sim/walk", {"on": True})
-        eventually(more_orders_than(simulator, orders + 5), timeout=60)
-        calm(simulator)
-        settle(database, simulator)
+        trade_on(simulator, 6)
+        agree_and_end(database, simulator, bot)
         assert " ERROR " not in bot.output
-        assert bot.end() == 0
     finally:
         run(database, "SET GLOBAL wait_timeout = DEFAULT")
 
@@ -113,11 +113,8 @@ def test_a_database_that_only_reads_stops_trading_until_it_writes_again(
             assert always(read_books(database, simulator)) == []
         finally:
             run(database, "SET GLOBAL read_only = OFF")
-        orders = len(simulator.get("/sim/record")["orders"])
-        eventually(more_orders_than(simulator, orders), timeout=90)
-    calm(simulator)
-    settle(database, simulator)
-    assert bot.end() == 0
+        trade_on(simulator, 1, 90)
+    agree_and_end(database, simulator, bot)
 
 
 @pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
@@ -127,7 +124,7 @@ def test_a_row_that_an_sql_client_holds_locked_stops_only_its_asset(
     add_assets(database)
     bot.start()
     eventually(more_orders_than(simulator, 3), timeout=30)
-    with locked(database, "BTC/USD"):
+    with locked_asset(database, "BTC/USD"):
         held_since = time.monotonic()
         eventually(new_line(bot, "BTC/USD"), timeout=60)
         count = orders_of(simulator, "ETH/USD")
@@ -138,9 +135,7 @@ def test_a_row_that_an_sql_client_holds_locked_stops_only_its_asset(
     struck("asset's row held locked")
     count = orders_of(simulator, "BTC/USD")
     eventually(lambda: orders_of(simulator, "BTC/USD") > count, timeout=90)
-    calm(simulator)
-    settle(database, simulator)
-    assert bot.end() == 0
+    agree_and_end(database, simulator, bot)
 
 
 @pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
@@ -159,12 +154,9 @@ def test_a_full_disk_for_logs_and_heartbeat_does_not_stop_the_trading(
             fill(disk)
             struck("disk of LOG_DIR full")
             eventually(new_line(bot, "no heartbeat can be written"), timeout=30)
-            orders = len(simulator.get("/sim/record")["orders"])
-            eventually(more_orders_than(simulator, orders + 5), timeout=60)
+            trade_on(simulator, 6)
             make_room(disk)
-            calm(simulator)
-            settle(database, simulator)
-            assert bot.end() == 0
+            agree_and_end(database, simulator, bot)
         finally:
             bot.kill()
             print(bot.output[-3000:])
@@ -187,11 +179,8 @@ def test_a_full_disk_of_the_database_stops_trading_until_there_is_room(
             struck("disk of the database full")
             assert always(read_books(database, simulator)) == []
             make_room(disk)
-            orders = len(simulator.get("/sim/record")["orders"])
-            eventually(more_orders_than(simulator, orders + 8), timeout=90)
-            calm(simulator)
-            settle(database, simulator)
-            assert bot.end() == 0
+            trade_on(simulator, 9, 90)
+            agree_and_end(database, simulator, bot)
         finally:
             bot.kill()
             print(bot.output[-3000:])
@@ -221,29 +210,7 @@ def aborted(database: DatabaseSettings) -> int:
 
 
 def run(database: DatabaseSettings, *statements: str) -> None:
-    with closing(connected(database)) as connection, closing(connection.cursor()) as cursor:
+    with closing(sql_client(database)) as connection, closing(connection.cursor()) as cursor:
         for statement in statements:
             cursor.execute(statement)
         connection.commit()
-
-
-@contextmanager
-def locked(database: DatabaseSettings, symbol: str) -> Iterator[None]:
-    """An SQL client that has begun a transaction, and whose user has gone for lunch."""
-    with closing(connected(database)) as connection, closing(connection.cursor()) as cursor:
-        sql = "SELECT id FROM dca_assets WHERE asset_symbol = %s FOR UPDATE"
-        cursor.execute(sql, (symbol,))
-        cursor.fetchall()
-        yield
-
-
-def connected(database: DatabaseSettings) -> Any:
-    return mysql.connector.connect(
-        host=database.host,
-        port=database.port,
-        user=database.user,
-        password=database.password,
-        database=database.name,
-        use_pure=True,
-        collation="utf8mb4_general_ci",
-    )

@@ -9,7 +9,8 @@ import pytest
 from dca_bot.demo.private_mariadb import PrivateMariaDb
 from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, eventually
-from whole.busy import Bot, add_assets, calm, more_orders_than, settle
+from tally import struck
+from whole.busy import Bot, add_assets, agree_and_end, more_orders_than, settle, trade_on
 
 LIVELY = ("--lively", "--stale-slot-seconds", "1", "--rate-limit", "100000")
 
@@ -33,11 +34,9 @@ def test_trading_goes_on_after_the_database_was_away(
         eventually(says(bot, "no orders until the database is back", times), timeout=60)
         mariadb.resume()
         eventually(says(bot, "INFO main_app the database is back", times), timeout=60)
-        orders = len(simulator.get("/sim/record")["orders"])
-        eventually(more_orders_than(simulator, orders), timeout=60)
-    calm(simulator)
-    settle(database, simulator)
-    assert bot.end() == 0
+        struck("database halted and started again")
+        trade_on(simulator)
+    agree_and_end(database, simulator, bot)
 
 
 @pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
@@ -50,6 +49,7 @@ def test_fills_told_while_the_trade_stream_was_starved_are_booked_within_a_minut
     eventually(more_orders_than(simulator, 2), timeout=30)
     simulator.post("/sim/walk", {"on": False})
     settle(database, simulator, timeout=60)
+    struck("every update lost", simulator.get("/sim/faults")["on"][0]["hits"])
     assert bot.end() == 0
 
 

@@ -7,14 +7,12 @@ they stop, both sides agree again without help.
 from __future__ import annotations
 
 import os
-import time
 
 import pytest
 
 from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, eventually
-from whole.auditor import always, read_books
-from whole.busy import Bot, add_assets, calm, more_orders_than, settle
+from whole.busy import Bot, add_assets, agree_and_end, more_orders_than, watch_for
 
 # More seeds for a long night: DCA_STORM_SEEDS=200.
 SEEDS = int(os.environ.get("DCA_STORM_SEEDS", "2"))
@@ -37,18 +35,5 @@ def test_the_books_agree_after_a_storm(
     bot.start()
     eventually(more_orders_than(simulator, 2), timeout=30)
     simulator.post("/sim/faults", {"seed": seed})
-    storm(simulator, database)
-    calm(simulator)
-    settle(database, simulator, timeout=120)
-    assert bot.end() == 0
-
-
-def storm(simulator: Simulator, database: DatabaseSettings) -> None:
-    """Let the faults strike for a while, and look again and again."""
-    over_at = time.monotonic() + STORM_SECONDS
-
-    def is_over() -> bool:
-        assert always(read_books(database, simulator)) == []
-        return time.monotonic() > over_at
-
-    eventually(is_over, timeout=STORM_SECONDS * 3)
+    watch_for(STORM_SECONDS, database, simulator)
+    agree_and_end(database, simulator, bot, timeout=120)

@@ -17,10 +17,10 @@ from alpaca.common.exceptions import APIError
 from alpaca.common.rest import RESTClient
 
 from dca_bot.errors import BrokerUnavailable
+from dca_bot.setting_values import is_this_machine
 from dca_bot.settings import AlpacaSettings
 
 PAPER_HOST = "paper-api.alpaca.markets"
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 TIMEOUT_SECONDS = (3.05, 10.0)
 OPEN_ORDERS_MAX = 500
 # Our own orders, which are not the bot's: it and its caretakers must not take them for theirs.
@@ -197,7 +197,7 @@ def plain(symbol: str) -> str:
 
 def _client(alpaca: AlpacaSettings, base_url: str, version: str) -> _Client:
     client = _Client(base_url, alpaca.key_id, alpaca.secret_key, api_version=version, raw_data=True)
-    if urlsplit(base_url).hostname in LOOPBACK_HOSTS:
+    if is_this_machine(urlsplit(base_url).hostname or ""):
         client.go_direct()
     return client
 

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from dca_bot.errors import BrokerUnavailable, DcaError
-from dca_bot.integration.account import LOOPBACK_HOSTS, PAPER_HOST, Account, plain
+from dca_bot.integration.account import PAPER_HOST, Account, plain
 from dca_bot.integration.interruption import Interruption
 from dca_bot.integration.report import Report
+from dca_bot.setting_values import is_this_machine
 from dca_bot.settings import AlpacaSettings
 
 CLEAN_SECONDS = 60.0
@@ -25,7 +26,7 @@ LISTED_MAX = 5
 def refuse_real_money(alpaca: AlpacaSettings) -> None:
     """Raise DcaError unless the orders go to Alpaca's paper host or to this very machine."""
     host = (urlsplit(alpaca.base_url).hostname or "").rstrip(".")
-    if host == PAPER_HOST or host in LOOPBACK_HOSTS:
+    if host == PAPER_HOST or is_this_machine(host):
         return
     what = "trades real money" if alpaca.is_live else "is not Alpaca's paper host"
     raise DcaError(

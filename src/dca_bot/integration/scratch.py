@@ -14,7 +14,7 @@ from decimal import Decimal
 from dca_bot.errors import DcaError
 from dca_bot.settings import DatabaseSettings
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
-from dca_bot.store.failures import NOT_GRANTED, Failure
+from dca_bot.store.failures import NOT_GRANTED, Failure, grant
 from dca_bot.store.rows import Row, Value
 from dca_bot.store.schema import ensure_schema
 
@@ -164,11 +164,10 @@ class Scratch:
     def _what_to_grant(self, server: Session) -> str:
         ((who,),) = server.rows("SELECT CURRENT_USER()")
         user, _, host = str(who).rpartition("@")
-        # `_` stands for any character there
-        pattern = self.settings.name.replace("_", r"\_")
+        statement = grant(RIGHTS, self.settings, f"'{user}'@'{host}'")
         return (
             f"user {user!r} may not make the scratch database {self.settings.name!r}: as an "
-            f"administrator run GRANT {RIGHTS} ON {_quoted(pattern)}.* TO '{user}'@'{host}'"
+            f"administrator run {statement}"
         )
 
 
