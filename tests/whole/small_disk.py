@@ -11,19 +11,37 @@ import pytest
 
 BALLAST = "ballast"
 
+# the disk goes when the test lets go of the keeper's input, also by being killed
+KEEPER = """
+mount -t tmpfs -o "size=$2m" none "$1" || exit
+echo mounted
+read -r _
+umount --lazy "$1"
+"""
+
 
 @contextmanager
 def small_disk(directory: Path, megabytes: int) -> Iterator[Path]:
     """The directory as a disk of its own; skips the test where that is not allowed."""
     directory.mkdir(parents=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(directory)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
-    try:
-        yield directory
-    finally:
-        subprocess.run(["umount", "--lazy", str(directory)], check=True)
+    with subprocess.Popen(
+        ["sh", "-c", KEEPER, "keeper", str(directory), str(megabytes)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as keeper:
+        assert keeper.stdin is not None
+        assert keeper.stdout is not None
+        assert keeper.stderr is not None
+        if not keeper.stdout.readline():
+            pytest.skip(f"no disk can be mounted here: {keeper.stderr.read().strip()}")
+        try:
+            yield directory
+        finally:
+            keeper.stdin.close()
+            assert keeper.wait() == 0, keeper.stderr.read()
 
 
 def fill(disk: Path) -> None:
