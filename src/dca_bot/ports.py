@@ -88,7 +88,8 @@ class Store(Protocol):
     def transaction(self, asset_id: int) -> AbstractContextManager[Transaction]:
         """Lock the asset's row.
 
-        Raises KeyError when there is no such asset, IllegalTransition when its row can't be read.
+        Raises CycleChanged when the asset was deleted, IllegalTransition when its row can't be
+        read.
         """
 
     def assets(self) -> Sequence[AssetState]:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from builders import an_order, an_update
 from dca_bot.core.model import Asset, Cycle, Order, OrderStatus, OrderUpdate
 from dca_bot.errors import StoreUnavailable
@@ -413,8 +415,50 @@ def test_a_new_row_is_watched_and_a_deleted_one_is_forgotten() -> None:
         assert world.desk.wanted_symbols() == ["BTC/USD", "ETH/USD"]
         world.quote("ETH/USD", "9.9", "10")
         await until(lambda: world.cycle(2).quantity > 0)
+        world.store.delete_asset(1)
+        await world.desk.refresh()
+        assert world.desk.wanted_symbols() == ["ETH/USD"]
+        world.quote("BTC/USD", "99", "100")
+        await world.idle()
+        assert [order.asset_id for order in world.broker.submitted] == [2]
 
     play(scenario)
+
+
+def test_a_row_deleted_and_inserted_again_between_two_readings_is_watched() -> None:
+    async def scenario(world: World) -> None:
+        world.store.delete_asset(1)
+        world.store.put_asset(replace(BTC, asset_id=3))
+        await world.desk.refresh()
+        world.quote("BTC/USD", "99", "100")
+        await until(lambda: world.cycle(3).quantity > 0)
+
+    play(scenario)
+
+
+def test_two_rows_that_swap_their_symbols_are_both_watched() -> None:
+    async def scenario(world: World) -> None:
+        world.store.put_asset(replace(BTC, asset_id=2))
+        world.store.put_asset(replace(ETH, asset_id=1))
+        await world.desk.refresh()
+        for symbol in ("BTC/USD", "ETH/USD"):
+            world.quote(symbol, "99", "100")
+        await until(lambda: world.cycle(1).quantity > 0 and world.cycle(2).quantity > 0)
+
+    play(scenario, BTC, ETH)
+
+
+def test_a_row_that_is_deleted_while_a_quote_is_acted_on_is_no_trouble(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario(world: World) -> None:
+        world.store.delete_asset(1)
+        world.quote("BTC/USD", "99", "100")
+        await world.idle()
+        assert world.broker.submitted == []
+
+    play(scenario)
+    assert [r.getMessage() for r in caplog.records if r.levelname in ("ERROR", "WARNING")] == []
 
 
 def test_nothing_new_is_begun_once_stopped() -> None:

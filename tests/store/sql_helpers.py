@@ -85,6 +85,9 @@ class MySqlWorld:
         else:
             self.sql.run(INSERT_ASSET, *astuple(asset))
 
+    def delete_asset(self, asset_id: int) -> None:
+        self.sql.run("DELETE FROM dca_assets WHERE id = %s", asset_id)
+
     def close(self) -> None:
         self.store.close()
         self.sql.close()

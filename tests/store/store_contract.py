@@ -27,6 +27,8 @@ class World(Protocol):
 
     def put_asset(self, asset: Asset) -> None: ...
 
+    def delete_asset(self, asset_id: int) -> None: ...
+
 
 def make_asset(asset_id: int = 1, **changes: Any) -> Asset:
     asset = Asset(
@@ -222,9 +224,25 @@ class StoreContract:
             with store.transaction(1) as tx:
                 assert tx.cycle is None
 
-    def test_an_unknown_asset_is_a_key_error(self, store: Store) -> None:
-        with pytest.raises(KeyError), store.transaction(99):
+    def test_an_asset_that_is_not_there_counts_as_changed(self, store: Store) -> None:
+        with pytest.raises(CycleChanged, match="asset 99"), store.transaction(99):
             pass
+
+    def test_a_deleted_asset_takes_its_cycles_and_orders_along(
+        self, world: World, store: Store
+    ) -> None:
+        gone = start_order(store, start_cycle(store))
+        kept = start_order(store, start_cycle(store, 2))
+        world.delete_asset(1)
+        assert [state.asset.asset_id for state in store.assets()] == [2]
+        assert store.live_orders() == [kept]
+        assert store.order(gone.client_order_id) is None
+        with pytest.raises(CycleChanged, match="asset 1"), store.transaction(1):
+            pass
+        world.put_asset(make_asset(1))  # and there is nothing left of it
+        with store.transaction(1) as tx:
+            assert (tx.cycle, tx.live_order(), tx.previous_cycle()) == (None, None, None)
+            assert tx.cycle_by_id(gone.cycle_id) is None
 
     def test_a_take_profit_is_one_transaction(self, store: Store) -> None:
         cycle = start_cycle(store, status=CycleStatus.SELLING, quantity=Decimal(1))

@@ -18,6 +18,9 @@ class MemoryWorld:
     def put_asset(self, asset: Asset) -> None:
         self.store.put_asset(asset)
 
+    def delete_asset(self, asset_id: int) -> None:
+        self.store.delete_asset(asset_id)
+
 
 class TestMemoryStore(StoreContract):
     @pytest.fixture

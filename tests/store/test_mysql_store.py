@@ -90,16 +90,6 @@ def test_a_cycle_without_any_order_is_traded_from_its_columns(
     assert (cycle.status, cycle.quantity) == (CycleStatus.SELLING, Decimal("0.5"))
 
 
-def test_deleting_an_asset_takes_its_cycles_and_orders_along(
-    world: MySqlWorld, store: MySqlStore
-) -> None:
-    start_order(store, start_cycle(store))
-    kept = start_order(store, start_cycle(store, 2))
-    world.sql.run("DELETE FROM dca_assets WHERE id = 1")
-    assert store.live_orders() == [kept]
-    assert world.sql.value("SELECT COUNT(*) FROM dca_cycles") == 1
-
-
 def test_the_database_itself_refuses_a_second_active_cycle(
     world: MySqlWorld, store: MySqlStore
 ) -> None:

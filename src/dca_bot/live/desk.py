@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -83,9 +83,10 @@ class Desk:
             log.info("the database is back")
             self.database_reachable = True
             self._on_gap()
+        # The old ones first: another row may have the symbol of one that was deleted or renamed.
+        self._drop_all_but({state.asset.asset_id: state.asset.symbol for state in states})
         for state in states:
             self._follow(self._with_problem(state), versions)
-        self._drop(set(self._workers) - {state.asset.asset_id for state in states})
 
     def wanted_symbols(self) -> list[str]:
         """The symbols whose quotes matter, in the order of the rows: the first come first."""
@@ -141,7 +142,7 @@ class Desk:
                 self._around.trader.open_cycle(asset.asset_id)
             except StoreUnavailable:
                 raise
-            except (DcaError, KeyError) as error:
+            except DcaError as error:
                 asset_log(log, asset.symbol).warning("no cycle could be begun: %s", error)
         return self._around.store.assets() if lacking else states
 
@@ -163,9 +164,6 @@ class Desk:
 
     def _follow(self, state: AssetState, versions: dict[int, int]) -> None:
         worker = self._workers.get(state.asset.asset_id)
-        if worker is not None and worker.state.asset.symbol != state.asset.symbol:
-            self._drop({state.asset.asset_id})
-            worker = None
         if worker is None:
             worker = Worker(state, self._around)
             self._workers[state.asset.asset_id] = worker
@@ -177,12 +175,14 @@ class Desk:
         if worker.state != state and not is_older:
             worker.follow(state)
 
-    def _drop(self, asset_ids: set[int]) -> None:
-        for asset_id in asset_ids:
-            worker = self._workers.pop(asset_id)
-            worker.stop()
-            del self._watches[worker.state.asset.symbol]
-            del self._by_plain_symbol[plain(worker.state.asset.symbol)]
+    def _drop_all_but(self, symbols: Mapping[int, str]) -> None:
+        """`symbols` are those of the rows as they are now, by asset id."""
+        for asset_id, worker in list(self._workers.items()):
+            symbol = worker.state.asset.symbol
+            if symbols.get(asset_id) != symbol:
+                worker.stop()
+                del self._workers[asset_id], self._watches[symbol]
+                del self._by_plain_symbol[plain(symbol)]
 
 
 def plain(symbol: str) -> str:

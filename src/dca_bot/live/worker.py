@@ -146,7 +146,7 @@ class Worker:
         try:
             with self._around.store.transaction(self.state.asset.asset_id) as tx:
                 return AssetState(tx.asset, tx.cycle)
-        except (DcaError, KeyError):
+        except DcaError:
             return None  # the next refresh will see; until then the old prices stand
         except Exception:  # noqa: BLE001 - `_done` must follow, or the worker is busy for ever
             asset_log(log, self.state.asset.symbol).exception("its row could not be read")

@@ -56,12 +56,20 @@ class MemoryStore:
             shelf = self._shelves.setdefault(asset.asset_id, _Shelf(asset))
             shelf.asset = asset
 
+    def delete_asset(self, asset_id: int) -> None:
+        """Delete the asset with its cycles and orders, as a user's SQL would."""
+        with self._shelves[asset_id].lock, self._books:
+            for client_order_id in self._shelves.pop(asset_id).orders:
+                del self._owners[client_order_id]
+
     @contextmanager
     def transaction(self, asset_id: int) -> Iterator[MemoryTransaction]:
         """Lock the asset; keep what the block wrote, or nothing of it after an exception."""
-        shelf = self._shelves[asset_id]
-        if not shelf.lock.acquire(timeout=self._lock_wait_seconds):
+        shelf = self._shelves.get(asset_id)
+        if shelf is not None and not shelf.lock.acquire(timeout=self._lock_wait_seconds):
             raise StoreUnavailable(f"{shelf.asset.symbol} stays locked: it is tried again")
+        if shelf is None or shelf is not self._shelves.get(asset_id):
+            raise CycleChanged(f"asset {asset_id} was deleted: read the rows again")
         try:
             transaction = MemoryTransaction(shelf, self._cycle_ids, self._clock)
             yield transaction

@@ -78,14 +78,14 @@ class MySqlStore:
     def transaction(self, asset_id: int) -> Iterator[MySqlTransaction]:
         """Lock the asset's row; commit at the end of the block, roll back on an exception.
 
-        Raises KeyError when there is no such asset, IllegalTransition when its row can't be read,
-        CycleChanged and StoreUnavailable as the module says.  When the connection is lost during
-        the commit itself, StoreUnavailable leaves open whether it was done: reload.
+        Raises CycleChanged when the asset was deleted, IllegalTransition when its row can't be
+        read, and both CycleChanged and StoreUnavailable as the module says.  When the connection is
+        lost during the commit itself, StoreUnavailable leaves open whether it was done: reload.
         """
         session, rows = self._pool.begin(statements.LOCK_ASSET, (asset_id,))
         try:
             if not rows:
-                raise KeyError(asset_id)
+                raise CycleChanged(f"asset {asset_id} was deleted: read the rows again")
             transaction = MySqlTransaction(session, rows[0])
             yield transaction
             transaction.commit()
