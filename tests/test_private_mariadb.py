@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from dca_bot.demo.private_mariadb import PrivateMariaDb
 from dca_bot.errors import DcaError
 from dca_bot.settings import DatabaseSettings
-from helpers import apply_sql, eventually
+from helpers import apply_sql, eventually, sql_client
 
 PARENT = """
 import sys, time
@@ -66,6 +67,16 @@ def test_what_was_committed_survives_a_power_cut(tmp_path: Path) -> None:
 def test_two_servers_never_share_a_directory(mariadb: PrivateMariaDb) -> None:
     with pytest.raises(DcaError, match="another private database runs"):
         PrivateMariaDb(mariadb.data_dir).start()
+
+
+def test_a_server_keeps_its_temporary_tables_to_itself(
+    mariadb: PrivateMariaDb, empty_database: DatabaseSettings
+) -> None:
+    """In a directory that servers share, each start would delete those of all others."""
+    with closing(sql_client(empty_database)) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT @@tmpdir")
+        assert cursor.fetchone() == (str(mariadb.data_dir / "tmp"),)
 
 
 def test_a_directory_with_other_files_is_left_alone(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ USER = "dca_bot"
 READY_SECONDS = 90
 CLAIM_SECONDS = 2
 START_ATTEMPTS = 3
-OUR_FILES = {"lock", "data", "init.sql", "server.log"}
+OUR_FILES = {"lock", "data", "tmp", "init.sql", "server.log"}
 PR_SET_PDEATHSIG = 1
 NO_LOCK = -1
 
@@ -130,7 +130,9 @@ class PrivateMariaDb:
             connection.close()
 
     def _make_data(self, programs: ServerPrograms) -> None:
-        shutil.rmtree(self.data_dir / "data", ignore_errors=True)
+        for name in ("data", "tmp"):
+            shutil.rmtree(self.data_dir / name, ignore_errors=True)
+        (self.data_dir / "tmp").mkdir()
         with (self.data_dir / "server.log").open("wb") as output:
             done = subprocess.run(  # noqa: S603 - programs that we looked up
                 [
@@ -143,6 +145,7 @@ class PrivateMariaDb:
                     *_as_root(),
                 ],
                 cwd=self.data_dir,
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -183,6 +186,7 @@ class PrivateMariaDb:
         with (self.data_dir / "server.log").open("ab") as output:
             return subprocess.Popen(  # noqa: S603 - a program that we looked up
                 command,
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -191,6 +195,11 @@ class PrivateMariaDb:
                 start_new_session=True,
                 preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - two system calls only
             )
+
+    def _environment(self) -> dict[str, str]:
+        # A server begins by deleting every temporary table in its directory for them, also those of
+        # other servers: in /tmp two that start at the same time would end each other.
+        return {**os.environ, "TMPDIR": str(self.data_dir / "tmp")}
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         give_up_at = time.monotonic() + READY_SECONDS
@@ -206,9 +215,12 @@ class PrivateMariaDb:
         raise self._failure(f"did not answer within {READY_SECONDS} s")
 
     def _failure(self, what: str) -> DcaError:
-        last = " | ".join(self._log().strip().splitlines()[-3:])
+        lines = self._log().strip().splitlines()
+        # after its reason, mariadb-install-db gives pages of advice
+        telling = [line for line in lines if "ERROR" in line.upper()] or lines
+        said = " | ".join(telling[-3:])
         return DcaError(
-            f"the private MariaDB server {what}: {last}: free memory or disk, try again"
+            f"the private MariaDB server {what}: {said}: free memory or disk, try again"
         )
 
     def _log(self) -> str:
