@@ -66,6 +66,8 @@ class Scene:
         if isinstance(held, str):
             fault = {"name": held, "params": POST, "count": 1}
             self.simulator.post("/sim/faults", fault)
+            # the bot hears of the fill in another way, and does not get round to writing it
+            self.proxy.plan = first(FILLED)
         else:
             self.proxy.plan = held
         self.bot.start()
