@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dca_bot.broker.rate_limit import RateLimiter
-from dca_bot.broker.rest import AlpacaBroker
+from dca_bot.broker.rest import AlpacaBroker, KeysRefused
 from dca_bot.core.model import Cycle, Order
 from dca_bot.errors import BrokerUnavailable, StoreUnavailable
 from dca_bot.live.desk import Desk
@@ -77,7 +77,13 @@ class Surface:
 
 class Bot:
     def __init__(self, number: int, surface: Surface, trades: TradeLine, quotes: QuoteLine) -> None:
-        self.process = Process(surface.loop, f"main_app {number}", surface.mishaps, "power cut")
+        self.process = Process(
+            surface.loop,
+            f"main_app {number}",
+            surface.mishaps,
+            "power cut",
+            seed=surface.seed,
+        )
         self._surface = surface
         self._trades = trades
         self._quotes = quotes
@@ -104,7 +110,7 @@ class Bot:
             rules = self._until_answered(self._broker.rules)
             trader = Trader(self._store, self._broker, self._surface.clock.utc, rules)
             self._until_answered(lambda: recover(trader, self._store, self._broker))
-        except StoreUnavailable:
+        except (StoreUnavailable, KeysRefused):
             self.process.end()  # main_app.py ends with status 1; the watchdog starts it again
             return
         self._surface.loop.call_soon(self._live, trader)
@@ -113,6 +119,8 @@ class Bot:
         while True:
             try:
                 return ask()
+            except KeysRefused:
+                raise
             except BrokerUnavailable:
                 self.process.rest(AGAIN_SECONDS)
 

@@ -53,7 +53,9 @@ class Cron:
         if running is not None and not (running.is_over or running.is_idle):
             return
         surface = self._surface
-        process = Process(surface.loop, name, surface.mishaps, "caretaker killed")
+        process = Process(
+            surface.loop, name, surface.mishaps, "caretaker killed", seed=surface.seed
+        )
         self._running[name] = process
         work = self._work(name, process, surface.store(process))
         process.start(partial(self._contained, name, work), after=after)

@@ -5,6 +5,7 @@ Rule: what is done for a while is put back by the user, later or when the sea is
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,6 +26,7 @@ from .watcher import Watcher
 
 EVERY_SECONDS = 30.0
 A_WHILE = (30.0, 900.0)
+AT_ONCE = 1.0  # sooner than main_app.py reads the rows again
 
 
 class Hand:
@@ -46,6 +48,7 @@ class Hand:
         self._mishaps = mishaps
         self._dice = random.Random(f"hand:{seed}")
         self._spare = spare
+        self._new_ids = itertools.count(100)
         self._to_put_back: list[Callable[[], None]] = []
         self._moods: dict[str, Callable[[AssetState], None]] = {
             "asset disabled for a while": lambda state: self._for_a_while(state, is_enabled=False),
@@ -54,6 +57,7 @@ class Hand:
             ),
             "asset edited": self._edit,
             "asset inserted": self._insert,
+            "asset deleted": self._delete,
             "cycle's order forgotten": lambda state: self._edit_cycle(state, latest_order_id=None),
             "cycle set to watching": lambda state: self._edit_cycle(
                 state, status=CycleStatus.WATCHING, latest_order_id=None
@@ -85,22 +89,21 @@ class Hand:
 
     def _tick(self) -> None:
         for name, deed in self._moods.items():
-            if self._mishaps.strikes(name):
-                deed(self._dice.choice(self._store.assets()))
+            states = self._store.assets()
+            if states and self._mishaps.strikes(name):
+                deed(self._dice.choice(states))
         self._loop.call_later(EVERY_SECONDS, self._tick)
 
     def _for_a_while(self, state: AssetState, **columns: Any) -> None:
         before = {name: getattr(state.asset, name) for name in columns}
         asset_id = state.asset.asset_id
+        if _is_as_it_should_be(state.asset):
+            self._put(asset_id, **columns)
+            self._put_back_later(lambda: self._put(asset_id, **before))
 
-        if not state.asset.is_enabled or state.asset.base_order_amount < 10:
-            return  # it is not as it should be already
-        self._put(asset_id, **columns)
-        self._put_back_later(lambda: self._put(asset_id, **before))
-
-    def _put_back_later(self, undo: Callable[[], None]) -> None:
+    def _put_back_later(self, undo: Callable[[], None], seconds: float = 0) -> None:
         self._to_put_back.append(undo)
-        self._loop.call_later(self._dice.uniform(*A_WHILE), self._put_back, undo)
+        self._loop.call_later(seconds or self._dice.uniform(*A_WHILE), self._put_back, undo)
 
     def _put_back(self, undo: Callable[[], None]) -> None:
         if undo in self._to_put_back:
@@ -108,8 +111,9 @@ class Hand:
             undo()
 
     def _put(self, asset_id: int, **columns: Any) -> None:
-        asset = next(s.asset for s in self._store.assets() if s.asset.asset_id == asset_id)
-        self._store.put_asset(replace(asset, **columns))
+        for state in self._store.assets():
+            if state.asset.asset_id == asset_id:  # not deleted meanwhile
+                self._store.put_asset(replace(state.asset, **columns))
 
     def _edit(self, state: AssetState) -> None:
         column, value = self._dice.choice(
@@ -127,6 +131,16 @@ class Hand:
     def _insert(self, _: AssetState) -> None:
         if self._spare:
             self._store.put_asset(self._spare.pop())
+
+    def _delete(self, state: AssetState) -> None:
+        """Delete the row, and insert it again after a while or at once; the id is a new one."""
+        if not _is_as_it_should_be(state.asset):
+            return
+        self._watcher.deleted(state.asset.asset_id)
+        self._store.delete_asset(state.asset.asset_id)
+        again = replace(state.asset, asset_id=next(self._new_ids), last_sell_price=None)
+        seconds = self._dice.choice((AT_ONCE, self._dice.uniform(*A_WHILE)))
+        self._put_back_later(lambda: self._store.put_asset(again), seconds)
 
     def _edit_cycle(self, state: AssetState, **columns: Any) -> None:
         with self._store.transaction(state.asset.asset_id) as tx:
@@ -159,3 +173,7 @@ class Hand:
         amount = ledger.free(CASH)
         ledger.move(CASH, amount, Place.FREE, Place.OUTSIDE)
         self._put_back_later(lambda: ledger.move(CASH, amount, Place.OUTSIDE, Place.FREE))
+
+
+def _is_as_it_should_be(asset: Asset) -> bool:
+    return asset.is_enabled and asset.base_order_amount >= 10

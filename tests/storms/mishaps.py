@@ -68,6 +68,7 @@ OF_THE_USER = {
     "asset edited": 0.05,
     "asset unusable for a while": 0.02,
     "asset inserted": 0.02,
+    "asset deleted": 0.02,
     "cycle's order forgotten": 0.01,
     "cycle set to watching": 0.01,
     "bought by hand": 0.01,

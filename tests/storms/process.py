@@ -13,11 +13,13 @@ STANDS_STILL_SECONDS = (1.0, 120.0)
 class Process(Life):
     """`death` is the mishap that ends it; each named step is a chance of that."""
 
-    def __init__(self, loop: VirtualLoop, name: str, mishaps: Calm, death: str) -> None:
+    def __init__(
+        self, loop: VirtualLoop, name: str, mishaps: Calm, death: str, *, seed: int
+    ) -> None:
         super().__init__(loop, name)
         self.mishaps = mishaps
         self._death = death
-        self._dice = random.Random(f"process:{name}")
+        self._dice = random.Random(f"process:{seed}:{name}:{loop.time()}")
 
     def step(self, name: str) -> None:
         """Everything before this line has happened; perhaps nothing after it does."""

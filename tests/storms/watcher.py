@@ -60,6 +60,7 @@ class Watcher:
         self._traded_by_hand_at: defaultdict[str, float] = defaultdict(lambda: -math.inf)
         self.checks = 0
         self.order_ids: list[str] = []
+        self.disowned: set[str] = set()  # orders whose rows went with their asset's
         self.touched: set[int] = set()
         self.configured: defaultdict[int, list[Asset]] = defaultdict(list)
 
@@ -78,6 +79,13 @@ class Watcher:
         self._traded_by_hand_at[symbol] = self._now()
         if cycle_id is not None:
             self.touched.add(cycle_id)
+
+    def deleted(self, asset_id: int) -> None:
+        """The user has deleted an asset: what its orders still do is nobody's."""
+        self.disowned |= {
+            name for name in self.order_ids if self._grounds[name].asset.asset_id == asset_id
+        }
+        self.order_ids = [name for name in self.order_ids if name not in self.disowned]
 
     def committed(self, cycles: Sequence[Cycle], orders: Sequence[Order]) -> None:
         """Rows are in the books from now on."""
@@ -100,7 +108,7 @@ class Watcher:
         """The exchange has taken an order; nothing of it has filled yet."""
         self.checks += 1
         name = order.terms.client_order_id
-        if not name.startswith(PREFIX):
+        if not self._is_the_bots(name):
             return
         row, ground = self._store.order(name), self._grounds.get(name)
         if row is None or ground is None:
@@ -112,12 +120,15 @@ class Watcher:
         if asked != (order.terms.qty, order.terms.limit_price, order.terms.side.value):
             self._complain(f"{name} is sent as {order.terms}, intended as {asked}")
         for other in self._venue.exchange.orders.open_of(order.symbol):
-            if other.id != order.id and other.terms.client_order_id.startswith(PREFIX):
+            if other.id != order.id and self._is_the_bots(other.terms.client_order_id):
                 self._complain(f"{name} is sent while {other.terms.client_order_id} is open")
         if order.terms.side is Side.BUY:
             self._check_buy(row, ground)
         else:
             self._check_sell(row, ground)
+
+    def _is_the_bots(self, client_order_id: str) -> bool:
+        return client_order_id.startswith(PREFIX) and client_order_id not in self.disowned
 
     # -- an order against what was true when it was intended
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from alpaca_simulator.assets import start_prices
 from alpaca_simulator.decimals import wire
+from alpaca_simulator.orders import Order
 from alpaca_simulator.updates import TradeUpdate
 from alpaca_simulator.walk import Walk
 from dca_bot.core.model import Asset, OrderStatus
@@ -204,6 +205,11 @@ class World:
             f"{update.order.filled_qty}/{update.order.terms.working_qty}"
         )
         self.trades.publish(update)
+        is_nobodys = update.order.terms.client_order_id in self.watcher.disowned
+        if is_nobodys and update.event.endswith("fill"):
+            cycles = {state.asset.symbol: state.cycle for state in self.store.assets()}
+            cycle = cycles.get(update.order.symbol)
+            self.watcher.traded_by_hand(update.order.symbol, cycle and cycle.cycle_id)
 
     # -- what is to be seen
 
@@ -212,6 +218,10 @@ class World:
         exchange, watcher = self.venue.exchange, self.watcher
         states = self.store.assets()
         coins = exchange.account.ledger.currencies()
+
+        def is_nobodys(order: Order) -> bool:
+            return order.terms.client_order_id in watcher.disowned
+
         return Books(
             assets=[
                 _asset_row(state.asset, watcher.configured[state.asset.asset_id])
@@ -220,8 +230,8 @@ class World:
             cycles=[row for state in states for row in self._cycle_rows(state.asset.asset_id)],
             orders=[self._order_row(name) for name in watcher.order_ids],
             record={
-                "orders": [order.to_wire() for order in exchange.orders.all()],
-                "fills": [execution.record() for execution in exchange.executions],
+                "orders": [o.to_wire() for o in exchange.orders.all() if not is_nobodys(o)],
+                "fills": [e.record() for e in exchange.executions if not is_nobodys(e.order)],
             },
             coins={coin: Decimal(wire(exchange.account.ledger.owned(coin))) for coin in coins},
             touched=frozenset(watcher.touched),
