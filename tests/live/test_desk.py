@@ -441,9 +441,10 @@ def test_two_rows_that_swap_their_symbols_are_both_watched() -> None:
         world.store.put_asset(replace(BTC, asset_id=2))
         world.store.put_asset(replace(ETH, asset_id=1))
         await world.desk.refresh()
-        for symbol in ("BTC/USD", "ETH/USD"):
+        for symbol, asset_id in (("BTC/USD", 2), ("ETH/USD", 1)):
             world.quote(symbol, "99", "100")
-        await until(lambda: world.cycle(1).quantity > 0 and world.cycle(2).quantity > 0)
+            await until(lambda at=asset_id: world.cycle(at).quantity > 0)
+            assert world.broker.submitted[-1].asset_id == asset_id
 
     play(scenario, BTC, ETH)
 
