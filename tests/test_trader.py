@@ -63,6 +63,15 @@ def test_an_asset_disabled_at_the_last_moment_gets_no_order() -> None:
     assert floor.broker.submitted == []
 
 
+@pytest.mark.parametrize("price", [97, 100, 102])
+def test_an_asset_given_another_symbol_gets_no_order_by_the_old_ones_price(price: int) -> None:
+    floor = holding_floor()
+    known, quote = floor.state, floor.quote(price)
+    floor.edit(symbol="ETH/USD")
+    assert floor.trader.on_quote(known, quote) is None
+    assert floor.kinds_sent == [BASE]
+
+
 def test_an_edited_row_counts_for_the_running_cycle() -> None:
     floor = holding_floor(safety_order_deviation_pct="1.5")
     floor.edit(safety_order_deviation_pct="5")

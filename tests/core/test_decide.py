@@ -49,6 +49,11 @@ def test_an_empty_watching_cycle_buys_the_base_order_at_the_ask() -> None:
     assert decision == Buy(OrderKind.BASE, 0, Decimal("0.2"), Decimal(100))
 
 
+def test_a_quote_of_another_symbol_says_nothing() -> None:
+    quote = a_quote("0.05", symbol="ETH/USD")
+    assert isinstance(decided(an_asset(), a_cycle(), quote), Hold)
+
+
 def test_a_base_order_takes_any_price() -> None:
     assert triggers(an_asset(), a_cycle()) == Triggers(ANY_PRICE)
 
@@ -188,7 +193,8 @@ def test_quantity_and_limit_are_rounded_down_to_the_increments(
 def test_an_impossible_order_is_refused_with_a_reason_for_the_user(
     columns: dict[str, Any], ask: str, rules: Any
 ) -> None:
-    decision = decide(an_asset(**columns), a_cycle(), a_quote(ask), rules)
+    asset = an_asset(**columns)
+    decision = decide(asset, a_cycle(), a_quote(ask, symbol=asset.symbol), rules)
     assert isinstance(decision, Hold)
     assert decision.reported
     assert "base_order_amount" in decision.reason
@@ -196,7 +202,7 @@ def test_an_impossible_order_is_refused_with_a_reason_for_the_user(
 
 def test_in_other_currencies_the_minimum_in_usd_does_not_count() -> None:
     asset = an_asset(symbol="ETH/BTC", base_order_amount="0.001")
-    assert decided(asset, a_cycle(), a_quote("0.05")) == Buy(
+    assert decided(asset, a_cycle(), a_quote("0.05", symbol="ETH/BTC")) == Buy(
         OrderKind.BASE, 0, Decimal("0.02"), Decimal("0.05")
     )
 

@@ -94,6 +94,8 @@ def triggers(asset: Asset, cycle: Cycle) -> Triggers:
 
 def decide(asset: Asset, cycle: Cycle, quote: Quote, rules: AssetRules) -> Decision:
     """What to do about `quote`.  BUY looks at the ask, SELL at the bid; a BUY comes first."""
+    if quote.symbol != asset.symbol:
+        return Hold(f"the row is about {asset.symbol} now")
     at = triggers(asset, cycle)
     if at.buy_at_or_below is not None and quote.ask <= at.buy_at_or_below:
         if cycle.status is CycleStatus.COOLDOWN:
