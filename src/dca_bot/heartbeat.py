@@ -10,8 +10,9 @@ import json
 import math
 import os
 import re
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,20 +43,33 @@ def first(now: datetime) -> Heartbeat:
 
 
 def write(beat: Heartbeat, directory: Path) -> None:
+    """Replace the heartbeat; raises OSError.
+
+    Where a full disk forbids that, the old one's time of change still says that the loop runs, or
+    the watchdog would replace a bot that is well by one that can't even write its PID.
+    """
+    path = directory / FILE_NAME
     text = json.dumps(asdict(beat), default=datetime.isoformat, indent=1)
-    replace_own(directory / FILE_NAME, text + "\n")
+    try:
+        replace_own(path, text + "\n")
+    finally:
+        seconds = int(beat.at.timestamp())  # not rounded up: that would be in the future
+        with suppress(OSError):
+            os.utime(path, (seconds, seconds), follow_symlinks=False)
 
 
 def read(directory: Path) -> Heartbeat | None:
     """The last beat; None when there is none, or it can't be read or isn't one."""
+    path = directory / FILE_NAME
     try:
-        raw = json.loads(read_own(directory / FILE_NAME, BYTES_MAX))
+        raw = json.loads(read_own(path, BYTES_MAX))
         for name in ("started_at", "at"):
             raw[name] = datetime.fromisoformat(raw[name])
         beat = Heartbeat(**raw)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        changed_at = datetime.fromtimestamp(int(path.lstat().st_mtime), UTC)
+        return replace(beat, at=max(beat.at, changed_at)) if _is_sensible(beat) else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None
-    return beat if _is_sensible(beat) else None
 
 
 def process_start(pid: int) -> int | None:

@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Self
 
 from dca_bot.alerts import send_mail
 from dca_bot.core.health import Health
+from dca_bot.errors import DcaError
 from dca_bot.logs import printable
 from dca_bot.masking import Mask
 from dca_bot.own_files import append_to, read_own, replace_own
@@ -81,8 +83,10 @@ class Incidents:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Remembered first: a mail server that hangs must not make us forget a failed start.
-        _save(self._memory, self._directory / FILE_NAME)
+        # Remembered first: a mail server that hangs must not make us forget a failed start.  On a
+        # full disk nothing can be remembered; then it is said at the end, after the mail.
+        with suppress(DcaError):
+            _save(self._memory, self._directory / FILE_NAME)
         waiting, self._memory.unsent = self._memory.unsent[-UNSENT_MAX:], []
         for mail in waiting:
             if self._memory.unsent or not send_mail(self._alerts, *mail):
@@ -224,7 +228,13 @@ def _load(path: Path) -> Memory:
 
 def _save(memory: Memory, path: Path) -> None:
     text = json.dumps(asdict(memory), default=datetime.isoformat, indent=1)
-    replace_own(path, text + "\n")
+    try:
+        replace_own(path, text + "\n")
+    except OSError as error:
+        raise DcaError(
+            f"what was found can't be remembered: {error}; make room on the disk of LOG_DIR, and "
+            "let this user write there"
+        ) from error
 
 
 def _time(text: str | None) -> datetime | None:

@@ -159,6 +159,17 @@ def test_a_start_that_fails_is_told_once_and_so_is_the_recovery(
     assert subjects(mail) == ["is DOWN", "is well again"]
 
 
+def test_mail_goes_out_also_when_nothing_can_be_remembered(
+    bot: WatchedBot, mail: MailServer
+) -> None:
+    """As on a full disk."""
+    (bot.directory / "watchdog.state.new").mkdir(parents=True)
+    done = bot.watch(expect=1, **NO_DATABASE)
+    assert "can't be remembered" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert subjects(mail) == ["is DOWN"]
+
+
 def test_a_bot_that_cannot_start_is_not_restarted_for_ever(bot: WatchedBot) -> None:
     for _ in range(5):
         bot.watch(expect=1, **NO_DATABASE)

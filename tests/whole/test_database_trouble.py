@@ -20,6 +20,7 @@ from helpers import (
     database_environment,
     eventually,
     locked_asset,
+    run_script,
     sql_client,
 )
 from tally import struck
@@ -147,15 +148,25 @@ def test_a_full_disk_for_logs_and_heartbeat_does_not_stop_the_trading(
 ) -> None:
     add_assets(database)
     with small_disk(tmp_path / "small", 1) as disk:
-        bot = Bot({**bot_env, "LOG_DIR": str(disk)}, tmp_path)
+        env = {**bot_env, "LOG_DIR": str(disk), "HEARTBEAT_MAX_AGE_SECONDS": "10"}
+        bot = Bot(env, tmp_path)
         try:
             bot.start()
             eventually(more_orders_than(simulator, 3), timeout=30)
             fill(disk)
             struck("disk of LOG_DIR full")
+            last_whole_beat = (disk / "main_app.heartbeat").read_text()
             eventually(new_line(bot, "no heartbeat can be written"), timeout=30)
+            full_since = time.monotonic()
             trade_on(simulator, 6)
+            eventually(lambda: time.monotonic() - full_since > 15, timeout=30)
+            assert (disk / "main_app.heartbeat").read_text() == last_whole_beat
+            watched = run_script("watchdog.py", env=env)
+            assert "main_app.py is well" in watched.stdout + watched.stderr, watched
+            assert "make room" in watched.stdout + watched.stderr
+            assert watched.returncode == 1  # for the disk's sake
             make_room(disk)
+            assert run_script("watchdog.py", env=env).returncode == 0
             agree_and_end(database, simulator, bot)
         finally:
             bot.kill()

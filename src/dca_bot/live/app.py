@@ -136,7 +136,7 @@ class App:
             try:
                 heartbeat.write(beat, self._settings.log.dir)
                 told = ""
-            except OSError as error:  # a full disk: trading goes on, and the watchdog will see
+            except OSError as error:  # a full disk: trading goes on
                 if str(error) != told:
                     log.error("no heartbeat can be written, make room on the disk: %s", error)
                 told = str(error)
