@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from types import FrameType
 from typing import NoReturn
@@ -14,6 +15,7 @@ from dca_bot.core.model import CycleStatus
 from dca_bot.demo.private_mariadb import PrivateMariaDb
 from dca_bot.errors import DcaError, StoreUnavailable
 from dca_bot.settings import DatabaseSettings
+from dca_bot.store import connection
 from dca_bot.store.connection import Session
 from dca_bot.store.mysql_store import MySqlStore
 from helpers import eventually
@@ -136,6 +138,20 @@ def test_a_statement_cut_short_by_a_signal_leaves_no_half_read_connection(
     by_hand.close()
     assert [state.asset.asset_id for state in mysql_store.assets()] == [1, 2]
     assert start_cycle(mysql_store) == active_cycle(mysql_store)
+
+
+def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(
+    mysql_store: MySqlStore, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "ANSWER_SECONDS", 1)
+    with MySqlStore(database, lock_wait_seconds=30) as store:
+        with closing(Session(database, 5)) as by_hand:
+            by_hand.rows("SELECT id FROM dca_assets WHERE id = 1 FOR UPDATE")
+            with pytest.raises(StoreUnavailable), store.transaction(1):
+                pass
+        # now the row comes, and nobody waits for it any more
+        assert [state.asset.asset_id for state in store.assets()] == [1, 2]
+        assert start_cycle(store) == active_cycle(mysql_store)
 
 
 # -- what a user did wrong in the settings --
