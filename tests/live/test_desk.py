@@ -449,6 +449,24 @@ def test_two_rows_that_swap_their_symbols_are_both_watched() -> None:
     play(scenario, BTC, ETH)
 
 
+def test_a_row_given_another_symbol_while_its_worker_is_busy_is_watched() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.may_answer.clear()
+        world.quote("BTC/USD", "99", "100")
+        await until(world.broker.asked.is_set)
+        world.store.put_asset(replace(BTC, symbol="ETH/USD"))
+        world.broker.may_answer.set()
+        await world.idle()  # the worker has read the row before the desk does
+        assert world.desk.late_quotes(NOW) == set()
+        await world.desk.refresh()
+        assert world.desk.wanted_symbols() == ["ETH/USD"]
+        count = len(world.broker.submitted)
+        world.quote("ETH/USD", "50", "51")
+        await until(lambda: len(world.broker.submitted) > count)
+
+    play(scenario)
+
+
 def test_a_row_that_is_deleted_while_a_quote_is_acted_on_is_no_trouble(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -91,7 +91,7 @@ class Desk:
     def wanted_symbols(self) -> list[str]:
         """The symbols whose quotes matter, in the order of the rows: the first come first."""
         return [
-            worker.state.asset.symbol
+            worker.symbol
             for _, worker in sorted(self._workers.items())
             if worker.state.asset.is_enabled and not worker.state.problem
         ]
@@ -117,7 +117,7 @@ class Desk:
 
     def unknown_symbols(self) -> set[str]:
         """Enabled symbols that Alpaca did not list."""
-        enabled = {w.state.asset.symbol for w in self._workers.values() if w.state.asset.is_enabled}
+        enabled = {w.symbol for w in self._workers.values() if w.state.asset.is_enabled}
         return enabled - set(self._around.trader.rules)
 
     def stop(self) -> None:
@@ -167,8 +167,8 @@ class Desk:
         if worker is None:
             worker = Worker(state, self._around)
             self._workers[state.asset.asset_id] = worker
-            self._watches[state.asset.symbol] = worker.watch
-            self._by_plain_symbol[plain(state.asset.symbol)] = worker
+            self._watches[worker.symbol] = worker.watch
+            self._by_plain_symbol[plain(worker.symbol)] = worker
             worker.follow(state)
             return
         is_older = worker.is_busy or worker.version != versions.get(state.asset.asset_id)
@@ -178,11 +178,10 @@ class Desk:
     def _drop_all_but(self, symbols: Mapping[int, str]) -> None:
         """`symbols` are those of the rows as they are now, by asset id."""
         for asset_id, worker in list(self._workers.items()):
-            symbol = worker.state.asset.symbol
-            if symbols.get(asset_id) != symbol:
+            if symbols.get(asset_id) != worker.symbol:
                 worker.stop()
-                del self._workers[asset_id], self._watches[symbol]
-                del self._by_plain_symbol[plain(symbol)]
+                del self._workers[asset_id], self._watches[worker.symbol]
+                del self._by_plain_symbol[plain(worker.symbol)]
 
 
 def plain(symbol: str) -> str:

@@ -50,6 +50,7 @@ class Surroundings:
 
 class Worker:
     def __init__(self, state: AssetState, around: Surroundings) -> None:
+        self.symbol = state.asset.symbol  # for good: a row given another one gets another worker
         self.state = state
         self.version = 0  # grows with each piece of work, so that an older reading can be told
         self.is_busy = False

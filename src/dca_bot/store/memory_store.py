@@ -66,11 +66,13 @@ class MemoryStore:
     def transaction(self, asset_id: int) -> Iterator[MemoryTransaction]:
         """Lock the asset; keep what the block wrote, or nothing of it after an exception."""
         shelf = self._shelves.get(asset_id)
-        if shelf is not None and not shelf.lock.acquire(timeout=self._lock_wait_seconds):
+        if shelf is None:
+            raise _deleted(asset_id)
+        if not shelf.lock.acquire(timeout=self._lock_wait_seconds):
             raise StoreUnavailable(f"{shelf.asset.symbol} stays locked: it is tried again")
-        if shelf is None or shelf is not self._shelves.get(asset_id):
-            raise CycleChanged(f"asset {asset_id} was deleted: read the rows again")
         try:
+            if self._shelves.get(asset_id) is not shelf:
+                raise _deleted(asset_id)
             transaction = MemoryTransaction(shelf, self._cycle_ids, self._clock)
             yield transaction
             if transaction.has_written:
@@ -110,6 +112,10 @@ class MemoryStore:
                 shelf.put_cycle(cycle)
             if transaction.last_sell_price is not None:
                 shelf.asset = replace(shelf.asset, last_sell_price=transaction.last_sell_price)
+
+
+def _deleted(asset_id: int) -> CycleChanged:
+    return CycleChanged(f"asset {asset_id} was deleted: read the rows again")
 
 
 @dataclass(slots=True)
