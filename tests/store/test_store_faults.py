@@ -15,8 +15,7 @@ from dca_bot.core.model import CycleStatus
 from dca_bot.demo.private_mariadb import PrivateMariaDb
 from dca_bot.errors import DcaError, StoreUnavailable
 from dca_bot.settings import DatabaseSettings
-from dca_bot.store import connection
-from dca_bot.store.connection import Session
+from dca_bot.store.connection import ANSWER_SECONDS, Session
 from dca_bot.store.mysql_store import MySqlStore
 from helpers import eventually
 
@@ -141,10 +140,9 @@ def test_a_statement_cut_short_by_a_signal_leaves_no_half_read_connection(
 
 
 def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(
-    mysql_store: MySqlStore, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+    mysql_store: MySqlStore, database: DatabaseSettings
 ) -> None:
-    monkeypatch.setattr(connection, "ANSWER_SECONDS", 1)
-    with MySqlStore(database, lock_wait_seconds=30) as store:
+    with MySqlStore(database, lock_wait_seconds=3 * ANSWER_SECONDS) as store:
         with closing(Session(database, 5)) as by_hand:
             by_hand.rows("SELECT id FROM dca_assets WHERE id = 1 FOR UPDATE")
             with pytest.raises(StoreUnavailable), store.transaction(1):
