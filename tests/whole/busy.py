@@ -93,6 +93,12 @@ def calm(simulator: Simulator) -> None:
     simulator.post("/sim/walk", {"on": False})
 
 
+def new_line(bot: Bot, words: str) -> Callable[[], bool]:
+    """Whether it has said this since now; to be asked for before what makes it say so."""
+    count = bot.output.count(words)
+    return lambda: bot.output.count(words) > count
+
+
 def more_orders_than(simulator: Simulator, count: int) -> Callable[[], bool]:
     return lambda: order_count(simulator) > count
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from helpers import (
 )
 from tally import struck
 from whole.auditor import always, read_books, rows
-from whole.busy import Bot, add_assets, agree_and_end, more_orders_than, trade_on
+from whole.busy import Bot, add_assets, agree_and_end, more_orders_than, new_line, trade_on
 from whole.small_disk import fill, make_room, small_disk
 
 IS_WHOLE = os.environ.get("DCA_SWEEP") == "all"
@@ -107,9 +107,10 @@ def test_a_database_that_only_reads_stops_trading_until_it_writes_again(
     bot.start()
     eventually(more_orders_than(simulator, 3), timeout=30)
     for _ in range(3):
+        says_so = new_line(bot, "can't write")
         run(database, "SET GLOBAL read_only = ON")
         try:
-            eventually(new_line(bot, "can't write"), timeout=60)
+            eventually(says_so, timeout=60)
             struck("database is read only")
             assert always(read_books(database, simulator)) == []
         finally:
@@ -125,9 +126,10 @@ def test_a_row_that_an_sql_client_holds_locked_stops_only_its_asset(
     add_assets(database)
     bot.start()
     eventually(more_orders_than(simulator, 3), timeout=30)
+    says_so = new_line(bot, "another connection holds a row of this asset locked")
     with locked_asset(database, "BTC/USD"):
         held_since = time.monotonic()
-        eventually(new_line(bot, "BTC/USD"), timeout=60)
+        eventually(says_so, timeout=60)
         count = orders_of(simulator, "ETH/USD")
         eventually(lambda: orders_of(simulator, "ETH/USD") > count + 2, timeout=60)
         seconds = 20 if IS_WHOLE else 12
@@ -153,10 +155,11 @@ def test_a_full_disk_for_logs_and_heartbeat_does_not_stop_the_trading(
         try:
             bot.start()
             eventually(more_orders_than(simulator, 3), timeout=30)
+            says_so = new_line(bot, "no heartbeat can be written")
             fill(disk)
             struck("disk of LOG_DIR full")
             last_whole_beat = (disk / "main_app.heartbeat").read_text()
-            eventually(new_line(bot, "no heartbeat can be written"), timeout=30)
+            eventually(says_so, timeout=30)
             full_since = time.monotonic()
             trade_on(simulator, 6)
             eventually(lambda: time.monotonic() - full_since > 15, timeout=30)
@@ -185,8 +188,9 @@ def test_a_full_disk_of_the_database_stops_trading_until_there_is_room(
         try:
             bot.start()
             eventually(more_orders_than(simulator, 8), timeout=30)
+            says_so = new_line(bot, "can't write")
             fill(disk)
-            eventually(new_line(bot, "can't write"), timeout=120)
+            eventually(says_so, timeout=120)
             struck("disk of the database full")
             assert always(read_books(database, simulator)) == []
             make_room(disk)
@@ -195,12 +199,6 @@ def test_a_full_disk_of_the_database_stops_trading_until_there_is_room(
         finally:
             bot.kill()
             print(bot.output[-3000:])
-
-
-def new_line(bot: Bot, words: str) -> Callable[[], bool]:
-    """Whether it has said this once more than now."""
-    count = bot.output.count(words)
-    return lambda: bot.output.count(words) > count
 
 
 def orders_of(simulator: Simulator, symbol: str) -> int:

@@ -11,7 +11,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -30,6 +29,9 @@ USER = "dca_bot"
 READY_SECONDS = 90
 CLAIM_SECONDS = 2
 START_ATTEMPTS = 3
+# Below those that the kernel gives to whoever asks for none in particular, so that nobody is given
+# this one while the server is halted.
+PORTS = range(20_000, 32_768)
 OUR_FILES = {"lock", "data", "tmp", "init.sql", "server.log"}
 PR_SET_PDEATHSIG = 1
 NO_LOCK = -1
@@ -69,11 +71,11 @@ class PrivateMariaDb:
         try:
             self._make_data(programs)
             for attempt in range(1, START_ATTEMPTS + 1):
-                self.port = _free_port()
+                self.port = secrets.choice(PORTS)
                 try:
                     return self.resume()
                 except DcaError:
-                    # between asking for a free port and taking it, somebody else may have it
+                    # it was somebody else's
                     if attempt == START_ATTEMPTS or "Address already in use" not in self._log():
                         raise
         except BaseException:
@@ -176,6 +178,8 @@ class PrivateMariaDb:
             "--pid-file=server.pid",
             "--skip-name-resolve",
             "--performance-schema=OFF",
+            # DROP DATABASE fails rather than wait for ever behind a forgotten transaction
+            f"--lock-wait-timeout={READY_SECONDS}",
             "--innodb-buffer-pool-size=16M",
             "--innodb-log-file-size=8M",
             "--key-buffer-size=1M",
@@ -251,13 +255,6 @@ def _locks(lock_fd: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _as_root() -> list[str]:
