@@ -381,13 +381,15 @@ def test_what_cannot_be_put_back_is_named(simulator: Simulator) -> None:
     url = simulator.base_url
     account = Account(AlpacaSettings(simulator.key_id, simulator.secret_key, url, url, url))
     report = Report(StringIO())
-    guard = Guard(account, ("BTC/USD",), report, Interruption(report), clean_seconds=0.5)
-    guard.refuse_what_is_there()
+    ours = (account, ("BTC/USD",), report, Interruption(report))
+    hasty, patient = Guard(*ours, clean_seconds=0.5), Guard(*ours)
+    for guard in (hasty, patient):
+        guard.refuse_what_is_there()
     simulator.post("/sim/trade", {"symbol": "BTC/USD", "side": "buy", "qty": "0.001"})
     simulator.post("/sim/trade", {"symbol": "SOL/USD", "side": "buy", "qty": "1"})
     simulator.post("/sim/faults", {"name": "forbidden", "params": {"method": "DELETE"}})
     with pytest.raises(DcaError, match=r"0\.0009975 BTCUSD: cancel or sell it on Alpaca's site"):
-        guard.put_back()
+        hasty.put_back()
     simulator.post("/sim/faults", {"name": "forbidden", "on": False})
-    guard.put_back()
+    patient.put_back()
     assert [position["symbol"] for position in simulator.get("/v2/positions")] == ["SOLUSD"]

@@ -140,7 +140,7 @@ def test_term_reaches_the_script_which_ends_cleanly(project: Path, tmp_path: Pat
     run = subprocess.Popen(
         command(project, "hello.py", "wait"), env={**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path)}
     )
-    eventually(lambda: log.exists() and "waiting" in log.read_text())
+    eventually(lambda: log.exists() and "waiting" in log.read_text(), 30)
     run.send_signal(signal.SIGTERM)
     assert run.wait(timeout=30) == 0
     assert log.read_text().endswith("ended cleanly\n")

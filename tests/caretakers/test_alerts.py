@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,7 +52,10 @@ def test_a_refused_login_is_no_mail_and_no_exception(tmp_path: Path) -> None:
 def test_a_server_that_is_not_there_is_no_exception(tmp_path: Path) -> None:
     server = MailServer(tmp_path)
     server.stop()
-    assert not send_mail(settings_for(server), "s", "b")
+    with socket.socket() as mute:  # its own port may be somebody else's by now
+        mute.bind(("127.0.0.1", 0))
+        port = mute.getsockname()[1]
+        assert not send_mail(settings_for(server, ALERT_EMAIL_SMTP_PORT=str(port)), "s", "b")
 
 
 def test_without_settings_nothing_is_sent_and_nothing_is_wrong() -> None:

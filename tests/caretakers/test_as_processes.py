@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from dca_bot.cli import only_once
+from dca_bot.clock import utc_now
 from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, apply_sql, eventually, locked_asset, run_script, start_script
 from whole.auditor import rows
@@ -48,8 +49,12 @@ def books(database: DatabaseSettings) -> DatabaseSettings:
 def market(simulator: Simulator) -> Simulator:
     """Bitcoin stands at 50,000."""
     simulator.post("/sim/walk", {"on": False})
-    simulator.post("/sim/quote", {"symbol": "BTC/USD", "bid": 50_000, "ask": 50_000})
+    quote(simulator)
     return simulator
+
+
+def quote(market: Simulator) -> None:
+    market.post("/sim/quote", {"symbol": "BTC/USD", "bid": 50_000, "ask": 50_000})
 
 
 def add_cycle(database: DatabaseSettings, status: str, **columns: Any) -> None:
@@ -82,9 +87,8 @@ def buy_limit(market: Simulator, price: int, qty: str = "0.001") -> str:
 
 
 def is_older_than_a_second(market: Simulator, order_id: str) -> bool:
-    order = market.get(f"/v2/orders/{order_id}")
-    created = time.strptime(order["created_at"][:19], "%Y-%m-%dT%H:%M:%S")
-    return time.mktime(time.gmtime()) - time.mktime(created) > 2.5
+    created_at = datetime.fromisoformat(market.get(f"/v2/orders/{order_id}")["created_at"])
+    return (utc_now() - created_at).total_seconds() > 2.5
 
 
 def wait_until_old(market: Simulator, order_id: str) -> None:
@@ -148,8 +152,13 @@ def test_a_stale_buy_of_the_bot_goes_and_what_it_filled_stays(
     books: DatabaseSettings, market: Simulator, bot_env: dict[str, str]
 ) -> None:
     market.post("/sim/hold")
+
+    def has_ordered() -> bool:
+        quote(market)  # again and again: after ten seconds a quote is too old to be acted on
+        return bool(rows(books, "SELECT 1 FROM dca_orders WHERE status = 'open'"))
+
     with start_script("main_app.py", env=bot_env) as bot:
-        eventually(lambda: rows(books, "SELECT 1 FROM dca_orders WHERE status = 'open'"), 20)
+        eventually(has_ordered, timeout=60)
         bot.kill()
     [order_id] = open_orders(market)
     market.post(f"/sim/orders/{order_id}/fill", {"qty": "0.0001"})
@@ -337,7 +346,7 @@ def test_a_run_that_is_stopped_lets_go_of_its_lock(
     with silent_server() as port:
         env = bot_env | {"APCA_API_BASE_URL": f"http://127.0.0.1:{port}"}
         with start_script("order_manager.py", env=env) as hanging:
-            eventually(lambda: is_locked(tmp_path / "logs" / "order_manager.lock"))
+            eventually(lambda: is_locked(tmp_path / "logs" / "order_manager.lock"), 30)
             hanging.send_signal(signal.SIGTERM)
     assert hanging.returncode == 128 + signal.SIGTERM
     assert run_script("order_manager.py", env=bot_env).returncode == 0

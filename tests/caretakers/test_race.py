@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from dca_bot.live.pauses import MAX_SECONDS
 from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, apply_sql, eventually, run_script
 from whole.auditor import always, read_books, rows
@@ -52,6 +53,8 @@ def test_caretakers_and_bot_never_get_in_each_others_way(
     bot.start()
     with caretakers_without_a_pause(bot_env | AT_ONCE) as outcomes:
         look_for(RACE_SECONDS, simulator, database)
+        # on a slow machine they come too late for most orders, but not for all of them
+        eventually(lambda: has_canceled(simulator), timeout=180)
         calm(simulator)
         settle(database, simulator)
         for symbol in SYMBOLS:
@@ -60,8 +63,6 @@ def test_caretakers_and_bot_never_get_in_each_others_way(
     assert bot.end() == 0
     assert set(outcomes) == {0}, outcomes
     assert outcomes[0] > len(CARETAKERS)
-    endings = Counter(order["status"] for order in simulator.get("/sim/record")["orders"])
-    assert endings["canceled"], "the caretakers had nothing to do"
     assert rows(database, "SELECT * FROM dca_cycles WHERE status = 'error'") == []
 
 
@@ -100,6 +101,11 @@ def look_for(seconds: float, simulator: Simulator, database: DatabaseSettings) -
     eventually(is_over, timeout=seconds * 3)
 
 
+def has_canceled(simulator: Simulator) -> bool:
+    """Whether the caretakers had something to do: here nobody else cancels."""
+    return any(order["status"] == "canceled" for order in simulator.get("/sim/record")["orders"])
+
+
 def still_trades(symbol: str, simulator: Simulator) -> None:
     """A price far above every purchase is a reason to sell, or for a cycle that is empty to buy."""
     before = orders_of(symbol, simulator)
@@ -110,7 +116,7 @@ def still_trades(symbol: str, simulator: Simulator) -> None:
         simulator.post("/sim/quote", {"symbol": symbol, "bid": price, "ask": price})
         return orders_of(symbol, simulator) > before
 
-    eventually(has_ordered, timeout=60)
+    eventually(has_ordered, timeout=MAX_SECONDS + 60)
 
 
 def orders_of(symbol: str, simulator: Simulator) -> int:

@@ -25,8 +25,8 @@ class WatchedBot:
     ) -> subprocess.CompletedProcess[str]:
         """One run of the watchdog."""
         done = run_script("watchdog.py", *arguments, env=self.env | changes, timeout=120)
-        if self.pid:
-            self._seen.add(self.pid)
+        if pid := self.pid:
+            self._seen.add(pid)
         if expect is not None:
             assert done.returncode == expect, done.stdout + done.stderr
         return done
@@ -35,11 +35,8 @@ class WatchedBot:
     def pid(self) -> int | None:
         """The bot's number, if it runs."""
         beat = heartbeat.read(self.directory)
-        named = [beat.pid] if beat else []
-        file = self.directory / heartbeat.PID_FILE_NAME
-        if file.exists():
-            named.append(int(file.read_text()))
-        return next((pid for pid in named if process.runs_script(pid, SCRIPT)), None)
+        named = (beat and beat.pid, heartbeat.read_pid(self.directory))
+        return next((pid for pid in named if pid and process.runs_script(pid, SCRIPT)), None)
 
     def send(self, number: signal.Signals) -> None:
         assert self.pid is not None
@@ -55,5 +52,7 @@ class WatchedBot:
         return (self.directory / "main_app.log").read_text()
 
     def clean_up(self) -> None:
-        for pid in self._seen | ({self.pid} if self.pid else set()):
-            process.stop(pid, SCRIPT, term_seconds=6)
+        if pid := self.pid:
+            self._seen.add(pid)
+        for each in self._seen:
+            process.stop(each, SCRIPT, term_seconds=6)

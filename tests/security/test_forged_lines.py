@@ -124,7 +124,6 @@ def test_neither_a_symbol_nor_another_ones_order_can_forge_a_line(
     for symbol in (*EVIL_SYMBOLS, "BTC/USD"):
         sql.run(ADD_ASSET, symbol)
     sql.close()
-    simulator.post("/sim/quote", {"symbol": "BTC/USD", "bid": 50_000, "ask": 50_000})
     simulator.post(
         "/v2/orders",
         {
@@ -134,8 +133,14 @@ def test_neither_a_symbol_nor_another_ones_order_can_forge_a_line(
     )
     words = "".join(text for text in NASTY if text.isascii())
     simulator.post("/sim/faults", {"name": "reject_order", "params": {"message": words}})
+
+    def is_refused() -> bool:
+        # again and again: after ten seconds a quote is too old to be acted on
+        simulator.post("/sim/quote", {"symbol": "BTC/USD", "bid": 50_000, "ask": 50_000})
+        return "no buy order, next try in" in bot.output
+
     bot.start()
-    eventually(lambda: "no buy order, next try in" in bot.output, timeout=30)
+    eventually(is_refused, timeout=60)
     assert bot.end() == 0
     for name in ("order_manager.py", "cooldown_manager.py", "consistency_checker.py"):
         done = run_script(name, env=bot_env | {"ORPHAN_ORDER_SECONDS": "1"})

@@ -243,7 +243,7 @@ def test_no_symbol_is_ever_a_statement(
     bot.start()
     try:
         said = "not traded until its row is mended"
-        eventually(lambda: bot.output.count(said) == len(EVIL_SYMBOLS), timeout=15)
+        eventually(lambda: bot.output.count(said) == len(EVIL_SYMBOLS), timeout=60)
     finally:
         bot.kill()
     for name in CARETAKERS:

@@ -89,7 +89,7 @@ class TlsHost:
                 threading.Thread(target=self._talk, args=[raw], daemon=True).start()
 
     def _talk(self, raw: socket.socket) -> None:
-        raw.settimeout(3)
+        raw.settimeout(8)  # a client that was just not given its turn is no silent one
         with raw, suppress(OSError), self._context.wrap_socket(raw, server_side=True) as tls:
             self.heard += tls.recv(65_536)
             tls.sendall(HTTP)

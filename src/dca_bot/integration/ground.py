@@ -95,7 +95,8 @@ def _work_dir(log_dir: Path) -> Iterator[Path]:
         with only_once(NAME, log_dir):
             work_dir = log_dir / NAME
             shutil.rmtree(work_dir / "logs", ignore_errors=True)
-            (work_dir / "logs").mkdir(parents=True)
+            # it may still be there: a bot that a killed run has left behind writes into it
+            (work_dir / "logs").mkdir(parents=True, exist_ok=True)
             yield work_dir
     except AlreadyRunning as error:
         raise DcaError(
