@@ -21,12 +21,12 @@ from websockets.http11 import Request, Response
 from dca_bot.broker.reconnect import Pace
 from dca_bot.settings import AlpacaSettings
 
-EVENTUALLY_SECONDS = 10.0
+EVENTUALLY_SECONDS = 30.0
 CHANNELS = ("trades", "quotes", "orderbooks", "bars", "updatedBars", "dailyBars")
 # The times of a stream for tests: as short as a loaded machine allows, long where they must not
-# strike by accident.
+# strike by accident, on a machine that stands still for some seconds either.
 QUICK = Pace(
-    open=5.0, reply=5.0, ping=0.05, pong=5.0, close=0.5, pause_min=0.002, pause_max=0.01,
+    open=30.0, reply=30.0, ping=0.05, pong=30.0, close=0.5, pause_min=0.002, pause_max=0.01,
     crowded_first=0.002, crowded=0.004,
 )  # fmt: skip
 
@@ -38,6 +38,17 @@ async def eventually(condition: Callable[[], Any]) -> Any:
         assert time.monotonic() < give_up_at, "still not so"
         await asyncio.sleep(0.002)
     return found
+
+
+async def felt_seconds(work: Awaitable[object]) -> float:
+    """How long `work` took on a clock that stands still whenever this process does."""
+    tick, felt = 0.02, 0.0
+    working = asyncio.ensure_future(work)
+    while not working.done():
+        await asyncio.wait([working], timeout=tick)
+        felt += tick
+    await working
+    return felt
 
 
 def settings_for(stream_url: str = "ws://127.0.0.1:9", base_url: str = "http://127.0.0.1:9") -> Any:

@@ -26,7 +26,7 @@ class SimulatedWorld(World):
             exchange.base_url,
             exchange.base_url.replace("http", "ws", 1),
         )
-        self.broker: AlpacaBroker = AlpacaBroker(settings, RateLimiter(60_000), read_seconds=0.5)
+        self.broker: AlpacaBroker = AlpacaBroker(settings, RateLimiter(60_000))
 
     def quote(self, bid: str, ask: str) -> None:
         self.exchange.post("/sim/quote", {"symbol": BTC, "bid": bid, "ask": ask})

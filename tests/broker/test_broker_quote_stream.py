@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
-import resource
 import threading
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,12 +20,13 @@ from scripted_alpaca import (
     CuttableWire,
     DataServer,
     eventually,
+    felt_seconds,
     packed,
     quote_frame,
     settings_for,
 )
 
-from dca_bot.broker import translate
+from dca_bot.broker import streams, translate
 from dca_bot.broker.reconnect import Pace
 from dca_bot.broker.streams import QuoteStream
 
@@ -117,9 +119,9 @@ def test_a_dropped_connection_is_made_again_with_the_same_subscription() -> None
 def test_nothing_is_connected_and_no_cpu_burnt_while_no_symbol_is_wanted() -> None:
     async def test() -> None:
         async with DataServer() as server, watching(server.url) as (stream, owner):
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+            before = time.thread_time()  # of this thread: others may still be tidying up
             await asyncio.sleep(0.5)  # the very thing to be tested: what waiting costs
-            assert resource.getrusage(resource.RUSAGE_SELF).ru_utime - before < 0.25
+            assert time.thread_time() - before < 0.25
             assert server.connects == 0
             await stream.watch({"BTC/USD"})
             await eventually(lambda: owner.connected)
@@ -246,7 +248,8 @@ def test_a_subscribe_without_an_answer_does_not_park_the_stream() -> None:
             pace = replace(QUICK, reply=0.1)
             async with watching(server.url, "A/USD", pace=pace) as (_, owner):
                 await eventually(lambda: owner.connected)
-                assert server.connects == 2
+                assert server.mishaps == []
+                assert "no answer to subscribe" in owner.troubles[0]
 
     run(test())
 
@@ -255,22 +258,37 @@ def test_a_connected_but_mute_socket_is_replaced() -> None:
     async def test() -> None:
         server = DataServer()
         async with server, watching(server.url, "A/USD", silence_seconds=0.1) as (_, owner):
-            await eventually(lambda: owner.connected == 2)
+            await eventually(lambda: owner.connected >= 2)
             assert "no quotes" in owner.troubles[0]
 
     run(test())
 
 
-def test_quotes_that_come_keep_the_connection() -> None:
+class SlowTime:
+    """Stands in for the module `time`: passes only when a test says so, and counts the looks."""
+
+    def __init__(self) -> None:
+        self.now, self.looks = 1000.0, 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return self.now
+
+
+def test_quotes_that_come_keep_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SlowTime()
+    monkeypatch.setattr(streams, "time", clock)
+
     async def test() -> None:
         server = DataServer()
-        async with server, watching(server.url, "A/USD", silence_seconds=0.3) as (stream, owner):
+        async with server, watching(server.url, "A/USD", silence_seconds=0.05) as (_, owner):
             await eventually(lambda: owner.connected)
-            begin = stream.last_frame_at
-            while stream.last_frame_at < begin + 0.9:
-                count = len(owner.frames)
+            for count in range(1, 11):  # six times as long as the silence that would end it
+                clock.now += 0.03
                 await server.say(quote_frame("A/USD"))
-                await eventually(lambda count=count: len(owner.frames) > count)
+                await eventually(lambda count=count: len(owner.frames) == count)
+                looks = clock.looks
+                await eventually(lambda looks=looks: clock.looks > looks)
             assert (owner.connected, owner.troubles) == (1, [])
 
     run(test())
@@ -368,14 +386,16 @@ def test_a_hundred_reconnects_leave_one_socket_one_subscription_and_no_tasks() -
     async def test() -> None:
         async with DataServer() as server, watching(server.url, "A/USD") as (_, owner):
             await eventually(lambda: owner.connected == 1)
-            before = (len(os.listdir("/proc/self/fd")), threading.active_count())
+            gc.collect()  # or what earlier tests left would be tidied up in between
+            sockets, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
             tasks_before = len(asyncio.all_tasks())
             for count in range(2, 102):
                 server.drop()
                 await eventually(lambda count=count: owner.connected == count)
             await eventually(lambda: len(asyncio.all_tasks()) <= tasks_before)
             await eventually(lambda: len(server.connections) == 1)
-            assert (len(os.listdir("/proc/self/fd")), threading.active_count()) == before
+            await eventually(lambda: len(os.listdir("/proc/self/fd")) <= sockets)
+            await eventually(lambda: threading.active_count() <= threads)
             assert server.subscribed == ["A/USD"]
             assert len(owner.troubles) == 1
 
@@ -420,6 +440,6 @@ def test_a_stop_in_a_black_hole_leaves_time_for_the_rest_of_it() -> None:
         ):
             await eventually(lambda: owner.connected)
             wire.cut()
-            await asyncio.wait_for(stream.close(), 3.5)
+            assert await felt_seconds(stream.close()) < 3.5
 
     run(test())

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import CHECKED
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.errors import BrokerUnavailable
 
@@ -44,6 +45,7 @@ class World:
         )
 
 
+@CHECKED
 @given(
     st.integers(4, 200),
     st.lists(st.tuples(st.booleans(), st.integers(1, 40), st.floats(0, 90)), max_size=12),

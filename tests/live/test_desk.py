@@ -17,6 +17,7 @@ import pytest
 from builders import an_order, an_update
 from dca_bot.core.model import Asset, Cycle, Order, OrderStatus, OrderUpdate
 from dca_bot.errors import StoreUnavailable
+from dca_bot.live import pauses
 from dca_bot.live.desk import Desk
 from dca_bot.live.worker import Surroundings
 from dca_bot.ports import Clock
@@ -140,7 +141,8 @@ def play(scenario: Callable[[World], Coroutine[Any, Any, None]], *assets: Asset)
     async def run() -> None:
         loop = asyncio.get_running_loop()
         broker = SlowBroker("BTC/USD", "ETH/USD", clock=lambda: NOW)
-        store = UnsteadyStore(assets or [BTC])
+        # patient: a machine that stands still with the lock in its hand is no trouble of ours
+        store = UnsteadyStore(assets or [BTC], lock_wait_seconds=60)
         gaps: list[str] = []
         with CountingPool(4) as pool:
             around = Surroundings(
@@ -181,6 +183,12 @@ def as_message(update: OrderUpdate) -> dict[str, Any]:
     if update.position_quantity is not None:
         data["position_qty"] = str(update.position_quantity)
     return {"stream": "trade_updates", "data": data}
+
+
+@pytest.fixture
+def long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause ends during the test, for however long the machine may stand still meanwhile."""
+    monkeypatch.setattr(pauses, "FIRST_SECONDS", pauses.MAX_SECONDS)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -264,6 +272,7 @@ def test_an_old_quote_is_never_acted_on() -> None:
     play(scenario)
 
 
+@pytest.mark.usefixtures("long_pauses")
 def test_a_refusal_is_not_tried_again_at_once() -> None:
     async def scenario(world: World) -> None:
         world.broker.refuse("asset BTC/USD is not active")
@@ -508,6 +517,7 @@ def test_one_timely_quote_is_enough_not_to_complain() -> None:
     play(scenario, BTC, ETH)
 
 
+@pytest.mark.usefixtures("long_pauses")
 def test_a_quote_that_came_with_the_end_of_an_order_does_not_jump_the_pause() -> None:
     async def scenario(world: World) -> None:
         world.broker.holds_fills = True

@@ -16,6 +16,7 @@ from alpaca.trading.stream import TradingStream
 
 KEY, SECRET = "any-key", "any-secret"
 HEADERS = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}
+PATIENCE = 30  # seconds; a machine may stand still for some of them
 logging.getLogger("alpaca").setLevel(logging.CRITICAL)
 
 
@@ -38,7 +39,9 @@ class Wire:
 
     def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
         return self._session.request(
-            method, self.base + path, **({"timeout": 5, "allow_redirects": False} | arguments)
+            method,
+            self.base + path,
+            **({"timeout": PATIENCE, "allow_redirects": False} | arguments),
         )
 
     def get(self, path: str, /, **query: Any) -> Any:
@@ -138,8 +141,8 @@ def is_subscribed(wire: Wire) -> bool:
 
 
 async def soon(condition: Any) -> Any:
-    """Asks until what comes back is true, on the running loop; fails after ten seconds."""
-    async with asyncio.timeout(10):
+    """Asks until what comes back is true, on the running loop; fails when patience ends."""
+    async with asyncio.timeout(PATIENCE):
         while True:
             found = await asyncio.to_thread(condition)
             if found:
@@ -158,7 +161,7 @@ class Socket:
 
     async def hear(self) -> Any:
         """The next message, decoded; None when the connection has ended."""
-        frame = await self.socket.receive(timeout=5)
+        frame = await self.socket.receive(timeout=PATIENCE)
         if frame.type is WSMsgType.TEXT:
             return json.loads(frame.data)
         if frame.type is WSMsgType.BINARY:

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import select
 from collections.abc import Callable
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgpack
 import pytest
 import requests
-from sim_wire import KEY, SECRET, Socket, Wire, socket
+from sim_wire import HEADERS, KEY, PATIENCE, SECRET, Socket, Wire, socket
 
 from alpaca_simulator.faults import CATALOGUE, FaultBook, UnknownFaultError
 from alpaca_simulator.journal import Journal
@@ -36,12 +39,15 @@ def test_every_fault_is_checked() -> None:
 def test_the_fault_strikes_once_as_described_and_then_all_is_well(wire: Wire, name: str) -> None:
     wire.quote("99", "100")
     CHECKS[name](wire)
-    struck = [one["name"] for one in wire.get("/sim/record")["faults_struck"]]
-    assert name in struck
+    assert has_struck(wire, name)
     wire.call("DELETE", "/sim/faults")
     assert wire.get("/v2/account")["status"] == "ACTIVE"
     order = wire.order(limit_price="101", qty="0.2", client_order_id="after all")
     eventually(lambda: wire.status(order["id"]) == "filled")
+
+
+def has_struck(wire: Wire, name: str) -> bool:
+    return name in [one["name"] for one in wire.get("/sim/record")["faults_struck"]]
 
 
 def taken(wire: Wire, client_order_id: str) -> bool:
@@ -100,37 +106,39 @@ def reset(wire: Wire) -> None:
     assert not taken(wire, "mine")
 
 
-def never_answered(wire: Wire, **more: Any) -> None:
-    with pytest.raises(requests.Timeout):
-        wire.call(
-            "POST",
-            "/v2/orders",
-            timeout=0.2,
-            json={
-                "symbol": "BTC/USD",
-                "side": "buy",
-                "type": "limit",
-                "time_in_force": "gtc",
-                "qty": "1",
-                "limit_price": "50",
-                "client_order_id": "mine",
-            },
-        )
+def never_answered(wire: Wire, fault_name: str) -> None:
+    """Sends an order, and gives it up a while after the fault has struck."""
+    order = {
+        "symbol": "BTC/USD",
+        "side": "buy",
+        "type": "limit",
+        "time_in_force": "gtc",
+        "qty": "1",
+        "limit_price": "50",
+        "client_order_id": "mine",
+    }
+    connection = HTTPConnection(urlsplit(wire.base).netloc, timeout=PATIENCE)
+    connection.request("POST", "/v2/orders", json.dumps(order), HEADERS)
+    eventually(lambda: has_struck(wire, fault_name))
+    assert select.select([connection.sock], [], [], 0.2)[0] == []
+    connection.close()
 
 
 @fault("hang")
 def hang(wire: Wire) -> None:
     wire.fault("hang", count=1)
-    never_answered(wire)
+    never_answered(wire, "hang")
     assert not taken(wire, "mine")
 
 
 @fault("accept_late")
 def accept_late(wire: Wire) -> None:
     wire.fault("accept_late", count=1, params={"seconds": 0.3})
-    never_answered(wire)
-    assert not taken(wire, "mine")
+    never_answered(wire, "accept_late")
     eventually(lambda: taken(wire, "mine"))
+    record = wire.get("/sim/record")
+    sent, done = record["requests"][-1], record["events"][0]
+    assert done["told_monotonic"] - sent["arrived_monotonic"] >= 0.3
 
 
 @fault("timeout_after_accepting")
@@ -151,7 +159,7 @@ def error_after_accepting(wire: Wire) -> None:
 @fault("hang_after_accepting")
 def hang_after_accepting(wire: Wire) -> None:
     wire.fault("hang_after_accepting", count=1)
-    never_answered(wire)
+    never_answered(wire, "hang_after_accepting")
     assert taken(wire, "mine")
     wire.call("DELETE", "/sim/faults")
     request = wire.get("/sim/record")["requests"][-1]
@@ -239,20 +247,30 @@ def price_band_cancel(wire: Wire) -> None:
 def slow_fill(wire: Wire) -> None:
     wire.fault("slow_fill", count=1, params={"seconds": 0.3})
     order = wire.order()
-    wire.call("GET", "/v2/account")
-    assert wire.status(order["id"]) == "pending_new"
+    assert order["status"] == "pending_new"
     eventually(lambda: wire.status(order["id"]) == "filled")
+    pending, _, filled = wire.get("/sim/record")["events"]
+    assert filled["told_monotonic"] - pending["told_monotonic"] >= 0.3
 
 
 @fault("slow_cancel")
 def slow_cancel(wire: Wire) -> None:
-    wire.fault("slow_cancel", count=1, params={"seconds": 0.3})
+    wire.fault("slow_cancel", count=1, params={"seconds": 3600})
     order = wire.order(limit_price="50")
     wire.call("DELETE", f"/v2/orders/{order['id']}")
     assert wire.status(order["id"]) == "pending_cancel"
     again = wire.call("DELETE", f"/v2/orders/{order['id']}")
     assert again.json()["message"] == "order pending cancel"
+    wire.fault("slow_cancel", count=1, params={"seconds": 0.3})
+    order = wire.order(limit_price="50")
+    wire.call("DELETE", f"/v2/orders/{order['id']}")
+    asked = next(
+        one for one in wire.get("/sim/record")["requests"] if one["path"].endswith(order["id"])
+    )
     eventually(lambda: wire.status(order["id"]) == "canceled")
+    canceled = wire.get("/sim/record")["events"][-1]
+    assert canceled["data"]["event"] == "canceled"
+    assert canceled["told_monotonic"] - asked["arrived_monotonic"] >= 0.3
 
 
 @fault("fill_before_cancel")
@@ -416,7 +434,7 @@ def garbled_update(wire: Wire) -> None:
                 params = {"event": "new", "body": body}
                 await asyncio.to_thread(with_fault(wire, "garbled_update", params=params))
                 assert _told(await stream.hear()) == PENDING
-                assert is_unreadable((await stream.socket.receive(timeout=5)).data)
+                assert is_unreadable((await stream.socket.receive(timeout=PATIENCE)).data)
                 assert _told(await stream.hear()) == FILL
 
     asyncio.run(run())
@@ -547,7 +565,7 @@ def garbled_quotes(wire: Wire) -> None:
             await stream.subscribe("BTC/USD")
             for body in ("half", "nonsense"):
                 await asyncio.to_thread(quote_with(wire, "garbled_quotes", body=body))
-                frame = await stream.socket.receive(timeout=5)
+                frame = await stream.socket.receive(timeout=PATIENCE)
                 assert is_unreadable(frame.data)
             await asyncio.to_thread(wire.quote, "99", "100")
             assert (await stream.hear())[0]["bp"] == 99

@@ -12,6 +12,7 @@ from alpaca_simulator.decimals import wire
 from alpaca_simulator.frames import encode_quotes
 from alpaca_simulator.outbox import websocket_frame
 from alpaca_simulator.quotes import Quote
+from builders import CHECKED
 
 prices = st.decimals(min_value=0, max_value=10**9, places=9)
 moments = st.integers(min_value=0, max_value=2**34 * 10**9 - 1)
@@ -19,6 +20,7 @@ symbols = st.sampled_from(["BTC/USD", "X/Y", "A" * 40 + "/USD"])
 quotes = st.builds(Quote, symbols, prices, prices, prices, prices, moments, moments)
 
 
+@CHECKED
 @given(st.lists(quotes, max_size=40))
 def test_quotes_are_packed_as_the_library_would_unpack_them(some: list[Quote]) -> None:
     packed = encode_quotes(some, packed=True)
@@ -48,11 +50,13 @@ def test_a_frame_says_its_length(size: int) -> None:
     assert websocket_frame("é")[:2] == b"\x81\x02"
 
 
+@CHECKED
 @given(moments)
 def test_a_time_is_read_as_it_was_written(moment: int) -> None:
     assert parse_rfc3339(rfc3339(moment)) == moment
 
 
+@CHECKED
 @given(st.decimals(min_value=0, max_value=10**12, places=9))
 def test_a_decimal_is_written_without_exponent_and_trailing_zeros(value: object) -> None:
     text = wire(Decimal(str(value)))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alpaca_simulator.ledger import OWN, Ledger, OverdrawnError, Place
+from builders import CHECKED
 
 amounts = st.decimals(min_value=0, max_value=10**9, places=9)
 moves = st.lists(
@@ -20,6 +21,7 @@ moves = st.lists(
 )
 
 
+@CHECKED
 @given(moves)
 def test_every_currency_adds_up_to_zero_and_nothing_of_ours_is_negative(
     wanted: list[tuple[str, Decimal, Place, Place]],

@@ -16,6 +16,7 @@ from alpaca_simulator.orders import FINISHED, Order, Side, Status
 from alpaca_simulator.plans import AfterPart, Plan
 from alpaca_simulator.rejections import Rejection
 from alpaca_simulator.settlement import transfer
+from builders import CHECKED
 
 SYMBOLS = ("BTC/USD", "ETH/USD", "ETH/BTC", "SHIB/USD")
 START_PRICES = {"BTC/USD": 70_000, "ETH/USD": 2_500, "ETH/BTC": "0.035", "SHIB/USD": "0.0000052"}
@@ -197,5 +198,5 @@ class Books(RuleBasedStateMachine):
                 over.add(update.order.id)
 
 
-Books.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Books.TestCase.settings = settings(CHECKED, max_examples=60, stateful_step_count=40)
 TestBooks = Books.TestCase

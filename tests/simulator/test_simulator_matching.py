@@ -11,6 +11,7 @@ from alpaca_simulator.ledger import Place
 from alpaca_simulator.matching import Liquidity, Match, fee, match, part_of
 from alpaca_simulator.orders import Order
 from alpaca_simulator.quotes import Quote
+from builders import CHECKED
 
 prices = st.decimals(min_value="0.000001", max_value="100000", places=6)
 sizes = st.decimals(min_value="0.000000001", max_value="1000000", places=9)
@@ -64,6 +65,7 @@ def test_a_limit_buy_at_100000_fills_at_the_ask_below() -> None:
     assert found == Match(Decimal("68672.16"), Liquidity.TAKER)
 
 
+@CHECKED
 @given(prices, prices, prices, st.sampled_from(["buy", "sell"]))
 def test_no_limit_order_fills_at_a_price_worse_than_its_limit(
     limit: Decimal, bid: Decimal, ask: Decimal, side: str
@@ -77,6 +79,7 @@ def test_no_limit_order_fills_at_a_price_worse_than_its_limit(
         assert found.price <= limit if side == "buy" else found.price >= limit
 
 
+@CHECKED
 @given(sizes, prices, st.sampled_from(["0.0015", "0.0025"]), st.sampled_from(["buy", "sell"]))
 def test_a_fee_is_never_less_than_its_rate_nor_more_than_what_is_credited(
     qty: Decimal, price: Decimal, rate: str, side: str
@@ -87,6 +90,7 @@ def test_a_fee_is_never_less_than_its_rate_nor_more_than_what_is_credited(
     assert min(credited, credited * Decimal(rate)) <= amount <= credited
 
 
+@CHECKED
 @given(sizes, st.decimals(min_value="0.01", max_value="0.99", places=2))
 def test_a_part_is_never_nothing(qty: Decimal, fraction: Decimal) -> None:
     order = order_for(qty=str(qty))

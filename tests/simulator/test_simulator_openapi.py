@@ -52,8 +52,9 @@ def traded(wire: Wire) -> Wire:
     part = wire.order(symbol="ETH/USD", qty="1", limit_price="9000")
     wire.order(symbol="ETH/USD", qty="0.1", limit_price="2000")
     wire.order(symbol="SOL/USD", type="stop_limit", limit_price="120", stop_price="115")
-    wire.order(symbol="DOGE/USD", type="market", qty=None, notional=20, limit_price=None)
+    whole = wire.order(symbol="DOGE/USD", type="market", qty=None, notional=20, limit_price=None)
     eventually(lambda: wire.status(part["id"]) == "partially_filled")
+    eventually(lambda: wire.status(whole["id"]) == "filled")
     wire.control("trade", symbol="BTC/USD", side="sell", qty="0.001")
     wire.control("fees")
     return wire

@@ -6,6 +6,7 @@ from dataclasses import astuple
 from dca_bot.core.model import Asset
 from dca_bot.settings import DatabaseSettings
 from dca_bot.store.connection import Session
+from dca_bot.store.failures import Failure
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.store.rows import Row, Value
 
@@ -15,6 +16,8 @@ INSERT INTO dca_assets (id, asset_symbol, is_enabled, base_order_amount, safety_
                          cooldown_period, buy_order_price_deviation_percent, last_sell_price)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+
+NO_SUCH_CONNECTION = 1094
 
 
 class SqlClient:
@@ -47,7 +50,11 @@ class SqlClient:
 
     def kill(self, connections: Sequence[Value]) -> None:
         for connection in connections:
-            self.run("KILL %s", connection)
+            try:
+                self.run("KILL %s", connection)
+            except Failure as failure:  # an earlier client's, which has gone by itself meanwhile
+                if failure.number != NO_SUCH_CONNECTION:
+                    raise
 
     def create_user(self, name: str, password: str, database: str, *privileges: str) -> None:
         """A user with these privileges ("Select_priv") in one database."""

@@ -25,6 +25,9 @@ with InstanceLock(DatabaseSettings(host, int(port), user, password, name)):
     sys.stdin.read()
 """
 
+# Seconds that a server which stands still may take to let go of a lock; less than a statement has.
+PATIENCE = 8
+
 LOCK_WAITS = "SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User lock'"
 
 
@@ -47,7 +50,7 @@ def test_a_second_program_is_refused_and_told_where_the_first_is(
 def test_it_is_free_again_afterwards(empty_database: DatabaseSettings) -> None:
     with InstanceLock(empty_database):
         pass
-    with InstanceLock(empty_database) as second:
+    with InstanceLock(empty_database, wait_seconds=PATIENCE) as second:
         assert second.is_held()
 
 
@@ -56,7 +59,7 @@ def test_taking_it_twice_is_taking_it_once(empty_database: DatabaseSettings) -> 
         lock.acquire()
         assert lock.is_held()
     assert not lock.is_held()
-    with InstanceLock(empty_database) as next_one:
+    with InstanceLock(empty_database, wait_seconds=PATIENCE) as next_one:
         assert next_one.is_held()
 
 
@@ -82,14 +85,14 @@ def test_a_killed_program_leaves_it_free(empty_database: DatabaseSettings) -> No
         with pytest.raises(DcaError):
             InstanceLock(database, wait_seconds=0).acquire()
         holder.kill()
-        with InstanceLock(database) as lock:
+        with InstanceLock(database, wait_seconds=PATIENCE) as lock:
             assert lock.is_held()
 
 
 def test_a_lost_connection_is_noticed_and_the_lock_taken_again(
     empty_database: DatabaseSettings, sql: SqlClient
 ) -> None:
-    with InstanceLock(empty_database) as lock:
+    with InstanceLock(empty_database, wait_seconds=PATIENCE) as lock:
         sql.kill(sql.connections())
         eventually(lambda: not lock.is_held())
         lock.acquire()
@@ -102,7 +105,8 @@ def test_a_lock_that_another_took_meanwhile_is_not_taken_again(
     with InstanceLock(empty_database) as lock:
         sql.kill(sql.connections())
         eventually(lambda: not lock.is_held())
-        with InstanceLock(empty_database), pytest.raises(DcaError, match="already trades"):
+        another = InstanceLock(empty_database, wait_seconds=PATIENCE)
+        with another, pytest.raises(DcaError, match="already trades"):
             lock.acquire()
         assert not lock.is_held()
 
@@ -111,7 +115,7 @@ def test_a_bot_whose_lock_another_has_taken_ends(
     bot_env: dict[str, str], empty_database: DatabaseSettings, sql: SqlClient, tmp_path: Path
 ) -> None:
     name, log = lock_name(empty_database.name), tmp_path / "main_app.out"
-    other = InstanceLock(empty_database, wait_seconds=8)
+    other = InstanceLock(empty_database, wait_seconds=PATIENCE)
     with log.open("wb") as output, ThreadPoolExecutor(1) as pool:
         bot = start_script("main_app.py", env=bot_env, output=output)
         try:

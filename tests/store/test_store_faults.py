@@ -116,8 +116,9 @@ def test_a_restarted_server_is_found_again(
     mysql_world.sql = type(mysql_world.sql)(database)
 
 
+@pytest.mark.usefixtures("mysql_store")
 def test_a_statement_cut_short_by_a_signal_leaves_no_half_read_connection(
-    mysql_store: MySqlStore, database: DatabaseSettings
+    database: DatabaseSettings,
 ) -> None:
     class CutShort(BaseException):
         pass
@@ -125,18 +126,22 @@ def test_a_statement_cut_short_by_a_signal_leaves_no_half_read_connection(
     def cut_short(_number: int, _frame: FrameType | None) -> NoReturn:
         raise CutShort
 
-    by_hand = Session(database, 5)
-    by_hand.rows("SELECT id FROM dca_assets WHERE id = 1 FOR UPDATE")
-    previous = signal.signal(signal.SIGALRM, cut_short)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
-    try:
-        with pytest.raises(CutShort), mysql_store.transaction(1):
+    def wait_for_the_row(store: MySqlStore) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with store.transaction(1):
             pass
-    finally:
-        signal.signal(signal.SIGALRM, previous)
-    by_hand.close()
-    assert [state.asset.asset_id for state in mysql_store.assets()] == [1, 2]
-    assert start_cycle(mysql_store) == active_cycle(mysql_store)
+
+    previous = signal.signal(signal.SIGALRM, cut_short)
+    with MySqlStore(database, lock_wait_seconds=30) as store:
+        try:
+            with closing(Session(database, 5)) as by_hand:
+                by_hand.rows("SELECT id FROM dca_assets WHERE id = 1 FOR UPDATE")
+                with pytest.raises(CutShort):
+                    wait_for_the_row(store)
+        finally:
+            signal.signal(signal.SIGALRM, previous)
+        assert [state.asset.asset_id for state in store.assets()] == [1, 2]
+        assert start_cycle(store) == active_cycle(store)
 
 
 def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(
