@@ -24,10 +24,12 @@ def eventually(condition: Callable[[], Found | None], timeout: float = 10.0) -> 
     """Call `condition` until what it returns is true, and return that; fail after `timeout`."""
     give_up_at = time.monotonic() + timeout
     while True:
+        # taken before the look: one that a stalled machine has drawn out is not the last
+        is_last = time.monotonic() > give_up_at
         found = condition()
         if found:
             return found
-        if time.monotonic() > give_up_at:
+        if is_last:
             what = getattr(condition, "__name__", str(condition))
             raise AssertionError(f"still not so after {timeout} s: {what}, last seen {found!r}")
         time.sleep(0.02)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,6 +53,19 @@ def fill(disk: Path) -> None:
                     pass
             except OSError:
                 continue
+
+
+def kept_full(disk: Path, condition: Callable[[], bool]) -> Callable[[], bool]:
+    """The condition, and the disk filled each time it is asked for.
+
+    Others may give room back, as by replacing a file at the moment in which the disk was filled.
+    """
+
+    def look() -> bool:
+        fill(disk)
+        return condition()
+
+    return look
 
 
 def make_room(disk: Path) -> None:

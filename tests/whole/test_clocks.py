@@ -23,7 +23,7 @@ ZONES = {
     "Pacific/Chatham": "+12:45",
 }
 COOLDOWN = timedelta(hours=1)  # of ASSET
-ALMOST = timedelta(minutes=2)  # longer than the whole test
+ALMOST = timedelta(minutes=10)  # longer than the whole test
 ODDEST = timedelta(minutes=10)  # no two zones differ by less than a quarter of an hour
 CARETAKERS = ("order_manager", "consistency_checker", "cooldown_manager")
 
@@ -80,9 +80,9 @@ def test_quotes_of_a_clock_that_is_late_are_not_acted_on_but_fills_are_booked(
     eventually(ordered, timeout=30)
     skew(simulator, -300)
     simulator.post("/sim/release")
-    eventually(lambda: held(database))
+    eventually(lambda: held(database), timeout=30)
     heard = quotes_heard(simulator)
-    eventually(quoting(simulator, "98", lambda: quotes_heard(simulator) > heard + 100), timeout=30)
+    eventually(quoting(simulator, "98", lambda: quotes_heard(simulator) > heard + 100), timeout=90)
     assert len(simulator.get("/sim/record")["orders"]) == 1
     # it looks after each connect, and every minute
     simulator.post("/sim/faults", {"name": "drop_data_stream", "count": 1})

@@ -10,11 +10,11 @@ from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, eventually
 from tally import struck
 from whole.auditor import always, read_books
-from whole.busy import Bot, add_assets, settle
+from whole.busy import LIVELY, Bot, add_assets, settle
 
 KILLS = 20
 # Orders are taken, but their answers come late, so that many kills fall between both.
-OPTIONS = ("--lively", "--stale-slot-seconds", "0", "--rate-limit", "100000", "--seed", "7")
+OPTIONS = (*LIVELY, "--stale-slot-seconds", "0", "--seed", "7")
 
 
 @pytest.mark.parametrize("simulator", [OPTIONS], indirect=True)

@@ -12,6 +12,7 @@ from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, eventually
 from tally import struck
 from whole.busy import (
+    LIVELY,
     Bot,
     add_assets,
     agree_and_end,
@@ -24,7 +25,6 @@ from whole.dark_wire import DarkWire
 IS_WHOLE = os.environ.get("DCA_SWEEP") == "all"
 OUTAGE_SECONDS = 60 if IS_WHOLE else 10
 slow = pytest.mark.skipif(not IS_WHOLE, reason="takes a minute: DCA_SWEEP=all runs it")
-LIVELY = ("--lively", "--stale-slot-seconds", "1", "--rate-limit", "100000")
 RECOVERY_SECONDS = 120
 
 
@@ -74,8 +74,8 @@ def test_answers_that_never_come_leave_no_order_unknown(
     eventually(more_orders_than(simulator, 3), timeout=30)
     wire.lose_answers(on=True)
     watch_for(OUTAGE_SECONDS, database, simulator)
+    eventually(lambda: wire.swallowed, timeout=60)
     struck("answer lost on the wire", wire.swallowed)
-    assert wire.swallowed
     wire.lose_answers(on=False)
     trade_on(simulator, 6, RECOVERY_SECONDS)
     agree_and_end(database, simulator, bot, RECOVERY_SECONDS)
@@ -118,8 +118,7 @@ def test_an_alpaca_that_refuses_everything_for_a_while_is_waited_for(
     eventually(more_orders_than(simulator, 3), timeout=30)
     simulator.post("/sim/faults", {"name": name, "params": params})
     watch_for(OUTAGE_SECONDS, database, simulator)
-    hits = simulator.get("/sim/faults")["on"][0]["hits"]
-    assert hits
+    hits = eventually(lambda: simulator.get("/sim/faults")["on"][0]["hits"], timeout=60)
     struck(f"{name} for a while", hits, seconds=OUTAGE_SECONDS)
     simulator.post("/sim/faults", {"name": name, "on": False})
     trade_on(simulator, 6, RECOVERY_SECONDS)

@@ -79,6 +79,7 @@ def test_untouched_it_needs_no_second_try(
 ) -> None:
     exchange.post("/sim/reset", {"walk": False})
     apply_sql(database, ASSET.encode())
-    cycle = OneCycle(proxy.settings, database, exchange)
+    # as long as it takes: here a stalled machine would be a trouble, too
+    cycle = OneCycle(proxy.settings, database, exchange, read_seconds=30)
     cycle.run()
     assert (cycle.judge(), cycle.troubles) == ([], {})

@@ -7,12 +7,14 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from dca_bot import heartbeat
 from dca_bot.clock import utc_now
+from dca_bot.live.app import HEARTBEAT_SECONDS
 from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, apply_sql, eventually, run_script
 from tally import struck
@@ -50,7 +52,7 @@ def stop(pid: int) -> None:
     threads = Path(f"/proc/{pid}/task")
 
     def all_stand_still() -> bool:
-        with suppress(FileNotFoundError):  # one has just come to its end
+        with suppress(FileNotFoundError, ProcessLookupError):  # one has just come to its end
             states = [(each / "stat").read_text().rpartition(")")[2] for each in threads.iterdir()]
             return all(state.split()[0] == "T" for state in states)
         return False
@@ -125,7 +127,9 @@ def test_a_quote_that_came_while_it_stood_still_is_not_acted_on(
     bot.process.send_signal(signal.SIGCONT)
     struck("SIGSTOP while quotes come")
     directory = Path(bot_env["LOG_DIR"])
-    eventually(lambda: (beat := heartbeat.read(directory)) and beat.at > thawed_at)
+    # the second beat since then: at the first, the quote might still be on its way to an order
+    second_beat_at = thawed_at + timedelta(seconds=HEARTBEAT_SECONDS)
+    eventually(lambda: (beat := heartbeat.read(directory)) and beat.at > second_beat_at, timeout=30)
     assert statuses(database) == ["filled"]
     eventually(quoting(simulator, "98", lambda: statuses(database) == ["filled"] * 2), timeout=30)
     settle(database, simulator)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,18 +17,31 @@ from whole.auditor import rows
 from whole.busy import Bot, add_assets, more_orders_than
 
 QUIET = ("--no-walk", "--stale-slot-seconds", "0")
+END_SECONDS = 5  # as the README says
 
 
-def is_trading(bot: Bot) -> bool:
-    return "trade stream connected" in bot.output
+def quoting(simulator: Simulator, condition: Callable[[], Any]) -> Callable[[], Any]:
+    """The condition, and a fresh quote of BTC/USD each time: the bot may be slow to start."""
+
+    def look() -> Any:
+        simulator.post("/sim/quote", {"symbol": "BTC/USD", "bid": "76000", "ask": "76001"})
+        return condition()
+
+    return look
 
 
+@pytest.mark.parametrize("simulator", [QUIET], indirect=True)
 def test_it_ends_cleanly_on_sigint_too(bot: Bot, database: DatabaseSettings) -> None:
+    # a second try, since the machine itself may stall for seconds
+    assert any(seconds_to_end(bot) < END_SECONDS for _ in range(2))
+
+
+def seconds_to_end(bot: Bot) -> float:
     bot.start()
-    eventually(lambda: is_trading(bot), timeout=30)
-    assert bot.process is not None
-    bot.process.send_signal(signal.SIGINT)
-    assert bot.process.wait(5) == 0
+    eventually(lambda: bot.is_trading, timeout=30)
+    began_at = time.monotonic()
+    assert bot.end_by(signal.SIGINT) == 0
+    return time.monotonic() - began_at
 
 
 def test_pid_file_and_heartbeat_tell_of_this_process(
@@ -50,9 +66,9 @@ def test_while_alpaca_is_away_at_the_start_it_waits_and_says_that_it_lives(
     bot.start()
     heartbeat = Path(bot_env["LOG_DIR"]) / "main_app.heartbeat"
     eventually(heartbeat.exists, timeout=30)
-    assert not is_trading(bot)
+    assert not bot.is_trading
     simulator.post("/sim/faults", {"name": "server_error", "on": False})
-    eventually(lambda: is_trading(bot), timeout=30)
+    eventually(lambda: bot.is_trading, timeout=30)
     assert bot.end() == 0
 
 
@@ -60,7 +76,7 @@ def test_a_second_bot_on_the_same_database_says_so_and_ends(
     bot: Bot, bot_env: dict[str, str], database: DatabaseSettings, tmp_path: Path
 ) -> None:
     bot.start()
-    eventually(lambda: is_trading(bot), timeout=30)
+    eventually(lambda: bot.is_trading, timeout=30)
     second = run_script("main_app.py", env={**bot_env, "LOG_DIR": str(tmp_path / "other")})
     assert second.returncode == 1
     assert "already trades this database" in second.stdout + second.stderr
@@ -114,7 +130,7 @@ def test_a_row_inserted_by_sql_is_traded_without_a_restart(
     bot: Bot, database: DatabaseSettings, simulator: Simulator
 ) -> None:
     bot.start()
-    eventually(lambda: is_trading(bot), timeout=30)
+    eventually(lambda: bot.is_trading, timeout=30)
     add_assets(database, "ETH/USD")
     eventually(lambda: simulator.get("/sim/state")["streams"]["data"], timeout=30)
     simulator.post("/sim/quote", {"symbol": "ETH/USD", "bid": "2000", "ask": "2001"})
@@ -131,7 +147,8 @@ def test_a_position_that_is_not_the_bots_gets_no_base_order(
     simulator.post("/sim/trade", {"symbol": "BTC/USD", "side": "buy", "notional": "50"})
     add_assets(database, "BTC/USD")
     bot.start()
-    eventually(lambda: "that the bot did not buy" in bot.output, timeout=30)
+    told = quoting(simulator, lambda: "that the bot did not buy" in bot.output)
+    eventually(told, timeout=30)
     ours = [
         order
         for order in simulator.get("/sim/record")["orders"]
@@ -149,7 +166,7 @@ def test_an_unusable_row_is_reported_once_and_the_others_trade(
     add_assets(database, "NOSUCH/USD", "BTC/USD")
     apply_sql(database, b"UPDATE dca_assets SET base_order_amount = 9 WHERE id = 1")
     bot.start()
-    eventually(more_orders_than(simulator, 0), timeout=30)
+    eventually(quoting(simulator, more_orders_than(simulator, 0)), timeout=30)
     lines = [line for line in bot.output.splitlines() if "NOSUCH/USD" in line and "ERROR" in line]
     assert len(lines) == 1
     assert "base_order_amount" in lines[0]

@@ -12,12 +12,12 @@ import pytest
 
 from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, eventually
-from whole.busy import Bot, add_assets, agree_and_end, more_orders_than, watch_for
+from whole.busy import LIVELY, Bot, add_assets, agree_and_end, more_orders_than, watch_for
 
 # More seeds for a long night: DCA_STORM_SEEDS=200.
 SEEDS = int(os.environ.get("DCA_STORM_SEEDS", "2"))
 STORM_SECONDS = 15
-OPTIONS = ("--lively", "--stale-slot-seconds", "1", "--rate-limit", "100000", "--seed")
+OPTIONS = (*LIVELY, "--seed")
 
 
 @pytest.mark.parametrize(
