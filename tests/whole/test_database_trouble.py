@@ -95,8 +95,8 @@ def test_connections_that_the_server_closes_for_idleness_are_no_news(
     simulator: Simulator, database: DatabaseSettings, bot: Bot, bot_env: dict[str, str]
 ) -> None:
     # read every second, none would be idle for long unless trading happened to open many
-    bot_env["ASSET_REFRESH_SECONDS"] = "10"
-    run(database, "SET GLOBAL wait_timeout = 5")
+    bot_env["ASSET_REFRESH_SECONDS"] = "20"
+    run(database, "SET GLOBAL wait_timeout = 8")  # longer than a machine stalls amid a transaction
     try:
         add_assets(database, *EIGHT)
         bot.start()
@@ -109,6 +109,7 @@ def test_connections_that_the_server_closes_for_idleness_are_no_news(
         trade_on(simulator, 6)
         agree_and_end(database, simulator, bot)
         assert " ERROR " not in bot.output
+        assert "connection to the database" not in bot.output
     finally:
         run(database, "SET GLOBAL wait_timeout = DEFAULT")
 
