@@ -1,17 +1,23 @@
 """One database, one trading program, whatever happens to the one before."""
 
+import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sql_helpers import SqlClient
 
-from dca_bot.errors import DcaError
+from dca_bot.errors import DcaError, StoreUnavailable
 from dca_bot.settings import DatabaseSettings
+from dca_bot.store import instance_lock
 from dca_bot.store.instance_lock import InstanceLock, lock_name
 from helpers import eventually, start_script
 
@@ -109,6 +115,65 @@ def test_a_lock_that_another_took_meanwhile_is_not_taken_again(
         with another, pytest.raises(DcaError, match="already trades"):
             lock.acquire()
         assert not lock.is_held()
+
+
+class Wire:
+    """Leads to the database server, and can lose what is connected so that only we hear of it."""
+
+    def __init__(self, database: DatabaseSettings) -> None:
+        self._server = (database.host, database.port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.settings = replace(database, port=self._listener.getsockname()[1])
+        self._links: list[tuple[socket.socket, socket.socket]] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def lose(self) -> None:
+        for ours, _ in self._links:
+            ours.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        for each in (self._listener, *sum(self._links, ())):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                ours, _ = self._listener.accept()
+                theirs = socket.create_connection(self._server)
+                self._links.append((ours, theirs))
+                for source, target in ((ours, theirs), (theirs, ours)):
+                    threading.Thread(target=_carry, args=[source, target], daemon=True).start()
+
+
+def _carry(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+
+
+def test_its_own_lost_connection_is_not_taken_for_another_bot(
+    empty_database: DatabaseSettings, sql: SqlClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        closing(Wire(empty_database)) as wire,
+        InstanceLock(wire.settings, wait_seconds=0) as lock,
+    ):
+        wire.lose()
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="has not noticed yet"):
+                lock.acquire()
+        # by then the server would have ended it: who has its number now is somebody else
+        later = time.monotonic() + instance_lock.SILENCE_SECONDS
+        monkeypatch.setattr(instance_lock, "time", SimpleNamespace(monotonic=lambda: later))
+        with pytest.raises(DcaError, match="already trades"):
+            lock.acquire()
+        monkeypatch.undo()
+        sql.kill(sql.connections())
+        eventually(lambda: not sql.connections())
+        lock.acquire()
+        assert lock.is_held()
 
 
 def test_a_bot_whose_lock_another_has_taken_ends(

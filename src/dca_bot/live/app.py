@@ -146,7 +146,8 @@ class App:
         """Take the lock again when it went with its connection; end when another bot has it."""
         while True:
             await asyncio.sleep(LOCK_SECONDS)
-            # nobody can tell: then there are no orders either, without the database
+            # nobody can tell: then there are no orders either, without the database; or the server
+            # takes the lost connection for alive, and would let nobody else have the lock either
             with contextlib.suppress(StoreUnavailable):
                 await asyncio.to_thread(self._lock.acquire)
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from dca_bot.errors import DcaError
+from dca_bot.errors import DcaError, StoreUnavailable
 from dca_bot.settings import DatabaseSettings
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.failures import Failure
@@ -40,6 +42,8 @@ class InstanceLock:
         self._wait_seconds = wait_seconds
         self._name = lock_name(settings.name)
         self._session: Session | None = None
+        self._lost_id = 0  # the connection that was lost last, and when
+        self._lost_at = 0.0
         self._guard = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -60,17 +64,13 @@ class InstanceLock:
         Raises DcaError when another main_app.py has it, StoreUnavailable when nobody can tell.
         """
         with self._guard:
-            if self._session is not None and self._holds(self._session):
+            if self._is_held():
                 return
-            self._drop()
             session = Session(self._settings, LOCK_WAIT_SECONDS)
             try:
                 session.write(SET_SILENCE, (SILENCE_SECONDS,))
                 if session.rows(TAKE_LOCK, (self._name, self._wait_seconds))[0][0] != 1:
-                    raise DcaError(
-                        f"another main_app.py{self._holder(session)} already trades this "
-                        "database: stop it first, or give this one a database of its own"
-                    )
+                    raise self._refusal(session)
             except BaseException:
                 session.close()
                 raise
@@ -79,29 +79,40 @@ class InstanceLock:
     def is_held(self) -> bool:
         """Whether the server still counts the lock as ours; False when it doesn't answer."""
         with self._guard:
-            if self._session is not None and self._holds(self._session):
-                return True
-            self._drop()
-            return False
+            return self._is_held()
 
     def release(self) -> None:
         """Let go of the lock; the server does it when the connection ends."""
         with self._guard:
             self._drop()
 
-    def _holds(self, session: Session) -> bool:
-        try:
-            return session.rows(WHO_HOLDS, (self._name,))[0][0] == session.connection_id
-        except Failure:
+    def _is_held(self) -> bool:
+        if self._session is None:
             return False
+        connection_id = self._session.connection_id
+        with suppress(Failure):
+            if self._session.rows(WHO_HOLDS, (self._name,))[0][0] == connection_id:
+                return True
+        self._lost_id, self._lost_at = connection_id, time.monotonic()
+        self._drop()
+        return False
 
-    def _holder(self, session: Session) -> str:
-        try:
-            connection_id = session.rows(WHO_HOLDS, (self._name,))[0][0]
-            rows = session.rows(HOST_OF, (connection_id,))
-        except Failure:
-            return ""  # who it is would only have been a help
-        return f" (from {rows[0][0]}, connection {connection_id})" if rows else ""
+    def _refusal(self, session: Session) -> DcaError:
+        who = ""
+        with suppress(Failure):  # who it is would only be a help
+            holder = session.rows(WHO_HOLDS, (self._name,))[0][0]
+            # A number alone would not do: a server that was restarted counts from 1 again.
+            if holder == self._lost_id and time.monotonic() < self._lost_at + SILENCE_SECONDS:
+                return StoreUnavailable(
+                    f"our connection {holder} was lost, and the database server, which has not "
+                    f"noticed yet, does so within {SILENCE_SECONDS} s: the lock is taken again then"
+                )
+            if rows := session.rows(HOST_OF, (holder,)):
+                who = f" (from {rows[0][0]}, connection {holder})"
+        return DcaError(
+            f"another main_app.py{who} already trades this database: "
+            "stop it first, or give this one a database of its own"
+        )
 
     def _drop(self) -> None:
         if self._session is not None:
