@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from dca_bot.settings import DatabaseSettings
-from helpers import Simulator, apply_sql, eventually, start_script
+from helpers import Found, Simulator, apply_sql, eventually, start_script
 from whole.auditor import always, complaints, read_books
 
 # Orders every few seconds: small deviations, no cooldown, a restart at once.
@@ -101,6 +101,19 @@ def calm(simulator: Simulator) -> None:
     for fault in simulator.get("/sim/faults")["on"]:
         simulator.post("/sim/faults", {"name": fault["name"], "on": False})
     simulator.post("/sim/walk", {"on": False})
+
+
+def quoting(
+    simulator: Simulator, price: str, condition: Callable[[], Found], *symbols: str
+) -> Callable[[], Found]:
+    """The condition, and fresh quotes each time it is asked for: old ones are not acted on."""
+    quotes = [{"symbol": each, "bid": price, "ask": price} for each in symbols or ("BTC/USD",)]
+
+    def look() -> Found:
+        simulator.post("/sim/quote", quotes)
+        return condition()
+
+    return look
 
 
 def new_line(bot: Bot, words: str) -> Callable[[], bool]:

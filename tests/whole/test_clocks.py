@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -13,8 +12,8 @@ from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, apply_sql, eventually, run_script
 from tally import struck
 from whole.auditor import rows
-from whole.busy import Bot, settle
-from whole.one_cycle import ASSET, QUIET, STEPS, SYMBOL
+from whole.busy import Bot, quoting, settle
+from whole.one_cycle import ASSET, QUIET, STEPS
 
 # name in TZ, and what the server's own zone becomes in the middle
 ZONES = {
@@ -111,16 +110,6 @@ def test_with_an_exchange_whose_clock_is_ahead_the_cycle_is_traded(
 def skew(simulator: Simulator, seconds: int) -> None:
     simulator.post("/sim/faults", {"name": "clock_skew", "params": {"seconds": seconds}})
     struck("clocks differ", seconds=seconds)
-
-
-def quoting(simulator: Simulator, price: str, condition: Callable[[], Any]) -> Callable[[], Any]:
-    """The condition, and a fresh quote each time it is asked for."""
-
-    def look() -> Any:
-        simulator.post("/sim/quote", {"symbol": SYMBOL, "bid": price, "ask": price})
-        return condition()
-
-    return look
 
 
 def quotes_heard(simulator: Simulator) -> int:

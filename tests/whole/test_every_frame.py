@@ -15,7 +15,7 @@ from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, apply_sql, eventually
 from tally import struck
 from whole.auditor import always, read_books, rows
-from whole.busy import Bot, add_assets, settle
+from whole.busy import Bot, add_assets, quoting, settle
 
 OPTIONS = (
     *("--no-walk", "--rate-limit", "100000", "--symbol-limit", "0", "--stale-slot-seconds", "0"),
@@ -36,7 +36,7 @@ NOTICED: dict[str, dict[str, Any]] = {
     "unknown_status": {},
     "unknown_event": {},
 }
-PRICES = {"base": 100, "safety": 99, "take_profit": 101}
+PRICES = {"base": "100", "safety": "99", "take_profit": "101"}
 SYNC_SECONDS = 90  # of an update that never came the bot knows within 60 s
 
 
@@ -60,7 +60,7 @@ def test_whichever_update_goes_wrong_no_fill_is_lost_or_counted_twice(
     bot.start()
     for kind, price in PRICES.items():
         done = filled_by(database, kind, len(suffering))
-        eventually(quoting(simulator, suffering, price, done), timeout=SYNC_SECONDS)
+        eventually(quoting(simulator, price, done, *suffering), timeout=SYNC_SECONDS)
         assert always(read_books(database, simulator)) == []
     hits = simulator.get("/sim/record")["faults_struck"]
     assert len(hits) == len(suffering)
@@ -86,7 +86,7 @@ def test_garbled_quotes_delay_orders_and_nothing_else(
     bot.start()
     for kind, price in PRICES.items():
         done = filled_by(database, kind, len(symbols))
-        eventually(quoting(simulator, symbols, price, done), timeout=SYNC_SECONDS)
+        eventually(quoting(simulator, price, done, *symbols), timeout=SYNC_SECONDS)
     for name in ("garbled_quotes", "crossed_quotes", "zero_quotes"):
         [*faults] = (f for f in simulator.get("/sim/faults")["on"] if f["name"] == name)
         hits = sum(fault["hits"] for fault in faults)
@@ -112,16 +112,3 @@ def pause_after_sales(database: DatabaseSettings) -> None:
 def filled_by(database: DatabaseSettings, kind: str, count: int) -> Callable[[], bool]:
     sql = f"SELECT id FROM dca_orders WHERE kind = '{kind}' AND status = 'filled'"  # noqa: S608
     return lambda: len(rows(database, sql)) == count
-
-
-def quoting(
-    simulator: Simulator, symbols: dict[str, Any], price: int, condition: Callable[[], bool]
-) -> Callable[[], bool]:
-    """The condition, and fresh quotes each time it is asked for."""
-    quotes = [{"symbol": each, "bid": str(price), "ask": str(price)} for each in symbols]
-
-    def look() -> bool:
-        simulator.post("/sim/quote", quotes)
-        return condition()
-
-    return look

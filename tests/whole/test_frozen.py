@@ -19,7 +19,7 @@ from dca_bot.settings import DatabaseSettings
 from helpers import Simulator, apply_sql, eventually, run_script
 from tally import struck
 from whole.auditor import always, read_books, rows
-from whole.busy import Bot, settle
+from whole.busy import Bot, quoting, settle
 from whole.database_proxy import DatabaseProxy, Fault, like
 from whole.one_cycle import ASSET, QUIET, SYMBOL
 
@@ -146,18 +146,6 @@ def as_after_a_minute(database: DatabaseSettings, simulator: Simulator) -> None:
     )
     for name in ("drop_trade_stream", "drop_data_stream"):
         simulator.post("/sim/faults", {"name": name, "count": 1})
-
-
-def quoting(
-    simulator: Simulator, price: str, condition: Callable[[], object]
-) -> Callable[[], object]:
-    """The condition, and a fresh quote each time it is asked for."""
-
-    def look() -> object:
-        simulator.post("/sim/quote", {"symbol": SYMBOL, "bid": price, "ask": price})
-        return condition()
-
-    return look
 
 
 def statuses(database: DatabaseSettings) -> list[str]:

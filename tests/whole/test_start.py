@@ -5,29 +5,17 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
 from helpers import Simulator, apply_sql, eventually, run_script
 from whole.auditor import rows
-from whole.busy import Bot, add_assets, more_orders_than
+from whole.busy import Bot, add_assets, more_orders_than, quoting
 
 QUIET = ("--no-walk", "--stale-slot-seconds", "0")
 END_SECONDS = 5  # as the README says
-
-
-def quoting(simulator: Simulator, condition: Callable[[], Any]) -> Callable[[], Any]:
-    """The condition, and a fresh quote of BTC/USD each time: the bot may be slow to start."""
-
-    def look() -> Any:
-        simulator.post("/sim/quote", {"symbol": "BTC/USD", "bid": "76000", "ask": "76001"})
-        return condition()
-
-    return look
 
 
 @pytest.mark.parametrize("simulator", [QUIET], indirect=True)
@@ -147,7 +135,7 @@ def test_a_position_that_is_not_the_bots_gets_no_base_order(
     simulator.post("/sim/trade", {"symbol": "BTC/USD", "side": "buy", "notional": "50"})
     add_assets(database, "BTC/USD")
     bot.start()
-    told = quoting(simulator, lambda: "that the bot did not buy" in bot.output)
+    told = quoting(simulator, "76000", lambda: "that the bot did not buy" in bot.output)
     eventually(told, timeout=30)
     ours = [
         order
@@ -166,7 +154,7 @@ def test_an_unusable_row_is_reported_once_and_the_others_trade(
     add_assets(database, "NOSUCH/USD", "BTC/USD")
     apply_sql(database, b"UPDATE dca_assets SET base_order_amount = 9 WHERE id = 1")
     bot.start()
-    eventually(quoting(simulator, more_orders_than(simulator, 0)), timeout=30)
+    eventually(quoting(simulator, "76000", more_orders_than(simulator, 0)), timeout=30)
     lines = [line for line in bot.output.splitlines() if "NOSUCH/USD" in line and "ERROR" in line]
     assert len(lines) == 1
     assert "base_order_amount" in lines[0]
