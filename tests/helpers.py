@@ -133,8 +133,8 @@ class Simulator:
             "APCA_API_STREAM_URL": self.base_url.replace("http", "ws", 1),
         }
 
-    def stop(self) -> None:
-        """End it; asking twice does no harm."""
+    def stop(self) -> int:
+        """End it; asking twice does no harm.  Its exit status."""
         self._process.terminate()
         try:
             self._process.wait(timeout=10)
@@ -143,6 +143,7 @@ class Simulator:
             self._process.wait()
         if hasattr(self, "_session"):
             self._session.close()
+        return self._process.returncode
 
     def _wait_until_ready(self) -> re.Match[str]:
         def ready_line() -> re.Match[str] | None:

@@ -7,7 +7,7 @@ import gc
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from scripted_alpaca import (
     settings_for,
 )
 
-from dca_bot.broker import streams, translate
+from dca_bot.broker import translate
 from dca_bot.broker.reconnect import Pace
 from dca_bot.broker.streams import QuoteStream
 
@@ -53,7 +53,11 @@ class Owner:
 
 @asynccontextmanager
 async def watching(
-    url: str, *symbols: str, pace: Pace = QUICK, silence_seconds: float = 3600
+    url: str,
+    *symbols: str,
+    pace: Pace = QUICK,
+    silence_seconds: float = 3600,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[tuple[QuoteStream, Owner]]:
     """A running stream and its owner; the end closes it."""
     owner = Owner()
@@ -64,6 +68,7 @@ async def watching(
         on_trouble=owner.on_trouble,
         silence_seconds=silence_seconds,
         pace=pace,
+        monotonic=monotonic,
     )
     await stream.watch(symbols)
     running = asyncio.create_task(stream.run())
@@ -264,24 +269,24 @@ def test_a_connected_but_mute_socket_is_replaced() -> None:
     run(test())
 
 
-class SlowTime:
-    """Stands in for the module `time`: passes only when a test says so, and counts the looks."""
+class SlowClock:
+    """Goes on only when a test says so, and counts the looks at it."""
 
     def __init__(self) -> None:
         self.now, self.looks = 1000.0, 0
 
-    def monotonic(self) -> float:
+    def __call__(self) -> float:
         self.looks += 1
         return self.now
 
 
-def test_quotes_that_come_keep_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SlowTime()
-    monkeypatch.setattr(streams, "time", clock)
-
+def test_quotes_that_come_keep_the_connection() -> None:
     async def test() -> None:
-        server = DataServer()
-        async with server, watching(server.url, "A/USD", silence_seconds=0.05) as (_, owner):
+        server, clock = DataServer(), SlowClock()
+        async with (
+            server,
+            watching(server.url, "A/USD", silence_seconds=0.05, monotonic=clock) as (_, owner),
+        ):
             await eventually(lambda: owner.connected)
             for count in range(1, 11):  # six times as long as the silence that would end it
                 clock.now += 0.03

@@ -17,7 +17,6 @@ import pytest
 from builders import an_order, an_update
 from dca_bot.core.model import Asset, Cycle, Order, OrderStatus, OrderUpdate
 from dca_bot.errors import StoreUnavailable
-from dca_bot.live import pauses
 from dca_bot.live.desk import Desk
 from dca_bot.live.worker import Surroundings
 from dca_bot.ports import Clock
@@ -135,7 +134,18 @@ class World:
         await self.idle()
 
 
-def play(scenario: Callable[[World], Coroutine[Any, Any, None]], *assets: Asset) -> None:
+class SlowLoop(asyncio.SelectorEventLoop):
+    """Its seconds last twenty: no pause ends because the machine stood still for a while."""
+
+    def time(self) -> float:
+        return super().time() / 20
+
+
+def play(
+    scenario: Callable[[World], Coroutine[Any, Any, None]],
+    *assets: Asset,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> None:
     """Run a scenario on a desk whose broker tells its updates as the trade stream would."""
 
     async def run() -> None:
@@ -162,7 +172,8 @@ def play(scenario: Callable[[World], Coroutine[Any, Any, None]], *assets: Asset)
             await scenario(World(store, broker, desk, pool, gaps))
             desk.stop()
 
-    asyncio.run(asyncio.wait_for(run(), 30))
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(asyncio.wait_for(run(), 30))
 
 
 def as_message(update: OrderUpdate) -> dict[str, Any]:
@@ -183,12 +194,6 @@ def as_message(update: OrderUpdate) -> dict[str, Any]:
     if update.position_quantity is not None:
         data["position_qty"] = str(update.position_quantity)
     return {"stream": "trade_updates", "data": data}
-
-
-@pytest.fixture
-def long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No pause ends during the test, for however long the machine may stand still meanwhile."""
-    monkeypatch.setattr(pauses, "FIRST_SECONDS", pauses.MAX_SECONDS)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -272,7 +277,6 @@ def test_an_old_quote_is_never_acted_on() -> None:
     play(scenario)
 
 
-@pytest.mark.usefixtures("long_pauses")
 def test_a_refusal_is_not_tried_again_at_once() -> None:
     async def scenario(world: World) -> None:
         world.broker.refuse("asset BTC/USD is not active")
@@ -285,7 +289,7 @@ def test_a_refusal_is_not_tried_again_at_once() -> None:
         assert len(world.broker.submitted) == 1
         assert world.cycle().status == "watching"
 
-    play(scenario)
+    play(scenario, loop_factory=SlowLoop)
 
 
 def test_the_take_profit_works_while_buys_are_paused() -> None:
@@ -517,7 +521,6 @@ def test_one_timely_quote_is_enough_not_to_complain() -> None:
     play(scenario, BTC, ETH)
 
 
-@pytest.mark.usefixtures("long_pauses")
 def test_a_quote_that_came_with_the_end_of_an_order_does_not_jump_the_pause() -> None:
     async def scenario(world: World) -> None:
         world.broker.holds_fills = True
@@ -530,7 +533,7 @@ def test_a_quote_that_came_with_the_end_of_an_order_does_not_jump_the_pause() ->
         await world.idle()
         assert len(world.broker.submitted) == 1
 
-    play(scenario)
+    play(scenario, loop_factory=SlowLoop)
 
 
 def test_a_quote_that_nobody_could_act_on_is_acted_on_after_the_pause() -> None:

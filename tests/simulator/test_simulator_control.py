@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 from decimal import Decimal
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-import requests
-from sim_wire import Wire, socket
+from sim_wire import HEADERS, PATIENCE, Wire, socket
 
 from alpaca_simulator.gate import is_loopback
 from helpers import Simulator, eventually
@@ -179,17 +180,19 @@ def test_it_ends_although_requests_hang_and_sockets_are_open(
     process = Simulator(tmp_path, "--no-walk")
     client = Wire(process.base_url)
     client.fault("hang")
-    with pytest.raises(requests.Timeout):
-        client.call("GET", "/v2/account", timeout=0.05)
+    hanging = HTTPConnection(urlsplit(process.base_url).netloc, timeout=PATIENCE)
+    hanging.request("GET", "/v2/account", headers=HEADERS)
+    eventually(lambda: client.get("/sim/record")["faults_struck"])
 
     async def run() -> None:
         async with socket(client.stream_url) as trading, socket(client.data_url) as data:
             await trading.listen()
             await data.subscribe("BTC/USD")
-            await asyncio.to_thread(process.stop)
+            assert await asyncio.to_thread(process.stop) == 0
             assert await trading.hear() is None
 
     asyncio.run(run())
+    hanging.close()
     client.close()
     assert "Traceback" not in process.output
 

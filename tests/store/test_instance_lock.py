@@ -1,25 +1,21 @@
 """One database, one trading program, whatever happens to the one before."""
 
-import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from sql_helpers import SqlClient
 
 from dca_bot.errors import DcaError, StoreUnavailable
 from dca_bot.settings import DatabaseSettings
-from dca_bot.store import instance_lock
-from dca_bot.store.instance_lock import InstanceLock, lock_name
+from dca_bot.store.instance_lock import SILENCE_SECONDS, InstanceLock, lock_name
 from helpers import eventually, start_script
+from whole.database_proxy import Cut, DatabaseProxy, Nth, Unnoticed, like
 
 HOLD_IT = """
 import sys
@@ -117,63 +113,56 @@ def test_a_lock_that_another_took_meanwhile_is_not_taken_again(
         assert not lock.is_held()
 
 
-class Wire:
-    """Leads to the database server, and can lose what is connected so that only we hear of it."""
-
-    def __init__(self, database: DatabaseSettings) -> None:
-        self._server = (database.host, database.port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.settings = replace(database, port=self._listener.getsockname()[1])
-        self._links: list[tuple[socket.socket, socket.socket]] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def lose(self) -> None:
-        for ours, _ in self._links:
-            ours.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        for each in (self._listener, *sum(self._links, ())):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                ours, _ = self._listener.accept()
-                theirs = socket.create_connection(self._server)
-                self._links.append((ours, theirs))
-                for source, target in ((ours, theirs), (theirs, ours)):
-                    threading.Thread(target=_carry, args=[source, target], daemon=True).start()
-
-
-def _carry(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65_536):
-            target.sendall(data)
+WHO_HOLDS = like("SELECT IS_USED_LOCK")
 
 
 def test_its_own_lost_connection_is_not_taken_for_another_bot(
-    empty_database: DatabaseSettings, sql: SqlClient, monkeypatch: pytest.MonkeyPatch
+    empty_database: DatabaseSettings, sql: SqlClient
 ) -> None:
+    now = 0.0
     with (
-        closing(Wire(empty_database)) as wire,
-        InstanceLock(wire.settings, wait_seconds=0) as lock,
+        closing(DatabaseProxy(empty_database)) as proxy,
+        InstanceLock(proxy.settings, wait_seconds=0, monotonic=lambda: now) as lock,
     ):
-        wire.lose()
+        proxy.plan = Nth(1, Unnoticed(), WHO_HOLDS)
         for _ in range(2):
             with pytest.raises(StoreUnavailable, match="has not noticed yet"):
                 lock.acquire()
-        # by then the server would have ended it: who has its number now is somebody else
-        later = time.monotonic() + instance_lock.SILENCE_SECONDS
-        monkeypatch.setattr(instance_lock, "time", SimpleNamespace(monotonic=lambda: later))
+        now = SILENCE_SECONDS  # by then the server has ended it: its number is somebody else's
         with pytest.raises(DcaError, match="already trades"):
             lock.acquire()
-        monkeypatch.undo()
         sql.kill(sql.connections())
         eventually(lambda: not sql.connections())
         lock.acquire()
         assert lock.is_held()
+
+
+class Meanwhile:
+    """Lets something happen just before the server is asked who holds the lock."""
+
+    def __init__(self, what: Callable[[], None]) -> None:
+        self._what = what
+
+    def fault(self, statements: Sequence[str]) -> None:
+        if any(map(WHO_HOLDS, statements)):
+            self._what()
+
+
+def test_not_knowing_who_holds_it_is_not_another_bot(empty_database: DatabaseSettings) -> None:
+    with (
+        InstanceLock(empty_database) as first,
+        closing(DatabaseProxy(empty_database)) as proxy,
+    ):
+        lock = InstanceLock(proxy.settings, wait_seconds=0)
+        proxy.plan = Nth(1, Cut(is_done=False), WHO_HOLDS)
+        with pytest.raises(StoreUnavailable):
+            lock.acquire()
+        proxy.plan = Meanwhile(first.release)
+        with pytest.raises(StoreUnavailable, match="let go of the lock"):
+            lock.acquire()
+        proxy.plan = None
+        lock.acquire()
+        lock.release()
 
 
 def test_a_bot_whose_lock_another_has_taken_ends(

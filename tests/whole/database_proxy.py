@@ -50,7 +50,12 @@ class Hold:
     is_done: bool
 
 
-Fault = Error | Cut | Hold
+@dataclass(frozen=True, slots=True)
+class Unnoticed:
+    """The connection is lost before the server hears of a statement, and it never hears of that."""
+
+
+Fault = Error | Cut | Hold | Unnoticed
 
 
 class Plan(Protocol):
@@ -179,6 +184,11 @@ class _Relay:
         if isinstance(fault, Error):
             self._server.sendall(_query(";".join([*statements[:index], fault.statement()])))
             return True
+        if isinstance(fault, Unnoticed):
+            self._kept = bytearray()
+            _end(self._client)
+            self._answers.join()  # until the server ends it, or we do
+            return False
         answer = self._answer_of(packet) if fault.is_done else b""
         if isinstance(fault, Hold):
             self._proxy.is_holding.set()

@@ -59,6 +59,7 @@ class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
         on_trouble: Callable[[str], None],
         silence_seconds: float = SILENCE_SECONDS,
         pace: Pace | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         pace = pace or Pace()
         super().__init__(
@@ -69,7 +70,8 @@ class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
             websocket_params=websocket_params(pace),
         )
         self._set_up("quote stream", pace, on_connected, on_trouble)
-        self.last_frame_at = time.monotonic()
+        self._monotonic = monotonic
+        self.last_frame_at = monotonic()
         self._on_quotes = on_quotes
         self._silence_seconds = silence_seconds
         self._mute_in_a_row = 0
@@ -106,14 +108,14 @@ class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
         self._has_complained = False
         await self._connect()
         await self._auth()
-        self.last_frame_at = time.monotonic()
+        self.last_frame_at = self._monotonic()
 
     def _work(self) -> list[Coroutine[Any, Any, None]]:
         return [self._listen(), self._follow_wishes(), self._watch_silence()]
 
     async def _listen(self) -> None:
         """The hot path: no timeout and no coroutine per frame, and no look at single quotes."""
-        receive, unpack, now = self._ws.recv, msgpack.unpackb, time.monotonic
+        receive, unpack, now = self._ws.recv, msgpack.unpackb, self._monotonic
         while True:
             frame = await receive()
             try:
@@ -148,7 +150,7 @@ class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
             patience = self._silence_seconds
             if self.last_frame_at == connected_at:
                 patience *= 2 ** min(self._mute_in_a_row, PATIENCE_DOUBLINGS_MAX)
-            quiet = time.monotonic() - self.last_frame_at
+            quiet = self._monotonic() - self.last_frame_at
             if quiet >= patience:
                 was_mute = self.last_frame_at == connected_at
                 self._mute_in_a_row = self._mute_in_a_row + 1 if was_mute else 1

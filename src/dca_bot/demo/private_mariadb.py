@@ -28,6 +28,7 @@ HOST = "127.0.0.1"
 USER = "dca_bot"
 READY_SECONDS = 90
 CLAIM_SECONDS = 2
+DROP_SECONDS = 60
 START_ATTEMPTS = 3
 # Below those that the kernel gives to whoever asks for none in particular, so that nobody is given
 # this one while the server is halted.
@@ -179,7 +180,7 @@ class PrivateMariaDb:
             "--skip-name-resolve",
             "--performance-schema=OFF",
             # DROP DATABASE fails rather than wait for ever behind a forgotten transaction
-            f"--lock-wait-timeout={READY_SECONDS}",
+            f"--lock-wait-timeout={DROP_SECONDS}",
             "--innodb-buffer-pool-size=16M",
             "--innodb-log-file-size=8M",
             "--key-buffer-size=1M",

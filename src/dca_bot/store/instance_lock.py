@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -37,9 +38,16 @@ class InstanceLock:
     Thread-safe.  Ask at least every SILENCE_SECONDS / 2.
     """
 
-    def __init__(self, settings: DatabaseSettings, *, wait_seconds: int = WAIT_SECONDS) -> None:
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        *,
+        wait_seconds: int = WAIT_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
         self._wait_seconds = wait_seconds
+        self._monotonic = monotonic
         self._name = lock_name(settings.name)
         self._session: Session | None = None
         self._lost_id = 0  # the connection that was lost last, and when
@@ -93,22 +101,23 @@ class InstanceLock:
         with suppress(Failure):
             if self._session.rows(WHO_HOLDS, (self._name,))[0][0] == connection_id:
                 return True
-        self._lost_id, self._lost_at = connection_id, time.monotonic()
+        self._lost_id, self._lost_at = connection_id, self._monotonic()
         self._drop()
         return False
 
     def _refusal(self, session: Session) -> DcaError:
-        who = ""
-        with suppress(Failure):  # who it is would only be a help
-            holder = session.rows(WHO_HOLDS, (self._name,))[0][0]
-            # A number alone would not do: a server that was restarted counts from 1 again.
-            if holder == self._lost_id and time.monotonic() < self._lost_at + SILENCE_SECONDS:
-                return StoreUnavailable(
-                    f"our connection {holder} was lost, and the database server, which has not "
-                    f"noticed yet, does so within {SILENCE_SECONDS} s: the lock is taken again then"
-                )
-            if rows := session.rows(HOST_OF, (holder,)):
-                who = f" (from {rows[0][0]}, connection {holder})"
+        """Why the lock is not ours.  Only a holder that is another one is a reason to end."""
+        holder = session.rows(WHO_HOLDS, (self._name,))[0][0]
+        if holder is None:
+            return StoreUnavailable("another main_app.py let go of the lock just now: try again")
+        # The number alone would not do: a server that was restarted counts from 1 again.
+        if holder == self._lost_id and self._monotonic() < self._lost_at + SILENCE_SECONDS:
+            return StoreUnavailable(
+                f"our connection {holder} was lost, and the database server, which has not "
+                f"noticed yet, does so within {SILENCE_SECONDS} s: the lock is taken again then"
+            )
+        hosts = session.rows(HOST_OF, (holder,))
+        who = f" (from {hosts[0][0]}, connection {holder})" if hosts else ""
         return DcaError(
             f"another main_app.py{who} already trades this database: "
             "stop it first, or give this one a database of its own"

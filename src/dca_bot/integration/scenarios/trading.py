@@ -106,7 +106,7 @@ def safety_order(stage: Stage) -> None:
     stage.claim_that(
         "its quantity",
         f"{second.quantity:f}",
-        holds=second.quantity > first.quantity * Decimal("1.5"),
+        holds=Decimal("1.5") < second.quantity / first.quantity < Decimal("2.5"),
         expected=f"about twice {first.quantity:f}",
     )
     # one that the market has left behind may have been cleared away before
