@@ -147,13 +147,12 @@ class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
         """A connected but mute socket is real (ALPACA.md 6.3 D1), and answers every ping."""
         connected_at = self.last_frame_at
         while True:
-            patience = self._silence_seconds
-            if self.last_frame_at == connected_at:
-                patience *= 2 ** min(self._mute_in_a_row, PATIENCE_DOUBLINGS_MAX)
+            is_mute = self.last_frame_at == connected_at
+            doublings = min(self._mute_in_a_row, PATIENCE_DOUBLINGS_MAX) if is_mute else 0
+            patience = self._silence_seconds * 2**doublings
             quiet = self._monotonic() - self.last_frame_at
             if quiet >= patience:
-                was_mute = self.last_frame_at == connected_at
-                self._mute_in_a_row = self._mute_in_a_row + 1 if was_mute else 1
+                self._mute_in_a_row = self._mute_in_a_row + 1 if is_mute else 1
                 raise Trouble(f"connected, but no quotes for {quiet:.0f} s", Kind.SILENT)
             await asyncio.sleep(patience - quiet)
 
