@@ -21,16 +21,16 @@ from collections.abc import Callable
 
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
-from dca_bot.caretaker import REQUESTS_PER_MINUTE, Run, nothing_without_alpaca
-from dca_bot.cli import argument_parser, deadline, only_once, run
-from dca_bot.clock import utc_now
-from dca_bot.core.upkeep import lacks_order_row
-from dca_bot.logs import set_up_logging
-from dca_bot.ports import Broker, Clock, Store
-from dca_bot.positions import find_differences, put_right, seen_twice
-from dca_bot.settings import read_settings
-from dca_bot.settling import Settler
+from dca_bot.caretakers.orders import Settler
+from dca_bot.caretakers.positions import find_differences, put_right, seen_twice
+from dca_bot.caretakers.run import REQUESTS_PER_MINUTE, Run, nothing_without_alpaca
+from dca_bot.core.overdue import lacks_order_row
+from dca_bot.program.clock import Clock, utc_now
+from dca_bot.program.logs import set_up_logging
+from dca_bot.program.script import argument_parser, deadline, only_once, run
+from dca_bot.program.settings import read_settings
 from dca_bot.store.mysql_store import MySqlStore
+from dca_bot.trading.ports import Broker, Store
 
 NAME = "consistency_checker"
 SECOND_LOOK_SECONDS = 5.0

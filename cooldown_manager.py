@@ -13,16 +13,16 @@ import logging
 import sys
 from datetime import datetime
 
-from dca_bot.caretaker import Run
-from dca_bot.cli import argument_parser, deadline, only_once, run
-from dca_bot.clock import utc_now
+from dca_bot.caretakers.run import Run
 from dca_bot.core.model import Asset, CycleStatus
+from dca_bot.core.overdue import cooldown_ends_at, cooldown_over
 from dca_bot.core.transition import end_cooldown
-from dca_bot.core.upkeep import cooldown_ends_at, cooldown_over
-from dca_bot.logs import asset_log, event, set_up_logging
-from dca_bot.ports import Store
-from dca_bot.settings import read_store_settings
+from dca_bot.program.clock import utc_now
+from dca_bot.program.logs import asset_log, event, set_up_logging
+from dca_bot.program.script import argument_parser, deadline, only_once, run
+from dca_bot.program.settings import read_store_settings
 from dca_bot.store.mysql_store import MySqlStore
+from dca_bot.trading.ports import Store
 
 NAME = "cooldown_manager"
 

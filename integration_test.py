@@ -20,17 +20,17 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from dca_bot.cli import argument_parser, run
-from dca_bot.integration.account import Account
-from dca_bot.integration.ground import Ground, paper_ground, simulated_ground
-from dca_bot.integration.guard import Guard
-from dca_bot.integration.interruption import Interruption
-from dca_bot.integration.programs import Programs
-from dca_bot.integration.report import Outcome, Report, Result
-from dca_bot.integration.scenario import Scenario, perform
-from dca_bot.integration.scenarios.catalogue import SCENARIOS
-from dca_bot.integration.scratch import Scratch
-from dca_bot.integration.stage import SYMBOLS, Stage
+from dca_bot.program.script import argument_parser, run
+from dca_integration.account import Account
+from dca_integration.ground import Ground, paper_ground, simulated_ground
+from dca_integration.guard import Guard
+from dca_integration.interruption import Interruption
+from dca_integration.programs import Programs
+from dca_integration.report import Outcome, Report, Result
+from dca_integration.scenario import Scenario, perform
+from dca_integration.scenarios.catalogue import SCENARIOS
+from dca_integration.scratch import Scratch
+from dca_integration.stage import SYMBOLS, Stage
 
 NUMBERED = dict(enumerate(SCENARIOS, start=1))
 

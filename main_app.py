@@ -16,11 +16,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from dca_bot import heartbeat
-from dca_bot.cli import argument_parser, run
-from dca_bot.clock import utc_now
-from dca_bot.logs import set_up_logging
-from dca_bot.settings import Settings, read_settings
+from dca_bot.program.clock import utc_now
+from dca_bot.program.logs import set_up_logging
+from dca_bot.program.script import argument_parser, run
+from dca_bot.program.settings import Settings, read_settings
+from dca_bot.watchdog import heartbeat
 
 log = logging.getLogger("main_app")
 
@@ -37,7 +37,7 @@ def main() -> int:
     parser = argument_parser(__doc__)
     parser.add_argument("--demo", action="store_true", help="trade on a simulated exchange")
     if parser.parse_args().demo:
-        from dca_bot.demo.demo import run_demo
+        from dca_demo.demo import run_demo
 
         return run_demo()
     settings = read_settings()
@@ -53,11 +53,11 @@ def trade(settings: Settings) -> None:
     from dca_bot.broker.rest import AlpacaBroker
     from dca_bot.live.app import App
     from dca_bot.live.start import catch_up, check_account, say_where, until_alpaca_answers
-    from dca_bot.recovery import recover
     from dca_bot.store.instance_lock import InstanceLock
     from dca_bot.store.mysql_store import MySqlStore
     from dca_bot.store.schema import ensure_schema
-    from dca_bot.trader import Trader
+    from dca_bot.trading.settle import recover
+    from dca_bot.trading.trader import Trader
 
     say_where(settings.alpaca)
     ensure_schema(settings.database)

@@ -21,16 +21,16 @@ from datetime import datetime
 
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
-from dca_bot.caretaker import REQUESTS_PER_MINUTE, Run, nothing_without_alpaca
-from dca_bot.cli import argument_parser, deadline, only_once, run
-from dca_bot.clock import utc_now
+from dca_bot.caretakers.orders import Settler, order_facts, tracking_of
+from dca_bot.caretakers.run import REQUESTS_PER_MINUTE, Run, nothing_without_alpaca
 from dca_bot.core.model import OrderUpdate
-from dca_bot.core.upkeep import Tracking, is_orphan, is_stale, is_stuck
-from dca_bot.logs import asset_log, event, set_up_logging
-from dca_bot.ports import Broker, Clock, Store
-from dca_bot.settings import LimitSettings, read_settings
-from dca_bot.settling import Settler, order_facts, tracking_of
+from dca_bot.core.overdue import Tracking, is_orphan, is_stale, is_stuck
+from dca_bot.program.clock import Clock, utc_now
+from dca_bot.program.logs import asset_log, event, set_up_logging
+from dca_bot.program.script import argument_parser, deadline, only_once, run
+from dca_bot.program.settings import LimitSettings, read_settings
 from dca_bot.store.mysql_store import MySqlStore
+from dca_bot.trading.ports import Broker, Store
 
 NAME = "order_manager"
 COUNTED_AS = {"stale": "stale", "stuck": "stuck", "orphan": "orphans"}

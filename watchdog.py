@@ -20,14 +20,14 @@ import argparse
 import logging
 import sys
 
-from dca_bot.bot_process import BotProcess
-from dca_bot.cli import argument_parser, deadline, only_once, run
-from dca_bot.clock import utc_now
-from dca_bot.core.health import Health, Verdict
-from dca_bot.errors import SettingsError
-from dca_bot.incidents import Incidents
-from dca_bot.logs import event, set_up_logging
-from dca_bot.settings import read_common_settings, read_secrets, read_settings
+from dca_bot.program.clock import utc_now
+from dca_bot.program.errors import SettingsError
+from dca_bot.program.logs import event, set_up_logging
+from dca_bot.program.script import argument_parser, deadline, only_once, run
+from dca_bot.program.settings import read_common_settings, read_secrets, read_settings
+from dca_bot.watchdog.bot_process import BotProcess
+from dca_bot.watchdog.health import Health, Verdict
+from dca_bot.watchdog.incidents import Incidents
 
 NAME = "watchdog"
 STOP_AND_MAIL_SECONDS = 60

@@ -32,7 +32,7 @@ from common import (
     scratch,
 )
 
-from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
+from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 
 BUDGET = {"cooldown_manager.py": 0.2, "order_manager.py": 0.4, "consistency_checker.py": 0.4}
 HISTORIES = (5, 5_000)

@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dca_bot.demo.private_mariadb import PrivateMariaDb
-from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
+from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
+from dca_sandbox.private_mariadb import PrivateMariaDb
 
 Found = TypeVar("Found")
 KEY_ID, SECRET_KEY = "bot", "secret"

@@ -41,7 +41,7 @@ from common import (
 from exchange import Exchange
 from quotes import PADDING_FRAMES, encoded, push
 
-from dca_bot.demo.private_mariadb import PrivateMariaDb
+from dca_sandbox.private_mariadb import PrivateMariaDb
 
 ASSETS = 50
 BLOCK_QUOTES, BLOCKS, FRAME_SIZE = 10_000, 25, 10

@@ -23,13 +23,13 @@ from alpaca.data.live.crypto import CryptoDataStream
 from common import SECRET_KEY, symbols
 
 from dca_bot.broker.streams import AS_DATETIME, QuoteStream
-from dca_bot.clock import utc_now
 from dca_bot.core.model import Asset, AssetRules, Cycle, CycleStatus
-from dca_bot.live.desk import Desk
+from dca_bot.live.assets import Desk
 from dca_bot.live.worker import Surroundings
-from dca_bot.settings import AlpacaSettings
+from dca_bot.program.clock import utc_now
+from dca_bot.program.settings import AlpacaSettings
 from dca_bot.store.memory_store import MemoryStore
-from dca_bot.trader import Trader
+from dca_bot.trading.trader import Trader
 
 PATH = "/v1beta3/crypto/us"
 QUEUE = 1024  # frames, as the SDK has it

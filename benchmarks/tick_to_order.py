@@ -42,7 +42,7 @@ from common import (
 )
 from exchange import Exchange, Feed, quote, quote_frame
 
-from dca_bot.settings import DatabaseSettings
+from dca_bot.program.settings import DatabaseSettings
 
 RATES = (10, 1_000, 5_000)
 TURNS = 10  # the orders of a case are spread over so many turns

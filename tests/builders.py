@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from dca_bot.core.model import (
     Asset,
     AssetRules,
+    AssetState,
     Cycle,
     CycleStatus,
     Holding,
@@ -20,11 +21,10 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
-from dca_bot.ports import AssetState
-from dca_bot.recovery import Recovered, recover
 from dca_bot.store.memory_store import MemoryStore
-from dca_bot.trader import Trader
-from fakes import FakeBroker
+from dca_bot.trading.settle import Recovered, recover
+from dca_bot.trading.trader import Trader
+from tests.fakes import FakeBroker
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BTC = "BTC/USD"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dca_bot.demo.private_mariadb import PrivateMariaDb
-from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
-from helpers import Simulator, apply_sql, database_environment
-from whole.busy import Bot
+from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
+from dca_sandbox.private_mariadb import PrivateMariaDb
+from tests.helpers import Simulator, apply_sql, database_environment
+from tests.proofs.whole.busy import Bot
 
 DATABASE_NUMBERS = count(1)
 

@@ -15,6 +15,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from dca_bot.core.model import (
     ZERO,
+    Account,
     AssetRules,
     Holding,
     Order,
@@ -23,8 +24,8 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
-from dca_bot.errors import OrderOutcomeUnknown, OrderRefused
-from dca_bot.ports import Account, Clock
+from dca_bot.program.clock import Clock
+from dca_bot.program.errors import OrderOutcomeUnknown, OrderRefused
 
 STEP = Decimal("0.000000001")
 CENT = Decimal("0.01")

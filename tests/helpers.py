@@ -14,7 +14,7 @@ from typing import IO, Any, TypeVar
 import mysql.connector
 import requests
 
-from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
+from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 
 Found = TypeVar("Found")
 READY_LINE = re.compile(r"ready on (http://\S+) \(key (\S+?),? secret (\S+?)\)")

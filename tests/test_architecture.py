@@ -6,39 +6,55 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from dca_bot.settings import PROJECT_ROOT
+from dca_bot.program.settings import PROJECT_ROOT
 
 SOURCE = PROJECT_ROOT / "src"
+OURS = {"dca_bot", "dca_sandbox", "dca_demo", "dca_integration"}
 MODULE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 60
 
-# Imports point downwards.  What is not named here stands on top: nothing below may import it.
+# Imports point downwards.  A part may import from its own tier and from those above it here; the
+# scripts at the top may import anything.
 TIERS: list[set[str]] = [
-    {"errors", "clock", "core", "own_files", "masking"},
-    {"setting_values", "settings", "logs", "cli", "alerts", "heartbeat", "ports", "narrate"},
-    {"store", "broker"},
-    {"cash", "trader", "recovery"},
-    {"live"},
+    {"dca_bot.program"},
+    {"dca_bot.core"},
+    {"dca_bot.store", "dca_bot.broker"},
+    {"dca_bot.trading", "dca_bot.watchdog", "dca_bot.report", "dca_bot.backtest"},
+    {"dca_bot.live", "dca_bot.caretakers", "dca_bot.page"},
+    {"dca_bot.commands"},
+    {"dca_sandbox"},
+    {"dca_demo", "dca_integration"},
 ]
-# Strangers to each other: whoever needs both is handed them through ports.py.
+# Strangers to each other: whoever needs both is handed them through trading/ports.py.
 APART = {
-    "store": {"broker"},
-    "broker": {"store"},
-    "trader": {"store", "broker"},
-    "recovery": {"store", "broker"},
+    "dca_bot.store": {"dca_bot.broker"},
+    "dca_bot.broker": {"dca_bot.store"},
+    "dca_bot.trading": {"dca_bot.store", "dca_bot.broker", "dca_bot.watchdog"},
+    "dca_bot.watchdog": {"dca_bot.trading", "dca_bot.report", "dca_bot.backtest"},
+    # they can't place an order
+    "dca_bot.report": {"dca_bot.trading", "dca_bot.broker", "dca_bot.backtest"},
+    "dca_bot.page": {"dca_bot.trading", "dca_bot.broker", "dca_bot.live", "dca_bot.caretakers"},
+    "dca_bot.backtest": {"dca_bot.trading", "dca_bot.broker", "dca_bot.store", "dca_bot.report"},
+    "dca_bot.live": {"dca_bot.caretakers", "dca_bot.report", "dca_bot.page"},
+    "dca_bot.caretakers": {"dca_bot.live", "dca_bot.report", "dca_bot.page"},
+    "dca_demo": {"dca_integration"},
+    "dca_integration": {"dca_demo"},
 }
-# Every library is imported in one layer, so that replacing it is one layer's work.
+# Every library is imported in one part, so that replacing it is one part's work.
 HOMES = {
-    # its test looks at the account for itself, not through the bot
-    "alpaca": {"broker", "integration"},
-    "dotenv": {"setting_values"},
-    "msgpack": {"broker"},
-    "mysql": {"store", "demo"},
-    "requests": {"broker"},
-    "rich": {"demo"},
-    "urllib3": {"broker"},
-    "websockets": {"broker"},
+    # the end-to-end test looks at the account for itself, not through the bot
+    "alpaca": {"dca_bot.broker", "dca_integration"},
+    "dotenv": {"dca_bot.program"},
+    "msgpack": {"dca_bot.broker"},
+    "mysql": {"dca_bot.store", "dca_sandbox"},
+    "requests": {"dca_bot.broker"},
+    "rich": {"dca_demo"},
+    "urllib3": {"dca_bot.broker"},
+    "websockets": {"dca_bot.broker"},
 }
+CHAIN_MAX = 12
+FOLDER_FILES_MAX = 15
+STILL_FULL = {"alpaca_simulator", "whole"}
 
 
 def python_files(*folders: Path) -> Iterator[Path]:
@@ -63,17 +79,23 @@ def imports(path: Path) -> set[str]:
     return names
 
 
-def part_of(path: Path) -> str:
-    """`core` for dca_bot/core/money.py, `trader` for dca_bot/trader.py."""
-    return path.relative_to(SOURCE / "dca_bot").with_suffix("").parts[0]
+def part_of(name: str) -> str:
+    """`dca_bot.core` for dca_bot.core.money, `dca_demo` for dca_demo.view."""
+    words = name.split(".")
+    return ".".join(words[: 2 if words[0] == "dca_bot" else 1])
+
+
+def name_of(path: Path) -> str:
+    """`dca_bot.core.money` for src/dca_bot/core/money.py."""
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
 
 
 def our_imports(path: Path) -> set[str]:
-    return {name.split(".")[1] for name in imports(path) if name.startswith("dca_bot.")}
+    return {name for name in imports(path) if name.split(".")[0] in OURS and "." in name}
 
 
 def tier(part: str) -> int:
-    return next((n for n, parts in enumerate(TIERS) if part in parts), len(TIERS))
+    return next(n for n, parts in enumerate(TIERS) if part in parts)
 
 
 def called(node: ast.AST) -> str:
@@ -81,17 +103,56 @@ def called(node: ast.AST) -> str:
 
 
 def bot_files() -> Iterator[Path]:
-    return python_files(SOURCE / "dca_bot")
+    """Every module that belongs to a part; what is loose in dca_bot/ belongs to none."""
+    return (
+        path
+        for path in python_files(*(SOURCE / package for package in sorted(OURS)))
+        if path.parent != SOURCE / "dca_bot"
+    )
+
+
+def test_every_module_of_the_bot_has_a_folder() -> None:
+    loose = {path.name for path in (SOURCE / "dca_bot").glob("*.py")}
+    assert loose <= {"__init__.py", "__main__.py"}
 
 
 def test_layers_point_downwards_only() -> None:
     upwards = [
-        f"{path}: imports {part}"
+        f"{path}: imports {name}"
         for path in bot_files()
-        for part in our_imports(path)
-        if tier(part) > tier(part_of(path)) or part in APART.get(part_of(path), ())
+        for name in our_imports(path)
+        if tier(part_of(name)) > tier(part_of(name_of(path)))
+        or part_of(name) in APART.get(part_of(name_of(path)), ())
     ]
     assert upwards == []
+
+
+def test_no_chain_of_imports_is_long() -> None:
+    """Chains of modules that import each other, from the scripts' imports down."""
+    modules = {name_of(path): path for path in python_files(*(SOURCE / part for part in OURS))}
+
+    @cache
+    def chain(name: str) -> tuple[str, ...]:
+        wanted = imports(modules[name])
+        next_ones = {each for each in wanted if each in modules}
+        next_ones |= {each.rpartition(".")[0] for each in wanted} & modules.keys()
+        below = [chain(each) for each in next_ones if each != name]
+        return (name, *max(below, key=len, default=()))
+
+    longest = max((chain(name) for name in modules), key=len)
+    assert len(longest) <= CHAIN_MAX, " -> ".join(longest)
+
+
+def test_no_folder_is_full() -> None:
+    folders = {path.parent for path in python_files(SOURCE, PROJECT_ROOT / "tests")}
+    full = [
+        str(folder)
+        for folder in folders
+        if len([path for path in folder.glob("*.py") if path.name != "__init__.py"])
+        > FOLDER_FILES_MAX
+        and folder.name not in STILL_FULL
+    ]
+    assert full == []
 
 
 def test_the_core_knows_only_itself_and_the_standard_library() -> None:
@@ -101,18 +162,18 @@ def test_the_core_knows_only_itself_and_the_standard_library() -> None:
         for path in python_files(SOURCE / "dca_bot" / "core")
         for name in imports(path)
         if name.split(".")[0] not in allowed
-        and not name.startswith(("dca_bot.core", "dca_bot.errors"))
+        and not name.startswith(("dca_bot.core", "dca_bot.program.errors"))
     ]
     assert foreign == []
 
 
 def test_every_library_has_one_home() -> None:
-    ours_or_pythons = sys.stdlib_module_names | {"dca_bot"}
+    ours_or_pythons = sys.stdlib_module_names | OURS
     strays = [
         f"{path}: imports {name}"
         for path in bot_files()
         for name in {full.split(".")[0] for full in imports(path)} - ours_or_pythons
-        if part_of(path) not in HOMES.get(name, ())
+        if part_of(name_of(path)) not in HOMES.get(name, ())
     ]
     assert strays == []
 
@@ -120,10 +181,13 @@ def test_every_library_has_one_home() -> None:
 def test_the_bot_and_the_simulated_exchange_are_strangers() -> None:
     shared = [
         f"{path}: imports {name}"
-        for package, stranger in (("dca_bot", "alpaca_simulator"), ("alpaca_simulator", "dca_bot"))
+        for package, strangers in (
+            *((package, {"alpaca_simulator"}) for package in sorted(OURS)),
+            ("alpaca_simulator", OURS),
+        )
         for path in python_files(SOURCE / package)
         for name in imports(path)
-        if name.split(".")[0] == stranger
+        if name.split(".")[0] in strangers
     ]
     assert shared == []
 

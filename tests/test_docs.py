@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from dca_bot.settings import PROJECT_ROOT
+from dca_bot.program.settings import PROJECT_ROOT
 
 README = PROJECT_ROOT / "README.md"
 
 
 def setting_names() -> list[str]:
     """Every setting that the code reads, found where it is read."""
-    source = (PROJECT_ROOT / "src" / "dca_bot" / "settings.py").read_text()
+    source = (PROJECT_ROOT / "src" / "dca_bot" / "program" / "settings.py").read_text()
     names = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
     assert len(names) > 20
     return sorted(names)

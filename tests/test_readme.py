@@ -23,11 +23,11 @@ from dca_bot.core.model import (
     Side,
 )
 from dca_bot.core.transition import apply_update, start_order
-from dca_bot.narrate import NAMES
-from dca_bot.settings import LOG_LEVELS, PROJECT_ROOT, DatabaseSettings, read_settings
+from dca_bot.program.settings import LOG_LEVELS, PROJECT_ROOT, DatabaseSettings, read_settings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.store.schema import ensure_schema
-from helpers import apply_sql
+from dca_bot.trading.log_lines import NAMES
+from tests.helpers import apply_sql
 
 README = (PROJECT_ROOT / "README.md").read_text()
 PASTED = (PROJECT_ROOT / "tests" / "store" / "readme.sql").read_text()

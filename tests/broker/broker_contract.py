@@ -15,9 +15,9 @@ from itertools import count
 import pytest
 
 from dca_bot.core.model import Order, OrderKind, OrderStatus, OrderUpdate, Side
-from dca_bot.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
-from dca_bot.ports import Broker
-from helpers import eventually
+from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
+from dca_bot.trading.ports import Broker
+from tests.helpers import eventually
 
 NUMBERS = count(1)
 BTC = "BTC/USD"

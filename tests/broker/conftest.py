@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from helpers import Simulator
+from tests.helpers import Simulator
 
 QUIET = ("--no-walk", "--early-fills", "0", "--partial-fills", "0", "--rate-limit", "0")
 

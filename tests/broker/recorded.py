@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dca_bot.settings import PROJECT_ROOT
+from dca_bot.program.settings import PROJECT_ROOT
 
 COLLECTION = PROJECT_ROOT.parent / "shared" / "alpaca" / "recorded"
 needs_collection = pytest.mark.skipif(

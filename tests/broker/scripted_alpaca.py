@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from dca_bot.broker.reconnect import Pace
-from dca_bot.settings import AlpacaSettings
+from dca_bot.program.settings import AlpacaSettings
 
 EVENTUALLY_SECONDS = 30.0
 CHANNELS = ("trades", "quotes", "orderbooks", "bars", "updatedBars", "dailyBars")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from broker_contract import BTC, BrokerContract, World
 
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
-from dca_bot.settings import AlpacaSettings
-from helpers import Simulator
+from dca_bot.program.settings import AlpacaSettings
+from tests.broker.broker_contract import BTC, BrokerContract, World
+from tests.helpers import Simulator
 
 
 class SimulatedWorld(World):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from broker_contract import BTC, BrokerContract, World, buy
 
 from dca_bot.core.model import OrderStatus
-from dca_bot.errors import BrokerUnavailable
-from fakes import FakeBroker
+from dca_bot.program.errors import BrokerUnavailable
+from tests.broker.broker_contract import BTC, BrokerContract, World, buy
+from tests.fakes import FakeBroker
 
 
 class FakeWorld(World):

@@ -15,7 +15,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from scripted_alpaca import (
+
+from dca_bot.broker import translate
+from dca_bot.broker.reconnect import Pace
+from dca_bot.broker.streams import QuoteStream
+from tests.broker.scripted_alpaca import (
     QUICK,
     CuttableWire,
     DataServer,
@@ -25,10 +29,6 @@ from scripted_alpaca import (
     quote_frame,
     settings_for,
 )
-
-from dca_bot.broker import translate
-from dca_bot.broker.reconnect import Pace
-from dca_bot.broker.streams import QuoteStream
 
 MANY = [f"C{number:02}/USD" for number in range(50)]
 

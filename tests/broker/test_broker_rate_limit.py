@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import CHECKED
 from dca_bot.broker.rate_limit import RateLimiter
-from dca_bot.errors import BrokerUnavailable
+from dca_bot.program.errors import BrokerUnavailable
+from tests.builders import CHECKED
 
 DATE = "Sun, 22 Nov 2026 20:00:00 GMT"
 DATE_EPOCH = 1795377600

@@ -16,15 +16,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from alpaca.common.rest import RESTClient
-from nasty_http import CLOSE, HALF, HANG, HTML, LATE, RESET, NastyHttp, answer
-from recorded import ACCOUNT, ASSET, POSITION, QUOTE, order
 
 from dca_bot.broker import transport
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker, KeysRefused
 from dca_bot.core.model import Order, OrderKind, OrderStatus
-from dca_bot.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
-from dca_bot.settings import AlpacaSettings
+from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
+from dca_bot.program.settings import AlpacaSettings
+from tests.broker.nasty_http import CLOSE, HALF, HANG, HTML, LATE, RESET, NastyHttp, answer
+from tests.broker.recorded import ACCOUNT, ASSET, POSITION, QUOTE, order
 
 NOT_FOUND = {"code": 40410000, "message": "order not found for dca-1-base-1"}
 NOT_UNIQUE = {"code": 40010001, "message": "client_order_id must be unique"}

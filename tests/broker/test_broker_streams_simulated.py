@@ -10,17 +10,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from broker_contract import BTC, buy
-from scripted_alpaca import EVENTUALLY_SECONDS, QUICK, eventually
 
 from dca_bot.broker import translate
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
 from dca_bot.broker.streams import QuoteStream, TradeStream
 from dca_bot.core.model import OrderStatus, OrderUpdate, Quote
-from dca_bot.errors import OrderOutcomeUnknown
-from dca_bot.settings import AlpacaSettings
-from helpers import Simulator
+from dca_bot.program.errors import OrderOutcomeUnknown
+from dca_bot.program.settings import AlpacaSettings
+from tests.broker.broker_contract import BTC, buy
+from tests.broker.scripted_alpaca import EVENTUALLY_SECONDS, QUICK, eventually
+from tests.helpers import Simulator
 
 
 class Desk:

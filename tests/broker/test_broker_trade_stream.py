@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scripted_alpaca import QUICK, CuttableWire, TradeServer, eventually, settings_for
 
 from dca_bot.broker import translate
 from dca_bot.broker.reconnect import Pace
 from dca_bot.broker.streams import TradeStream
+from tests.broker.scripted_alpaca import QUICK, CuttableWire, TradeServer, eventually, settings_for
 
 UPDATE = {"stream": "trade_updates", "data": {"event": "new", "order": {"status": "new"}}}
 

@@ -10,11 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgpack import Timestamp
-from recorded import ACCOUNT, ASSET, POSITION, QUOTE, fill, load, needs_collection, order
 
 from dca_bot.broker import translate
 from dca_bot.broker.translate import Unreadable
 from dca_bot.core.model import Order, OrderKind, OrderStatus, Quote, Side
+from tests.broker.recorded import (
+    ACCOUNT,
+    ASSET,
+    POSITION,
+    QUOTE,
+    fill,
+    load,
+    needs_collection,
+    order,
+)
 
 AT = datetime(2024, 3, 12, 10, 29, 43, 111588, tzinfo=UTC)
 ANYTHING = st.recursive(

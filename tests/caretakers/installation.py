@@ -10,7 +10,7 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
-from dca_bot.settings import PROJECT_ROOT
+from dca_bot.program.settings import PROJECT_ROOT
 
 PARTS = ("src", "sql", "requirements.txt", "pyproject.toml", "run_script_wrapper.sh")
 

@@ -11,16 +11,14 @@ from typing import Any
 
 from consistency_checker import check
 from cooldown_manager import end_cooldowns
-from order_manager import manage
-
-from builders import BTC, TestClock, an_asset
-from dca_bot.caretaker import Run
-from dca_bot.core.model import Cycle, CycleStatus, Order, OrderKind, OrderStatus
-from dca_bot.ports import AssetState
-from dca_bot.settings import read_common_settings
+from dca_bot.caretakers.run import Run
+from dca_bot.core.model import AssetState, Cycle, CycleStatus, Order, OrderKind, OrderStatus
+from dca_bot.program.settings import read_common_settings
 from dca_bot.store.memory_store import MemoryStore
-from dca_bot.trader import Trader
-from fakes import FakeBroker
+from dca_bot.trading.trader import Trader
+from order_manager import manage
+from tests.builders import BTC, TestClock, an_asset
+from tests.fakes import FakeBroker
 
 LIMITS = read_common_settings(environ={}, env_file=Path("/dev/null")).limits
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from dca_bot.cli import only_once
-from dca_bot.clock import utc_now
-from dca_bot.settings import DatabaseSettings
-from helpers import Simulator, apply_sql, eventually, locked_asset, run_script, start_script
-from whole.auditor import rows
+from dca_bot.program.clock import utc_now
+from dca_bot.program.script import only_once
+from dca_bot.program.settings import DatabaseSettings
+from tests.helpers import Simulator, apply_sql, eventually, locked_asset, run_script, start_script
+from tests.proofs.whole.auditor import rows
 
 CARETAKERS = ("order_manager", "cooldown_manager", "consistency_checker")
 WITH_ALPACA = ("order_manager", "consistency_checker")

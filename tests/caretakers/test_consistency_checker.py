@@ -6,12 +6,12 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from consistency_checker import SECOND_LOOK_SECONDS
-from small_world import SmallWorld
 
-from builders import BTC, an_asset
+from consistency_checker import SECOND_LOOK_SECONDS
 from dca_bot.core.model import CycleStatus, OrderKind, OrderStatus
-from dca_bot.errors import BrokerUnavailable, OrderOutcomeUnknown
+from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown
+from tests.builders import BTC, an_asset
+from tests.caretakers.small_world import SmallWorld
 
 S = CycleStatus
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from small_world import SmallWorld
 
-from builders import NOW, a_cycle, an_asset
 from dca_bot.core.model import CycleStatus
-from dca_bot.core.upkeep import cooldown_over
-from dca_bot.settings import PROJECT_ROOT
+from dca_bot.core.overdue import cooldown_over
+from dca_bot.program.settings import PROJECT_ROOT
+from tests.builders import NOW, a_cycle, an_asset
+from tests.caretakers.small_world import SmallWorld
 
 
 @pytest.fixture

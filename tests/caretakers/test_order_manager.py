@@ -4,11 +4,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from small_world import LIMITS, SmallWorld
 
-from builders import an_asset
 from dca_bot.core.model import CycleStatus, Order, OrderKind, OrderStatus
-from dca_bot.errors import BrokerUnavailable, OrderOutcomeUnknown
+from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown
+from tests.builders import an_asset
+from tests.caretakers.small_world import LIMITS, SmallWorld
 
 STALE = LIMITS.stale_order_seconds
 ORPHAN = LIMITS.orphan_order_seconds

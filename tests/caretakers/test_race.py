@@ -15,10 +15,10 @@ from contextlib import contextmanager
 import pytest
 
 from dca_bot.live.pauses import MAX_SECONDS
-from dca_bot.settings import DatabaseSettings
-from helpers import Simulator, apply_sql, eventually, run_script
-from whole.auditor import always, read_books, rows
-from whole.busy import SYMBOLS, Bot, add_assets, calm, settle
+from dca_bot.program.settings import DatabaseSettings
+from tests.helpers import Simulator, apply_sql, eventually, run_script
+from tests.proofs.whole.auditor import always, read_books, rows
+from tests.proofs.whole.busy import SYMBOLS, Bot, add_assets, calm, settle
 
 # Longer for a long night: DCA_RACE_SECONDS=300.
 RACE_SECONDS = float(os.environ.get("DCA_RACE_SECONDS", "40"))

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from installation import install, processes_of
 
-from dca_bot import heartbeat, process
-from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
-from helpers import Simulator, apply_sql, eventually
-from whole.auditor import rows
+from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
+from dca_bot.watchdog import heartbeat, process
+from tests.caretakers.installation import install, processes_of
+from tests.helpers import Simulator, apply_sql, eventually
+from tests.proofs.whole.auditor import rows
 
 PROGRAMS = ("watchdog", "order_manager", "cooldown_manager", "consistency_checker", "main_app")
 ONE_ROUND = 130  # seconds: the next minute, and what a start takes on a busy machine

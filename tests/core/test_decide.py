@@ -7,15 +7,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from builders import (
-    CHECKED,
-    a_cycle,
-    a_holding,
-    a_holding_cycle,
-    a_quote,
-    an_asset,
-    rules_of,
-)
 from dca_bot.core.decide import (
     ANY_PRICE,
     Buy,
@@ -32,6 +23,15 @@ from dca_bot.core.decide import (
     why_nothing_to_sell,
 )
 from dca_bot.core.model import Asset, Cycle, CycleStatus, Holding, OrderKind, Quote
+from tests.builders import (
+    CHECKED,
+    a_cycle,
+    a_holding,
+    a_holding_cycle,
+    a_quote,
+    an_asset,
+    rules_of,
+)
 
 NO_TRIGGERS = Triggers()
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import CHECKED, STEP, an_asset
 from dca_bot.core.money import (
     estimated_receipt,
     is_dust,
@@ -15,6 +14,7 @@ from dca_bot.core.money import (
     storable_price,
     weighted_average,
 )
+from tests.builders import CHECKED, STEP, an_asset
 
 QUANTITIES = st.decimals(min_value=0, max_value=10**6, places=9)
 INCREMENTS = st.sampled_from([Decimal(10) ** -n for n in range(10)] + [Decimal("0.005")])

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import CHECKED, NOW
 from dca_bot.core.model import OrderKind
 from dca_bot.core.order_ids import client_order_id, is_ours
+from tests.builders import CHECKED, NOW
 
 INTENTS = st.tuples(
     st.integers(1, 2**31 - 1),

@@ -11,19 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import (
-    BUY_KINDS,
-    CHECKED,
-    NOW,
-    SIDES,
-    STEP,
-    a_cycle,
-    a_fill,
-    a_holding_cycle,
-    an_asset,
-    an_order,
-    an_update,
-)
 from dca_bot.core.model import (
     Cycle,
     CycleStatus,
@@ -44,7 +31,20 @@ from dca_bot.core.transition import (
     start_order,
     whole_second,
 )
-from dca_bot.errors import IllegalTransition
+from dca_bot.program.errors import IllegalTransition
+from tests.builders import (
+    BUY_KINDS,
+    CHECKED,
+    NOW,
+    SIDES,
+    STEP,
+    a_cycle,
+    a_fill,
+    a_holding_cycle,
+    an_asset,
+    an_order,
+    an_update,
+)
 
 INTENDED, OPEN, FILLED = OrderStatus.INTENDED, OrderStatus.OPEN, OrderStatus.FILLED
 CANCELED, EXPIRED = OrderStatus.CANCELED, OrderStatus.EXPIRED

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import CHECKED
 from dca_bot.core.decide import ANY_PRICE, Triggers
 from dca_bot.live.watch import Watch, look_at
+from tests.builders import CHECKED
 
 
 class Hits:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
-from builders import TestClock, an_asset, an_order, an_update, rules_of
 from dca_bot.live.worker import Surroundings, Worker
 from dca_bot.store.memory_store import MemoryStore, MemoryTransaction
-from dca_bot.trader import Trader
-from fakes import FakeBroker
+from dca_bot.trading.trader import Trader
+from tests.builders import TestClock, an_asset, an_order, an_update, rules_of
+from tests.fakes import FakeBroker
 
 
 class BrokenStore(MemoryStore):

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sim_wire import Wire
 
-from dca_bot.settings import PROJECT_ROOT
-from helpers import Simulator
+from dca_bot.program.settings import PROJECT_ROOT
+from tests.helpers import Simulator
+from tests.simulator.sim_wire import Wire
 
 SHARED = PROJECT_ROOT.parent / "shared"
 QUIET = ("--rate-limit", "0", "--stale-slot-seconds", "0", "--no-walk")

@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from sim_wire import HEADERS, PATIENCE, Wire, socket
 
 from alpaca_simulator.gate import is_loopback
-from helpers import Simulator, eventually
+from tests.helpers import Simulator, eventually
+from tests.simulator.sim_wire import HEADERS, PATIENCE, Wire, socket
 
 
 class Caller:

@@ -6,7 +6,7 @@ from alpaca_simulator.faults import CATALOGUE
 from alpaca_simulator.options import argument_parser, read_options
 from alpaca_simulator.server import application
 from alpaca_simulator.world import World
-from dca_bot.settings import PROJECT_ROOT
+from dca_bot.program.settings import PROJECT_ROOT
 
 GUIDE = (PROJECT_ROOT / "docs" / "simulator.md").read_text()
 

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import msgpack
 import pytest
 import requests
-from sim_wire import HEADERS, KEY, PATIENCE, SECRET, Socket, Wire, socket
 
 from alpaca_simulator.faults import CATALOGUE, FaultBook, UnknownFaultError
 from alpaca_simulator.journal import Journal
-from helpers import eventually
+from tests.helpers import eventually
+from tests.simulator.sim_wire import HEADERS, KEY, PATIENCE, SECRET, Socket, Wire, socket
 
 Check = Callable[[Wire], None]
 CHECKS: dict[str, Check] = {}

@@ -12,7 +12,7 @@ from alpaca_simulator.decimals import wire
 from alpaca_simulator.frames import encode_quotes
 from alpaca_simulator.outbox import websocket_frame
 from alpaca_simulator.quotes import Quote
-from builders import CHECKED
+from tests.builders import CHECKED
 
 prices = st.decimals(min_value=0, max_value=10**9, places=9)
 moments = st.integers(min_value=0, max_value=2**34 * 10**9 - 1)

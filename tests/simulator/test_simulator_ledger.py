@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alpaca_simulator.ledger import OWN, Ledger, OverdrawnError, Place
-from builders import CHECKED
+from tests.builders import CHECKED
 
 amounts = st.decimals(min_value=0, max_value=10**9, places=9)
 moves = st.lists(

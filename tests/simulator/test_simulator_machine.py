@@ -9,14 +9,14 @@ from typing import Any
 from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from sim_builders import Bench, market
 
 from alpaca_simulator.ledger import OWN, OverdrawnError, Place
 from alpaca_simulator.orders import FINISHED, Order, Side, Status
 from alpaca_simulator.plans import AfterPart, Plan
 from alpaca_simulator.rejections import Rejection
 from alpaca_simulator.settlement import transfer
-from builders import CHECKED
+from tests.builders import CHECKED
+from tests.simulator.sim_builders import Bench, market
 
 SYMBOLS = ("BTC/USD", "ETH/USD", "ETH/BTC", "SHIB/USD")
 START_PRICES = {"BTC/USD": 70_000, "ETH/USD": 2_500, "ETH/BTC": "0.035", "SHIB/USD": "0.0000052"}

@@ -5,13 +5,13 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sim_builders import Bench, market
 
 from alpaca_simulator.ledger import Place
 from alpaca_simulator.matching import Liquidity, Match, fee, match, part_of
 from alpaca_simulator.orders import Order
 from alpaca_simulator.quotes import Quote
-from builders import CHECKED
+from tests.builders import CHECKED
+from tests.simulator.sim_builders import Bench, market
 
 prices = st.decimals(min_value="0.000001", max_value="100000", places=6)
 sizes = st.decimals(min_value="0.000000001", max_value="1000000", places=9)

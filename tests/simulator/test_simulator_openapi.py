@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sim_wire import Wire
 
-from helpers import eventually
+from tests.helpers import eventually
+from tests.simulator.sim_wire import Wire
 
 jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema")
 yaml = pytest.importorskip("yaml", reason="needs pyyaml")

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sim_wire import Wire, socket
 
 from alpaca_simulator.options import LIVELY_INTERVAL, LIVELY_REVERSION, LIVELY_VOLATILITY
 from alpaca_simulator.price_files import Point, PriceFileError, read_prices
 from alpaca_simulator.scripts import ScriptError, read_script
 from alpaca_simulator.walk import Walk, tick_of
-from helpers import eventually
+from tests.helpers import eventually
+from tests.simulator.sim_wire import Wire, socket
 
 BTC = Decimal(76_600)
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sim_builders import BTC_ID
-from sim_wire import HEADERS, KEY, SECRET, Wire, socket
 
-from helpers import eventually
+from tests.helpers import eventually
+from tests.simulator.sim_builders import BTC_ID
+from tests.simulator.sim_wire import HEADERS, KEY, SECRET, Wire, socket
 
 Recorded = Callable[[str], Any]
 

@@ -23,10 +23,10 @@ from alpaca.trading.requests import (
     MarketOrderRequest,
     ReplaceOrderRequest,
 )
-from sim_builders import BTC_ID
-from sim_wire import KEY, SECRET, Wire, sdk_streams, socket, soon
 
-from helpers import eventually
+from tests.helpers import eventually
+from tests.simulator.sim_builders import BTC_ID
+from tests.simulator.sim_wire import KEY, SECRET, Wire, sdk_streams, socket, soon
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # at midnight there may be no bars from today on
 

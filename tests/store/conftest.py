@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from sql_helpers import MySqlWorld
-from store_contract import make_asset
 
-from dca_bot.settings import DatabaseSettings
+from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.mysql_store import MySqlStore
+from tests.store.sql_helpers import MySqlWorld
+from tests.store.store_contract import make_asset
 
 
 @pytest.fixture

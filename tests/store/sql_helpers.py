@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 
 from dca_bot.core.model import Asset
-from dca_bot.settings import DatabaseSettings
+from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.connection import Session
 from dca_bot.store.failures import Failure
 from dca_bot.store.mysql_store import MySqlStore

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import pytest
 
 from dca_bot.core.model import Asset, Cycle, CycleStatus, Order, OrderKind, OrderStatus
-from dca_bot.errors import CycleChanged
-from dca_bot.ports import Store
+from dca_bot.program.errors import CycleChanged
+from dca_bot.trading.ports import Store
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SMALLEST = Decimal("0.000000000000001")

@@ -9,17 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sql_helpers import SqlClient
 
-from dca_bot.errors import DcaError, StoreUnavailable
-from dca_bot.settings import DatabaseSettings
+from dca_bot.program.errors import DcaError, StoreUnavailable
+from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.instance_lock import SILENCE_SECONDS, InstanceLock, lock_name
-from helpers import eventually, start_script
-from whole.database_proxy import Cut, DatabaseProxy, Nth, Unnoticed, like
+from tests.helpers import eventually, start_script
+from tests.proofs.whole.database_proxy import Cut, DatabaseProxy, Nth, Unnoticed, like
+from tests.store.sql_helpers import SqlClient
 
 HOLD_IT = """
 import sys
-from dca_bot.settings import DatabaseSettings
+from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.instance_lock import InstanceLock
 host, port, user, password, name = sys.argv[1:]
 with InstanceLock(DatabaseSettings(host, int(port), user, password, name)):

@@ -4,11 +4,11 @@ import threading
 from dataclasses import replace
 
 import pytest
-from store_contract import StoreContract, World, make_asset, start_cycle
 
 from dca_bot.core.model import Asset
-from dca_bot.errors import StoreUnavailable
+from dca_bot.program.errors import StoreUnavailable
 from dca_bot.store.memory_store import MemoryStore
+from tests.store.store_contract import StoreContract, World, make_asset, start_cycle
 
 
 class MemoryWorld:

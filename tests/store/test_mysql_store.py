@@ -6,14 +6,21 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sql_helpers import MySqlWorld
-from store_contract import NOON, StoreContract, active_cycle, make_asset, start_cycle, start_order
 
 from dca_bot.core.model import CycleStatus, OrderStatus
-from dca_bot.errors import IllegalTransition
-from dca_bot.settings import DatabaseSettings
+from dca_bot.program.errors import IllegalTransition
+from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store import statements
 from dca_bot.store.mysql_store import MySqlStore
+from tests.store.sql_helpers import MySqlWorld
+from tests.store.store_contract import (
+    NOON,
+    StoreContract,
+    active_cycle,
+    make_asset,
+    start_cycle,
+    start_order,
+)
 
 
 @pytest.fixture

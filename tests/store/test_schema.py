@@ -7,14 +7,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sql_helpers import SqlClient
 
 from dca_bot.core.model import CycleStatus
-from dca_bot.errors import DcaError, StoreUnavailable
-from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
+from dca_bot.program.errors import DcaError, StoreUnavailable
+from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.store.schema import ensure_schema, read_statements
-from helpers import apply_sql
+from tests.helpers import apply_sql
+from tests.store.sql_helpers import SqlClient
 
 README_SQL = (Path(__file__).parent / "readme.sql").read_bytes()
 README_TABLES, _, README_ASSET = README_SQL.partition(b"INSERT INTO")

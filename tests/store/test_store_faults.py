@@ -8,16 +8,16 @@ from types import FrameType
 from typing import NoReturn
 
 import pytest
-from sql_helpers import MySqlWorld
-from store_contract import active_cycle, make_order, start_cycle
 
 from dca_bot.core.model import CycleStatus
-from dca_bot.demo.private_mariadb import PrivateMariaDb
-from dca_bot.errors import DcaError, StoreUnavailable
-from dca_bot.settings import DatabaseSettings
+from dca_bot.program.errors import DcaError, StoreUnavailable
+from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.connection import ANSWER_SECONDS, Session
 from dca_bot.store.mysql_store import MySqlStore
-from helpers import eventually
+from dca_sandbox.private_mariadb import PrivateMariaDb
+from tests.helpers import eventually
+from tests.store.sql_helpers import MySqlWorld
+from tests.store.store_contract import active_cycle, make_order, start_cycle
 
 STEPS = ["before the order", "before the cycle", "before the commit"]
 

@@ -7,15 +7,21 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from sql_helpers import MySqlWorld
-from store_contract import active_cycle, make_cycle, make_order, start_cycle, start_order
 
 from dca_bot.core.model import CycleStatus
-from dca_bot.errors import CycleChanged, StoreUnavailable
-from dca_bot.settings import DatabaseSettings
+from dca_bot.program.errors import CycleChanged, StoreUnavailable
+from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.connection import Session
 from dca_bot.store.mysql_store import MySqlStore
-from helpers import eventually
+from tests.helpers import eventually
+from tests.store.sql_helpers import MySqlWorld
+from tests.store.store_contract import (
+    active_cycle,
+    make_cycle,
+    make_order,
+    start_cycle,
+    start_order,
+)
 
 LOCK_WAITS = """
 SELECT variable_value > 0 FROM information_schema.global_status

@@ -7,13 +7,13 @@ from decimal import Decimal
 from random import Random
 
 import pytest
-from store_contract import NOON, make_asset, make_cycle, make_order
 
 from dca_bot.core.model import Cycle, CycleStatus, Order, OrderStatus
-from dca_bot.errors import CycleChanged
-from dca_bot.ports import Store, Transaction
+from dca_bot.program.errors import CycleChanged
 from dca_bot.store.memory_store import MemoryStore
 from dca_bot.store.mysql_store import MySqlStore
+from dca_bot.trading.ports import Store, Transaction
+from tests.store.store_contract import NOON, make_asset, make_cycle, make_order
 
 Step = Callable[[Transaction], object]
 ASSETS = (1, 2)

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
-from dca_bot.errors import BrokerUnavailable
-from dca_bot.logs import event
+from dca_bot.program.errors import BrokerUnavailable
+from dca_bot.program.logs import event
 
 log = logging.getLogger(__name__)
 

@@ -19,11 +19,10 @@ from dca_bot.broker import translate
 from dca_bot.broker.rate_limit import TOO_MANY_REQUESTS, RateLimiter
 from dca_bot.broker.translate import Unreadable
 from dca_bot.broker.transport import READ_SECONDS, HttpError, NoAnswer, NotSent, Transport
-from dca_bot.core.model import AssetRules, Holding, Order, OrderUpdate, Quote, Side
-from dca_bot.errors import BrokerUnavailable, DcaError, OrderOutcomeUnknown, OrderRefused
-from dca_bot.logs import event
-from dca_bot.ports import Account
-from dca_bot.settings import AlpacaSettings
+from dca_bot.core.model import Account, AssetRules, Holding, Order, OrderUpdate, Quote, Side
+from dca_bot.program.errors import BrokerUnavailable, DcaError, OrderOutcomeUnknown, OrderRefused
+from dca_bot.program.logs import event
+from dca_bot.program.settings import AlpacaSettings
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from dca_bot.broker.reconnect import (
     explained,
     websocket_params,
 )
-from dca_bot.settings import AlpacaSettings
+from dca_bot.program.settings import AlpacaSettings
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from typing import Any
 from msgpack import Timestamp  # type: ignore[import-untyped]
 
 from dca_bot.core.model import (
+    Account,
     AssetRules,
     Holding,
     Order,
@@ -24,8 +25,7 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
-from dca_bot.errors import DcaError
-from dca_bot.ports import Account
+from dca_bot.program.errors import DcaError
 
 Raw = Mapping[str, Any]
 

@@ -99,6 +99,19 @@ class Cycle:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetState:
+    """An asset with its active cycle, if it has one.
+
+    `problem` says why a hand-edited row can't be read (an unknown status, say); `cycle` is None
+    then.
+    """
+
+    asset: Asset
+    cycle: Cycle | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
     """Best bid and ask of one symbol; `at` is the exchange's time."""
 
@@ -177,3 +190,12 @@ class OrderUpdate:
     position_quantity: Decimal | None = None
     created_at: datetime | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """GET /v2/account, as far as the bot needs it; `cash_available` is what BUYs may use."""
+
+    account_number: str
+    cash_available: Decimal  # non_marginable_buying_power: crypto knows no margin
+    problem: str = ""  # why trading is blocked; empty: it is not

@@ -29,7 +29,7 @@ from dca_bot.core.money import (
     storable_price,
     weighted_average,
 )
-from dca_bot.errors import IllegalTransition
+from dca_bot.program.errors import IllegalTransition
 
 UNDER_WAY = {Side.BUY: CycleStatus.BUYING, Side.SELL: CycleStatus.SELLING}
 

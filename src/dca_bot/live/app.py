@@ -15,22 +15,22 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from dca_bot import heartbeat
 from dca_bot.broker.streams import QuoteStream, TradeStream
-from dca_bot.clock import utc_now
-from dca_bot.errors import StoreUnavailable
-from dca_bot.live.desk import Desk
-from dca_bot.live.upkeep import (
+from dca_bot.live.assets import Desk
+from dca_bot.live.loops import (
     follow_database,
     follow_rules,
     keep_orders_settled,
     look_after_quotes,
 )
 from dca_bot.live.worker import Surroundings
-from dca_bot.ports import Broker, Store
-from dca_bot.settings import Settings
+from dca_bot.program.clock import utc_now
+from dca_bot.program.errors import StoreUnavailable
+from dca_bot.program.settings import Settings
 from dca_bot.store.instance_lock import InstanceLock
-from dca_bot.trader import Trader
+from dca_bot.trading.ports import Broker, Store
+from dca_bot.trading.trader import Trader
+from dca_bot.watchdog import heartbeat
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from dca_bot.broker.rest import KeysRefused
-from dca_bot.clock import utc_now
-from dca_bot.errors import BrokerUnavailable, DcaError
-from dca_bot.heartbeat import Heartbeat
-from dca_bot.logs import event
-from dca_bot.ports import Account
-from dca_bot.recovery import Recovered
-from dca_bot.settings import AlpacaSettings
+from dca_bot.core.model import Account
+from dca_bot.program.clock import utc_now
+from dca_bot.program.errors import BrokerUnavailable, DcaError
+from dca_bot.program.logs import event
+from dca_bot.program.settings import AlpacaSettings
+from dca_bot.trading.settle import Recovered
+from dca_bot.watchdog.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
 

@@ -17,19 +17,19 @@ from typing import Any
 
 from dca_bot.broker import translate
 from dca_bot.core.decide import Triggers, triggers
-from dca_bot.core.model import OrderUpdate, Quote, Side
-from dca_bot.errors import (
+from dca_bot.core.model import AssetState, OrderUpdate, Quote, Side
+from dca_bot.live.pauses import CASH_MAX_SECONDS, MAX_SECONDS, Pauses
+from dca_bot.live.watch import Watch
+from dca_bot.program.errors import (
     CycleChanged,
     DcaError,
     OrderOutcomeUnknown,
     OrderRefused,
     StoreUnavailable,
 )
-from dca_bot.live.pauses import CASH_MAX_SECONDS, MAX_SECONDS, Pauses
-from dca_bot.live.watch import Watch
-from dca_bot.logs import asset_log
-from dca_bot.ports import AssetState, Store
-from dca_bot.trader import Trader
+from dca_bot.program.logs import asset_log
+from dca_bot.trading.ports import Store
+from dca_bot.trading.trader import Trader
 
 log = logging.getLogger("dca_bot.trade")
 

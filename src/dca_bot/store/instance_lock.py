@@ -15,8 +15,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from dca_bot.errors import DcaError, StoreUnavailable
-from dca_bot.settings import DatabaseSettings
+from dca_bot.program.errors import DcaError, StoreUnavailable
+from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.failures import Failure
 

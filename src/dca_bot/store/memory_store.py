@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from dca_bot.clock import utc_now
-from dca_bot.core.model import Asset, Cycle, CycleStatus, Order
+from dca_bot.core.model import Asset, AssetState, Cycle, CycleStatus, Order
 from dca_bot.core.transition import whole_second
-from dca_bot.errors import CycleChanged, StoreUnavailable
-from dca_bot.ports import AssetState, Clock
+from dca_bot.program.clock import Clock, utc_now
+from dca_bot.program.errors import CycleChanged, StoreUnavailable
 from dca_bot.store.rows import (
     PRICE,
     cycle_values,

@@ -18,10 +18,9 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Self
 
-from dca_bot.core.model import Asset, Cycle, Order
-from dca_bot.errors import CycleChanged, IllegalTransition
-from dca_bot.ports import AssetState
-from dca_bot.settings import DatabaseSettings
+from dca_bot.core.model import Asset, AssetState, Cycle, Order
+from dca_bot.program.errors import CycleChanged, IllegalTransition
+from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store import statements
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.failures import DEADLOCK, DUPLICATE_KEY, NO_PARENT_ROW, Failure

@@ -11,8 +11,8 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from dca_bot.errors import StoreUnavailable
-from dca_bot.settings import DatabaseSettings
+from dca_bot.program.errors import StoreUnavailable
+from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.connection import Session
 from dca_bot.store.failures import TIMED_OUT, Failure
 from dca_bot.store.rows import Row, Value

@@ -15,14 +15,14 @@ from typing import TypeVar
 from dca_bot.core.model import (
     ZERO,
     Asset,
+    AssetState,
     Cycle,
     CycleStatus,
     Order,
     OrderKind,
     OrderStatus,
 )
-from dca_bot.errors import IllegalTransition
-from dca_bot.ports import AssetState
+from dca_bot.program.errors import IllegalTransition
 
 Value = int | str | Decimal | datetime | None
 Row = Sequence[Value]

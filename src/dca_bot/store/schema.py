@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dca_bot.errors import DcaError
-from dca_bot.settings import PROJECT_ROOT, DatabaseSettings
+from dca_bot.program.errors import DcaError
+from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from dca_bot.store.connection import Session
 from dca_bot.store.failures import (
     DUPLICATE_KEY,

@@ -1,0 +1,213 @@
+"""How the caretakers bring orders under way to their end in the books.
+
+Rule: Alpaca is asked, and what it says enters by the trader's one door; what Alpaca does not say
+changes nothing.  Used by order_manager.py and consistency_checker.py.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from dca_bot.caretakers.run import Run
+from dca_bot.core.model import (
+    Asset,
+    AssetState,
+    Cycle,
+    Order,
+    OrderKind,
+    OrderStatus,
+    OrderUpdate,
+    Side,
+)
+from dca_bot.core.overdue import WAITING_FOR_ORDER, Tracking, is_awaited
+from dca_bot.core.transition import UNDER_WAY, let_go
+from dca_bot.program.clock import Clock
+from dca_bot.program.logs import asset_log, event
+from dca_bot.trading.ports import Broker, Store
+from dca_bot.trading.trader import GIVE_UP_AFTER, Trader
+
+log = logging.getLogger(__name__)
+
+LOOKS_AFTER_CANCEL = (0.2, 0.8, 2.0, 3.0)  # seconds; what has not ended by then is the next run's
+
+
+class Settler:
+    """Settles orders for one run of a caretaker; a dry run asks and tells, and books nothing."""
+
+    def __init__(self, store: Store, broker: Broker, clock: Clock, this_run: Run) -> None:
+        self._store = store
+        self._broker = broker
+        self._clock = clock
+        self._run = this_run
+        self._trader = Trader(store, broker, clock, {})  # never asked to place an order
+
+    def is_awaited(self, row: Order) -> bool:
+        """Whether main_app.py may still be waiting for the answer to this order."""
+        return is_awaited(row, self._clock(), GIVE_UP_AFTER)
+
+    def settle_all(
+        self, states: Sequence[AssetState], live: Sequence[Order], listed: Sequence[OrderUpdate]
+    ) -> None:
+        """Ask what became of every live order; `listed` are Alpaca's open ones."""
+        assets = {state.asset.asset_id: state.asset for state in states}
+        open_orders = {order.client_order_id: order for order in listed}
+        for row in live:
+            asset = assets.get(row.asset_id)
+            if asset is not None:  # not deleted in between
+                with self._run.contain(asset.symbol):
+                    self._settle(asset, row, open_orders.get(row.client_order_id))
+
+    def see_end(
+        self,
+        asked: Sequence[OrderUpdate],
+        states: Sequence[AssetState],
+        sleep: Callable[[float], None],
+    ) -> None:
+        """Wait a little for cancelled orders to end, and book how they did."""
+        by_symbol = {state.asset.symbol: state for state in states}
+        waiting = {order.client_order_id: order for order in asked}
+        for pause in LOOKS_AFTER_CANCEL:
+            if not waiting:
+                return
+            sleep(pause)
+            still_open = {order.client_order_id for order in self._broker.open_orders()}
+            for client_id in sorted(set(waiting) - still_open):
+                order = waiting.pop(client_id)
+                with self._run.contain(order.symbol):
+                    self._book_end(order, by_symbol.get(order.symbol))
+        for order in waiting.values():
+            asset_log(log, order.symbol).warning(
+                event("not ended yet, the next run looks again", **order_facts(order))
+            )
+
+    def _settle(self, asset: Asset, row: Order, listed: OrderUpdate | None) -> None:
+        """Book what Alpaca says of a live order; `listed`: as it stands among the open ones."""
+        if self.is_awaited(row):
+            return
+        same_fill = listed is not None and listed.filled_quantity == row.filled_quantity
+        if same_fill and row.status is OrderStatus.OPEN:
+            return
+        if self._run.is_dry_run:
+            self._tell(asset, row.cycle_id, listed or self._broker.order(row.client_order_id))
+        elif listed is not None and same_fill:
+            self._trader.on_update(listed)
+        elif not self._trader.settle(row.client_order_id):
+            return  # still in doubt: too young to be given up
+        self._run.count(settled=1)
+
+    def _book_end(self, order: OrderUpdate, state: AssetState | None) -> None:
+        """Book how an order ended that is no longer among the open ones."""
+        row = self._store.order(order.client_order_id)
+        if row is not None and not row.status.is_finished:
+            self._trader.settle(order.client_order_id)
+        elif row is None and state and state.cycle and _waits_for(state.cycle, order):
+            self.settle_by_hand(state)
+        else:
+            update = self._broker.order(order.client_order_id)
+            if update is not None and not self._trader.on_update(update):
+                asset_log(log, order.symbol).info(
+                    event(f"{update.side} order {update.status}", **order_facts(update))
+                )
+
+    def open_cycle(self, asset: Asset) -> None:
+        """Give an enabled asset without an active cycle a watching one (behaviour 1)."""
+        if self._run.is_dry_run:
+            asset_log(log, asset.symbol).info(self._run.said("new cycle"))
+        else:
+            self._trader.open_cycle(asset.asset_id)
+        self._run.count(opened=1)
+
+    def settle_by_hand(self, state: AssetState) -> None:
+        """Settle a `buying` or `selling` cycle whose order has no live row in `dca_orders`.
+
+        1. Alpaca is asked by `latest_order_id`; while the order is open, everything stays.
+        2. An order that ended, and fits the cycle, gets its row, and then enters by the one door.
+        3. Anything else (unknown there, booked before, another symbol): the cycle watches again,
+           and the position tells its quantity.
+        """
+        asset, cycle = state.asset, state.cycle
+        if cycle is None:
+            return
+        update = self._broker.order_by_id(cycle.latest_order_id) if cycle.latest_order_id else None
+        if update is not None and not update.status.is_finished:
+            return
+        self._run.count(settled=1)
+        if self._run.is_dry_run:
+            self._tell(asset, cycle.cycle_id, update)
+        elif update is not None and self._is_new_and_fits(asset, cycle, update):
+            self._adopt(asset, cycle, update)
+            self._trader.settle(update.client_order_id)
+        else:
+            self._let_go(asset, cycle)
+
+    def _is_new_and_fits(self, asset: Asset, cycle: Cycle, update: OrderUpdate) -> bool:
+        return (
+            update.symbol.replace("/", "") == asset.symbol.replace("/", "")
+            and UNDER_WAY[update.side] is cycle.status
+            and self._store.order(update.client_order_id) is None
+        )
+
+    def _adopt(self, asset: Asset, cycle: Cycle, update: OrderUpdate) -> None:
+        kind = OrderKind.TAKE_PROFIT
+        if update.side is Side.BUY:
+            kind = OrderKind.SAFETY if cycle.quantity > 0 else OrderKind.BASE
+        row = Order(
+            client_order_id=update.client_order_id,
+            asset_id=asset.asset_id,
+            cycle_id=cycle.cycle_id,
+            kind=kind,
+            rung=cycle.safety_orders + 1 if kind is OrderKind.SAFETY else 0,
+            quantity=update.filled_quantity,
+            limit_price=None,
+            status=OrderStatus.OPEN,
+            created_at=update.created_at or self._clock(),
+            alpaca_order_id=update.alpaca_order_id,
+        )
+        with self._store.transaction(asset.asset_id) as tx:
+            if tx.cycle == cycle:
+                tx.add_order(row)
+
+    def _let_go(self, asset: Asset, cycle: Cycle) -> None:
+        with self._store.transaction(asset.asset_id) as tx:
+            if tx.cycle != cycle or tx.live_order() is not None:
+                return  # somebody has moved it meanwhile
+            watching = let_go(cycle)
+            tx.save_cycle(cycle, watching)
+        asset_log(log, asset.symbol, cycle.cycle_id).warning(
+            event(
+                "Alpaca knows no order that this cycle waits for",
+                was=cycle.status,
+                status=watching.status,
+                order=cycle.latest_order_id,
+            )
+        )
+
+    def _tell(self, asset: Asset, cycle_id: int, update: OrderUpdate | None) -> None:
+        told = self._run.said("book what Alpaca says")
+        facts = order_facts(update) if update else {"order": None, "why": "unknown to Alpaca"}
+        status = {"status": update.status} if update else {}
+        asset_log(log, asset.symbol, cycle_id).info(event(told, **status, **facts))
+
+
+def tracking_of(states: Sequence[AssetState], live: Sequence[Order]) -> Tracking:
+    """Which orders the books know, as they were read."""
+    return Tracking(
+        symbols=frozenset(state.asset.symbol for state in states),
+        unreadable=frozenset(state.asset.symbol for state in states if state.problem),
+        cycles={state.asset.symbol: state.cycle for state in states if state.cycle},
+        live={order.client_order_id: order for order in live},
+    )
+
+
+def order_facts(update: OrderUpdate) -> dict[str, object]:
+    """What a log line says of an order."""
+    return {
+        "filled": update.filled_quantity,
+        "order": update.alpaca_order_id,
+        "client_id": update.client_order_id,
+    }
+
+
+def _waits_for(cycle: Cycle, order: OrderUpdate) -> bool:
+    return cycle.status in WAITING_FOR_ORDER and cycle.latest_order_id == order.alpaca_order_id

@@ -1,0 +1,188 @@
+"""All assets of one `main_app.py`: hands quotes and updates to the workers, and picks up what SQL
+and the caretakers change.
+
+Rule: lives on the event loop; what blocks is done in a thread, and its outcome applied here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from dca_bot.broker import translate
+from dca_bot.core.asset_row import problem_of
+from dca_bot.core.model import AssetState, Quote
+from dca_bot.core.order_ids import is_ours
+from dca_bot.live.watch import Watch, look_at
+from dca_bot.live.worker import Surroundings, Worker
+from dca_bot.program.errors import DcaError, StoreUnavailable
+from dca_bot.program.logs import asset_log
+
+log = logging.getLogger(__name__)
+
+HEARD_SECONDS = 5.0
+
+
+class Desk:
+    """`on_gap` is called when updates may have been missed, so that Alpaca is asked."""
+
+    def __init__(self, around: Surroundings, *, on_gap: Callable[[], None]) -> None:
+        self._around = around
+        self._on_gap = on_gap
+        self._workers: dict[int, Worker] = {}
+        self._watches: dict[str, Watch] = {}
+        self._by_plain_symbol: dict[str, Worker] = {}
+        self._told: dict[int, str] = {}
+        self.last_quote_at: float | None = None  # monotonic
+        self.database_reachable = True
+
+    def on_quotes(self, frame: list[dict[str, Any]]) -> None:
+        """A frame off the wire: the hot path begins and, nearly always, ends here."""
+        self.last_quote_at = time.monotonic()
+        look_at(self._watches, frame)
+
+    def on_quote(self, quote: Quote) -> None:
+        """One quote that came by another way than the stream."""
+        raw = {"S": quote.symbol, "bp": quote.bid, "ap": quote.ask, "t": quote.at.isoformat()}
+        look_at(self._watches, [raw])
+
+    def on_trade_update(self, raw: dict[str, Any]) -> None:
+        """A message of the trade stream: to its asset's worker, in order; never raises."""
+        try:
+            update = translate.trade_update(raw)
+        except translate.Unreadable as unreadable:
+            log.warning("a trade update can't be read, asking Alpaca instead: %s", unreadable)
+            self._on_gap()
+            return
+        if update is None or not is_ours(update.client_order_id):
+            return
+        worker = self._by_plain_symbol.get(plain(update.symbol))
+        if worker is None:  # not read from the database yet
+            self._on_gap()
+        else:
+            worker.put_update(update)
+
+    async def refresh(self) -> None:
+        """Bring the workers to what the database says now."""
+        # A worker that moves while the database is read knows better than this reading.
+        versions = {asset_id: worker.version for asset_id, worker in self._workers.items()}
+        try:
+            states = await asyncio.to_thread(self._read_states)
+        except StoreUnavailable as error:
+            if self.database_reachable:
+                log.error("no orders until the database is back: %s", error)
+            self.database_reachable = False
+            return
+        if not self.database_reachable:
+            log.info("the database is back")
+            self.database_reachable = True
+            self._on_gap()
+        # The old ones first: another row may have the symbol of one that was deleted or renamed.
+        self._drop_all_but({state.asset.asset_id: state.asset.symbol for state in states})
+        for state in states:
+            self._follow(self._with_problem(state), versions)
+
+    def wanted_symbols(self) -> list[str]:
+        """The symbols whose quotes matter, in the order of the rows: the first come first."""
+        return [
+            worker.symbol
+            for _, worker in sorted(self._workers.items())
+            if worker.state.asset.is_enabled and not worker.state.problem
+        ]
+
+    def newest_quote(self, symbol: str) -> Quote | None:
+        """The newest usable quote of a wanted symbol, if there was one."""
+        raw = self._watches[symbol].newest
+        return translate.quote(raw) if raw else None
+
+    def late_quotes(self, now: datetime) -> set[str]:
+        """In words: quotes come, and every one of them is too old to be acted on."""
+        if self.last_quote_at is None or time.monotonic() - self.last_quote_at > HEARD_SECONDS:
+            return set()
+        quotes = [quote for each in self.wanted_symbols() if (quote := self.newest_quote(each))]
+        age_max = self._around.trader.quote_age_max
+        if not quotes or now - max(quote.at for quote in quotes) <= age_max:
+            return set()
+        limit = age_max.total_seconds()
+        return {
+            f"all quotes are more than {limit:.0f} s old when they come, so none is acted on: "
+            "set this machine's clock right (timedatectl), or look at its network"
+        }
+
+    def unknown_symbols(self) -> set[str]:
+        """Enabled symbols that Alpaca did not list."""
+        enabled = {w.symbol for w in self._workers.values() if w.state.asset.is_enabled}
+        return enabled - set(self._around.trader.rules)
+
+    def stop(self) -> None:
+        """Begin nothing new."""
+        for worker in self._workers.values():
+            worker.stop()
+
+    @property
+    def is_busy(self) -> bool:
+        return any(worker.is_busy for worker in self._workers.values())
+
+    def _read_states(self) -> Sequence[AssetState]:
+        """In a thread: all rows; an enabled asset without a cycle gets one (behaviour 1)."""
+        states = self._around.store.assets()
+        lacking = [
+            state.asset
+            for state in states
+            if state.asset.is_enabled and state.cycle is None and not state.problem
+        ]
+        for asset in lacking:
+            try:
+                self._around.trader.open_cycle(asset.asset_id)
+            except StoreUnavailable:
+                raise
+            except DcaError as error:
+                asset_log(log, asset.symbol).warning("no cycle could be begun: %s", error)
+        return self._around.store.assets() if lacking else states
+
+    def _with_problem(self, state: AssetState) -> AssetState:
+        """The state, its problem completed by what makes the row unusable; reported once."""
+        asset = state.asset
+        problem = state.problem
+        if not problem and asset.is_enabled:
+            problem = problem_of(asset, self._around.trader.rules.get(asset.symbol))
+        if problem != self._told.get(asset.asset_id, ""):
+            self._told[asset.asset_id] = problem
+            if problem:
+                asset_log(log, asset.symbol).error(
+                    "not traded until its row is mended: %s", problem
+                )
+            else:
+                asset_log(log, asset.symbol).info("the row is usable again")
+        return replace(state, problem=problem)
+
+    def _follow(self, state: AssetState, versions: dict[int, int]) -> None:
+        worker = self._workers.get(state.asset.asset_id)
+        if worker is None:
+            worker = Worker(state, self._around)
+            self._workers[state.asset.asset_id] = worker
+            self._watches[worker.symbol] = worker.watch
+            self._by_plain_symbol[plain(worker.symbol)] = worker
+            worker.follow(state)
+            return
+        is_older = worker.is_busy or worker.version != versions.get(state.asset.asset_id)
+        if worker.state != state and not is_older:
+            worker.follow(state)
+
+    def _drop_all_but(self, symbols: Mapping[int, str]) -> None:
+        """`symbols` are those of the rows as they are now, by asset id."""
+        for asset_id, worker in list(self._workers.items()):
+            if symbols.get(asset_id) != worker.symbol:
+                worker.stop()
+                del self._workers[asset_id], self._watches[worker.symbol]
+                del self._by_plain_symbol[plain(worker.symbol)]
+
+
+def plain(symbol: str) -> str:
+    """Alpaca writes BTC/USD in one place and BTCUSD in another (ALPACA.md 1.4)."""
+    return symbol.replace("/", "")

@@ -1,0 +1,210 @@
+"""What a log line looks like, and where it goes.
+
+Rule: a line is `time LEVEL subject sentence key=value`, always one line of bounded length, never
+with a secret.  A `=` without blanks around stands in facts only, and facts are made by `event`
+alone: so nothing that an exchange or a row says can pass for one.  The subject is `BTC/USD c42`
+(see `asset_log`) or the program's name.  People tail this.
+"""
+
+import io
+import json
+import logging
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+
+from dca_bot.program.errors import SettingsError
+from dca_bot.program.files import append_to, exposed
+from dca_bot.program.masking import SECRET_LENGTH_MIN, Mask
+from dca_bot.program.settings import PROJECT_ROOT, LogSettings
+
+FILE_BYTES_MAX = 10_000_000
+FILES_KEPT = 5
+LINE_LENGTH_MAX = 2_000
+TRACEBACK_LENGTH_MAX = 10_000
+# These say what they send at DEBUG, keys included, whatever LOG_LEVEL is meant for.
+TALKATIVE_LIBRARIES = ("alpaca", "websockets", "urllib3", "mysql", "asyncio", "aiohttp")
+LOOKS_LIKE_A_FACT = re.compile(r" ?= ?")
+
+log = logging.getLogger(__name__)
+
+
+class Event(str):
+    """A message that knows where its facts begin."""
+
+    sentence: str
+    facts: str
+
+
+def event(sentence: str, /, **facts: object) -> Event:
+    """A log message: the sentence, then `key=value` with Decimals plain and blanks quoted."""
+    told = "".join(f" {key}={_shown(value)}" for key, value in facts.items())
+    message = Event(sentence + told)
+    message.sentence, message.facts = sentence, told
+    return message
+
+
+def asset_log(
+    log: logging.Logger, symbol: str, cycle_id: int | None = None
+) -> logging.LoggerAdapter[logging.Logger]:
+    """The same logger, whose lines begin with the asset and, if given, the cycle."""
+    cycle = [] if cycle_id is None else [f"c{cycle_id}"]
+    return logging.LoggerAdapter(log, {"subject": " ".join([_shown(symbol), *cycle])})
+
+
+def set_up_logging(
+    settings: LogSettings,
+    *,
+    program: str,
+    secrets: Iterable[str] = (),
+    to_file: bool = False,
+    env_file: Path = PROJECT_ROOT / ".env",
+) -> None:
+    """Log to stdout, and with `to_file` to `LOG_DIR/<program>.log` too, rotated by size.
+
+    From here on everything that Python itself would print goes the same way.  What endangers the
+    secrets is said at once.  Raises SettingsError when the file cannot be written.
+    """
+    mask = Mask(secrets)
+    handlers: list[logging.Handler] = []
+    if to_file:
+        handlers.append(_rotating_file(settings.dir / f"{program}.log"))
+    if not (to_file and _stdout_is(settings.dir / f"{program}.log")):
+        handlers.append(logging.StreamHandler(sys.stdout))
+    is_debug = settings.level == "DEBUG"
+    formatter = LineFormatter(program, mask, tracebacks=is_debug)
+    for handler in handlers:
+        handler.setFormatter(formatter)
+    logging.basicConfig(level=settings.level, handlers=handlers, force=True)
+    level_of_others = max(logging.WARNING, logging.getLogger().level)
+    for name in TALKATIVE_LIBRARIES:
+        logging.getLogger(name).setLevel(level_of_others)
+    # A full disk or a closed pipe must neither stop trading nor answer each line with a traceback.
+    logging.raiseExceptions = False
+    _log_what_python_prints()
+    for danger in exposed(env_file, settings.dir):
+        log.warning("%s", danger)
+    if mask.too_short:
+        log.warning(
+            "a password of .env has fewer than %d characters, too few to be masked in what is "
+            "logged: choose a longer one",
+            SECRET_LENGTH_MIN,
+        )
+
+
+def printable(text: str) -> str:
+    """The text as one line without control codes.
+
+    Text from outside may hold line ends, escape codes, or marks that turn the direction.
+    """
+    line = " | ".join(part.strip() for part in text.splitlines() if part.strip())
+    return line if line.isprintable() else "".join(c if c.isprintable() else "?" for c in line)
+
+
+class LineFormatter(logging.Formatter):
+    """Folds a record, exception included, into one printable line and masks the secrets."""
+
+    def __init__(self, program: str, mask: Mask, *, tracebacks: bool = False) -> None:
+        super().__init__()
+        self._program, self._mask, self._tracebacks = program, mask, tracebacks
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The whole line, without its end."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        message, facts = record.msg, ""
+        if isinstance(message, Event):
+            sentence, facts = message.sentence, message.facts
+        else:
+            sentence = record.getMessage()
+        # Masked first: a secret may hold a `=` itself.
+        told = self._mask("\n".join([sentence, *self._exception(record)]))
+        told = f"{self._mask(getattr(record, 'subject', self._program))} {told}"
+        line = printable(LOOKS_LIKE_A_FACT.sub(" = ", told) + self._mask(facts))
+        length_max = TRACEBACK_LENGTH_MAX if self._tracebacks else LINE_LENGTH_MAX
+        return f"{at.removesuffix('+00:00')}Z {record.levelname} {_cut(line, length_max)}"
+
+    def _exception(self, record: logging.LogRecord) -> list[str]:
+        if not record.exc_info or record.exc_info[1] is None:
+            return []
+        if self._tracebacks:
+            return [self.formatException(record.exc_info)]
+        error = record.exc_info[1]
+        return [f"{type(error).__name__}: {error}"]
+
+
+def _rotating_file(path: Path) -> RotatingFileHandler:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _LogFile(path, maxBytes=FILE_BYTES_MAX, backupCount=FILES_KEPT, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"LOG_DIR does not work: {error}; make it a directory that this user can write"
+        ) from error
+
+
+class _LogFile(RotatingFileHandler):
+    def _open(self) -> io.TextIOWrapper:
+        fd = append_to(Path(self.baseFilename))
+        return open(fd, "a", encoding=self.encoding, errors=self.errors)
+
+
+def _stdout_is(path: Path) -> bool:
+    # Cron and the watchdog append our stdout to the very file that we rotate.  Then every line
+    # would stand there twice, and stdout would go on in the renamed file after a rotation: so if
+    # both are the same file (device and inode, whatever its name), only the handler writes.
+    try:
+        return os.path.samestat(os.fstat(sys.stdout.fileno()), path.stat())
+    except (OSError, ValueError, AttributeError):
+        return False  # stdout is closed, or not a real file
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Decimal):
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    if value is None:
+        return "none"
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    text = str(value)
+    is_plain = text.isprintable() and not set(text) & set(' "=')
+    return text if text and is_plain else json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def _cut(line: str, length_max: int) -> str:
+    """The line without its middle: what to do stands at its end."""
+    if len(line) <= length_max:
+        return line
+    half = length_max // 2 - 3
+    return f"{line[:half]} ... {line[-half:]}"
+
+
+def _log_what_python_prints() -> None:
+    """Uncaught exceptions and warnings as lines like all others, instead of tracebacks."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale must not lose a line
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda ended: _log_uncaught(
+        ended.exc_type, ended.exc_value, ended.exc_traceback
+    )
+    sys.unraisablehook = lambda lost: _log_uncaught(
+        lost.exc_type, lost.exc_value, lost.exc_traceback
+    )
+    logging.captureWarnings(True)
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+) -> None:
+    error = error or kind()
+    log.critical(
+        "unexpected error; LOG_LEVEL DEBUG shows where it came from",
+        exc_info=(kind, error, traceback),
+    )

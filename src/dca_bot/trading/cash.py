@@ -1,0 +1,44 @@
+"""Who is short of cash.  Rule: after a refusal for lack of it the account is asked before the next
+BUY, and no order is sent that would be refused again.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from dca_bot.core.model import ZERO, Asset
+from dca_bot.program.errors import OrderRefused
+from dca_bot.trading.ports import Broker
+
+
+class Cash:
+    """Safe to call from several threads, one per asset."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._short: set[int] = set()  # asset ids
+
+    def is_short(self, asset: Asset) -> None:
+        """Alpaca has refused a BUY of this asset for lack of cash."""
+        self._short.add(asset.asset_id)
+
+    def sufficed(self, asset: Asset) -> None:
+        """Alpaca has taken an order of this asset."""
+        self._short.discard(asset.asset_id)
+
+    def check(self, asset: Asset, cost: Decimal) -> None:
+        """Raise OrderRefused while an asset that was short cannot pay `cost`; others may try."""
+        if asset.asset_id not in self._short:
+            return
+        available = self._available(asset.quote_currency)
+        if available < cost:
+            raise OrderRefused(
+                f"waiting for {cost:f} {asset.quote_currency}, available {available:f}",
+                needs_cash=True,
+            )
+
+    def _available(self, currency: str) -> Decimal:
+        if currency == "USD":
+            return self._broker.account().cash_available
+        held = self._broker.holdings().get(f"{currency}/USD")  # other money is a position
+        return held.available if held else ZERO

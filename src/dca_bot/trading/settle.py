@@ -1,0 +1,68 @@
+"""After a gap (a start, a reconnect of the trade stream, a database that came back): ask Alpaca
+about each order under way, and feed what it says to the same door as the stream.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dca_bot.core.model import Order, OrderUpdate
+from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
+from dca_bot.trading.ports import Broker, Store
+from dca_bot.trading.trader import Trader
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """How many orders were asked about and had left the list of open ones; by client order id,
+    which are still in doubt, and which could not be booked, and why."""
+
+    asked: int
+    ended: int
+    in_doubt: tuple[str, ...]
+    stuck: tuple[str, ...] = ()
+
+
+def recover(
+    trader: Trader, store: Store, broker: Broker, *, intended_before: datetime | None = None
+) -> Recovered:
+    """Settle every live order; with `intended_before`, only those that were intended before it.
+
+    1. One call lists what is open; those orders are booked as listed (partial fills count).
+    2. Every other live order has ended or never arrived: each is asked for by its client id.
+    An asset whose rows can't be read or are gone never stops the others.
+    Raises BrokerUnavailable and StoreUnavailable; what was booked until then is right, and the
+    rest is as it was.
+    """
+    live = [
+        order
+        for order in store.live_orders()
+        if intended_before is None or order.created_at < intended_before
+    ]
+    if not live:
+        return Recovered(0, 0, ())
+    open_at_alpaca = {update.client_order_id: update for update in broker.open_orders()}
+    in_doubt, stuck, ended = [], [], 0
+    for order in live:
+        listed = open_at_alpaca.get(order.client_order_id)
+        try:
+            is_settled = _settle(trader, order, listed)
+        except (BrokerUnavailable, StoreUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 - one asset's trouble must not stop the others
+            stuck.append(f"{order.client_order_id} ({error})")
+            continue
+        if not is_settled:
+            in_doubt.append(order.client_order_id)
+        elif listed is None:
+            ended += 1
+    return Recovered(len(live), ended, tuple(in_doubt), tuple(stuck))
+
+
+def _settle(trader: Trader, order: Order, listed: OrderUpdate | None) -> bool:
+    # What is open and unchanged needs no second question.
+    if listed is not None and listed.filled_quantity == order.filled_quantity:
+        trader.on_update(listed)
+        return True
+    return trader.settle(order.client_order_id)

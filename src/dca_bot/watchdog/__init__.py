@@ -1,0 +1,1 @@
+"""The bot as a process: its heartbeat, its health, its incidents, and the mails about them."""

@@ -1,0 +1,131 @@
+"""`main_app.py` as the watchdog sees it: found, judged, stopped, started, waited for.
+
+Rule: it is found by its heartbeat or its PID file, and believed only if that number still belongs
+to our `main_app.py`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from dca_bot.program.clock import Clock
+from dca_bot.program.files import open_own
+from dca_bot.program.settings import PROJECT_ROOT
+from dca_bot.watchdog import heartbeat, process
+from dca_bot.watchdog.health import Health, Signs, Verdict, judge
+
+SCRIPT = PROJECT_ROOT / "main_app.py"
+LOG_NAME = "main_app.log"
+POLL_SECONDS = 0.2
+# A heartbeat comes every two seconds: one that is only late (the clock was set, the machine slept)
+# has come by then.
+SECOND_LOOK_SECONDS = 5.0
+TAIL_LINES = 20
+TAIL_BYTES = 16_384
+
+
+class BotProcess:
+    """The bot whose files lie in `directory` (LOG_DIR)."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        beat_age_max: float,
+        clock: Clock,
+        script: Path = SCRIPT,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.directory, self.script = directory, script
+        self._beat_age_max, self._clock, self._sleep = beat_age_max, clock, sleep
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def has_left_traces(self) -> bool:
+        """Whether a bot has ever run here."""
+        names = (heartbeat.FILE_NAME, heartbeat.PID_FILE_NAME)
+        return any((self.directory / name).exists() for name in names)
+
+    def pid(self) -> int | None:
+        """The number of the running bot; None: it isn't running."""
+        beat = heartbeat.read(self.directory)
+        if beat is not None and heartbeat.process_start(beat.pid) == beat.process_start:
+            candidates = [beat.pid, heartbeat.read_pid(self.directory)]
+        else:
+            candidates = [heartbeat.read_pid(self.directory)]
+        return next((pid for pid in candidates if pid and self._is_bot(pid)), None)
+
+    def verdict(self) -> Verdict:
+        """How it is now; what looks hung is looked at twice."""
+        first = judge(self._signs(), self._beat_age_max)
+        if first.health is not Health.HUNG:
+            return first
+        self._sleep(SECOND_LOOK_SECONDS)
+        return judge(self._signs(), self._beat_age_max)
+
+    def stop(self) -> bool:
+        """End it; whether it is gone."""
+        pid = self.pid()
+        return pid is None or process.stop(pid, self.script, sleep=self._sleep)
+
+    def start(self) -> int:
+        """Start a new one that outlives us, and return its number."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._child = process.start_detached(self.script, self.directory / LOG_NAME)
+        return self._child.pid
+
+    def wait_until_well(self, seconds: float) -> str:
+        """Wait for the bot just started; "" once it is well, else why it isn't."""
+        give_up_at = time.monotonic() + seconds
+        while time.monotonic() < give_up_at:
+            if self.exit_status is not None:
+                return f"it ended with status {self.exit_status}"
+            # Not the streams: Alpaca may refuse them for 90 s after their last owner was killed.
+            if judge(self._signs(), self._beat_age_max).health is Health.WELL:
+                return ""
+            self._sleep(POLL_SECONDS)
+        return f"it is not well after {seconds:.0f} s"
+
+    @property
+    def exit_status(self) -> int | None:
+        """Of the bot just started, if it has ended."""
+        return self._child.poll() if self._child else None
+
+    def last_lines(self) -> str:
+        """The end of its log."""
+        try:
+            with open_own(self.directory / LOG_NAME) as log:
+                begin = max(0, log.seek(0, 2) - TAIL_BYTES)
+                log.seek(begin)
+                lines = log.read().decode(errors="replace").splitlines()
+        except OSError:
+            return "(no log yet)"
+        # The first line may be the rest of one, and begin in the middle of what must be masked.
+        return "\n".join(lines[1 if begin else 0 :][-TAIL_LINES:])
+
+    def _signs(self) -> Signs:
+        pid = self.pid()
+        if pid is None:
+            return Signs()
+        running = process.running_seconds(pid)
+        beat = heartbeat.read(self.directory)
+        start = heartbeat.process_start(pid)
+        if beat is None or (beat.pid, beat.process_start) != (pid, start):
+            return Signs(running_seconds=running)
+        return Signs(
+            running_seconds=running,
+            beat_age_seconds=(self._clock() - beat.at).total_seconds(),
+            quote_age_seconds=beat.quote_age_seconds,
+            trade_stream_age_seconds=beat.trade_stream_age_seconds,
+            symbols=beat.symbols,
+            database_reachable=beat.database_reachable,
+        )
+
+    def _is_bot(self, pid: int) -> bool:
+        # The child that has just ended is a zombie until we ask for its status.
+        if self._child is not None and self._child.pid == pid and self._child.poll() is not None:
+            return False
+        return process.runs_script(pid, self.script)

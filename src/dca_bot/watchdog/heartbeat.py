@@ -1,0 +1,122 @@
+"""What `main_app.py` tells the watchdog: a small file in LOG_DIR, rewritten by its own loop.
+
+Rule: the loop that trades writes it, so a stuck loop goes silent.  Ages are seconds at `at`;
+None: nothing heard yet.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dca_bot.program.files import read_own, replace_own
+
+FILE_NAME = "main_app.heartbeat"
+PID_FILE_NAME = "main_app.pid"
+BYTES_MAX = 4096
+PID = re.compile(r"[1-9][0-9]{0,8}")
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    pid: int
+    process_start: int | None  # clock ticks since boot: tells our process from a reused pid
+    started_at: datetime
+    at: datetime
+    quote_age_seconds: float | None = None
+    trade_stream_age_seconds: float | None = None
+    database_reachable: bool = True
+    symbols: int = 0  # how many are watched: without any, no quotes are expected
+
+
+def first(now: datetime) -> Heartbeat:
+    """Of this process at its start, before it has heard anything."""
+    pid = os.getpid()
+    return Heartbeat(pid, process_start(pid), started_at=now, at=now)
+
+
+def write(beat: Heartbeat, directory: Path) -> None:
+    """Replace the heartbeat; raises OSError.
+
+    Where a full disk forbids that, the old one's time of change still says that the loop runs, or
+    the watchdog would replace a bot that is well by one that can't even write its PID.
+    """
+    path = directory / FILE_NAME
+    text = json.dumps(asdict(beat), default=datetime.isoformat, indent=1)
+    try:
+        replace_own(path, text + "\n")
+    finally:
+        seconds = int(beat.at.timestamp())  # not rounded up: that would be in the future
+        with suppress(OSError):
+            os.utime(path, (seconds, seconds), follow_symlinks=False)
+
+
+def read(directory: Path) -> Heartbeat | None:
+    """The last beat; None when there is none, or it can't be read or isn't one."""
+    path = directory / FILE_NAME
+    try:
+        raw = json.loads(read_own(path, BYTES_MAX))
+        for name in ("started_at", "at"):
+            raw[name] = datetime.fromisoformat(raw[name])
+        beat = Heartbeat(**raw)
+        changed_at = datetime.fromtimestamp(int(path.lstat().st_mtime), UTC)
+        return replace(beat, at=max(beat.at, changed_at)) if _is_sensible(beat) else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError):
+        return None
+
+
+def process_start(pid: int) -> int | None:
+    """When the process with this id began, in clock ticks since boot; None: there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # The second field is the program's name in brackets and may hold spaces and brackets itself.
+    return int(stat.rpartition(")")[2].split()[19])
+
+
+def write_pid(directory: Path) -> None:
+    replace_own(directory / PID_FILE_NAME, f"{os.getpid()}\n")
+
+
+def read_pid(directory: Path) -> int | None:
+    """The number in the PID file; None when there is none that a process could have."""
+    try:
+        text = read_own(directory / PID_FILE_NAME, BYTES_MAX).strip()
+    except (OSError, ValueError):
+        return None
+    return int(text) if PID.fullmatch(text) else None
+
+
+def remove(directory: Path) -> None:
+    """After a clean end: no process, no pid; the last heartbeat stays, it tells since when."""
+    (directory / PID_FILE_NAME).unlink(missing_ok=True)
+
+
+def _is_sensible(beat: Heartbeat) -> bool:
+    # Anything may stand in a file; what is compared with it must be what it is said to be.
+    ages = (beat.quote_age_seconds, beat.trade_stream_age_seconds)
+    return (
+        _is_whole(beat.pid)
+        and beat.pid > 0
+        and (beat.process_start is None or _is_whole(beat.process_start))
+        and all(at.tzinfo is not None for at in (beat.started_at, beat.at))
+        and all(age is None or _is_whole(age) or _is_finite(age) for age in ages)
+        and isinstance(beat.database_reachable, bool)
+        and _is_whole(beat.symbols)
+    )
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)

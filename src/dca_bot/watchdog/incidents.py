@@ -1,0 +1,248 @@
+"""What the watchdog remembers from run to run, and the mail about it.
+
+Rule: an incident begins when the bot is found stopped, hung or mute, and one mail tells of it; one
+more tells when a start that had failed is overcome.  A memory that can't be read is an empty one,
+and mail that can't be sent is kept for the next run: neither ever stops the watchdog.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dca_bot.program.errors import DcaError
+from dca_bot.program.files import append_to, read_own, replace_own
+from dca_bot.program.logs import printable
+from dca_bot.program.masking import Mask
+from dca_bot.program.settings import PROJECT_ROOT, AlertSettings
+from dca_bot.watchdog.health import Health
+from dca_bot.watchdog.mail import send_mail
+
+log = logging.getLogger(__name__)
+
+FILE_NAME = "watchdog.state"
+PAUSE_FILE_NAME = "watchdog.paused"
+
+WINDOW = timedelta(hours=1)
+FAILED_STARTS_MAX = 5  # then the bot is left alone until the first of them is an hour ago
+RESTART_MAILS_MAX = 5  # a bot that starts and dies again and again fills no mailbox
+UNSENT_MAX = 5
+BYTES_MAX = 1_000_000
+
+
+@dataclass(slots=True)
+class Memory:
+    """As it is in the file, where times are ISO text."""
+
+    down_since: datetime | None = None  # a start has failed, and the bot was not well since
+    why: str = ""
+    needs_a_human: bool = False  # a wrong setting: another start would fail as well
+    failed_starts: list[datetime] = field(default_factory=list)
+    restarts: list[datetime] = field(default_factory=list)
+    mute_restart_at: datetime | None = None
+    unsent: list[tuple[str, str]] = field(default_factory=list)  # subject and body
+
+
+class Incidents:
+    """The memory, read at the start of the block and written at its end."""
+
+    def __init__(
+        self,
+        directory: Path,
+        alerts: AlertSettings | None,
+        now: datetime,
+        secrets: Sequence[str] = (),
+        *,
+        env_file: Path = PROJECT_ROOT / ".env",
+    ) -> None:
+        self._directory, self._alerts, self._now = directory, alerts, now
+        self._mask = Mask(secrets)
+        self._env_file = env_file
+        self._memory = Memory()
+
+    def __enter__(self) -> Self:
+        self._memory = _load(self._directory / FILE_NAME)
+        memory, now = self._memory, self._now
+        # abs: what lies hours ahead was written before the clock was set back
+        memory.failed_starts = [at for at in memory.failed_starts if abs(now - at) < WINDOW]
+        memory.restarts = [at for at in memory.restarts if abs(now - at) < WINDOW]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Remembered first: a mail server that hangs must not make us forget a failed start.  On a
+        # full disk nothing can be remembered; then it is said at the end, after the mail.
+        with suppress(DcaError):
+            _save(self._memory, self._directory / FILE_NAME)
+        waiting, self._memory.unsent = self._memory.unsent[-UNSENT_MAX:], []
+        for mail in waiting:
+            if self._memory.unsent or not send_mail(self._alerts, *mail):
+                self._memory.unsent.append(mail)
+        _save(self._memory, self._directory / FILE_NAME)
+
+    @property
+    def is_paused(self) -> bool:
+        return (self._directory / PAUSE_FILE_NAME).exists()
+
+    def pause(self, *, on: bool) -> None:
+        """Begin or end the pause; its end also makes room for new starts."""
+        mark = self._directory / PAUSE_FILE_NAME
+        if on:
+            os.close(append_to(mark))
+            log.info("paused: main_app.py is left as it is; watchdog.py --resume ends that")
+            return
+        mark.unlink(missing_ok=True)
+        self._memory.failed_starts, self._memory.needs_a_human = [], False
+        self._memory.mute_restart_at = None
+        log.info("resumed: the next run, by cron or by hand, starts main_app.py if need be")
+
+    def reason_to_wait(self, health: Health) -> str:
+        """Why another start would not help now; empty: it may."""
+        memory = self._memory
+        if memory.needs_a_human and not self._settings_were_edited():
+            return (
+                f"{memory.why}: a setting is wrong; correct .env, or if it isn't there, run "
+                "watchdog.py --resume once it is mended"
+            )
+        if len(memory.failed_starts) >= FAILED_STARTS_MAX:
+            at = memory.failed_starts[0] + WINDOW
+            return (
+                f"too many starts have failed, no other before {at:%H:%M} UTC; see main_app.log, "
+                "then run watchdog.py --resume"
+            )
+        last = memory.mute_restart_at
+        if health is Health.MUTE and last is not None and abs(self._now - last) < WINDOW:
+            return "a restart has not helped within the hour; is Alpaca away? It connects by itself"
+        return ""
+
+    def restarts(self, health: Health) -> None:
+        """The bot is about to be started anew."""
+        if health is Health.MUTE:
+            self._memory.mute_restart_at = self._now
+
+    def started(self, found: str, log_lines: str, *, is_first: bool) -> None:
+        """A start went well: tell about it, unless it is the very first."""
+        if self._memory.down_since is not None:
+            self.well()
+        elif not is_first:
+            self._memory.restarts.append(self._now)
+            count = len(self._memory.restarts)
+            last = " More restarts within this hour are only logged: look at its log."
+            if count <= RESTART_MAILS_MAX:
+                self._mail(
+                    "main_app.py was restarted",
+                    f"The watchdog found that {found}. It has started main_app.py anew, which is "
+                    f"well.{last if count == RESTART_MAILS_MAX else ''}",
+                    log_lines,
+                )
+
+    def start_failed(
+        self, found: str, problem: str, log_lines: str, *, needs_a_human: bool = False
+    ) -> None:
+        """A start failed: tell about the first one of an incident."""
+        memory = self._memory
+        memory.failed_starts.append(self._now)
+        memory.needs_a_human = needs_a_human
+        self._down(found, problem, log_lines)
+
+    def not_startable(self, found: str, problem: str) -> None:
+        """The settings are wrong, which is seen without a start: that costs none."""
+        self._memory.needs_a_human = False  # seen at every run, also that it was mended
+        self._down(found, problem, "")
+
+    def _down(self, found: str, problem: str, log_lines: str) -> None:
+        memory = self._memory
+        is_new = memory.down_since is None
+        memory.down_since = memory.down_since or self._now
+        memory.why = problem
+        if is_new:
+            self._mail(
+                "main_app.py is DOWN",
+                f"The watchdog found that {found}. Starting it failed: {problem}. No orders are "
+                f"placed until it runs. {self._what_next()}",
+                log_lines,
+            )
+
+    def well(self) -> None:
+        """The bot is well; tell about it if it was down."""
+        memory = self._memory
+        if memory.down_since is not None:
+            down_for = str(self._now - memory.down_since).partition(".")[0]
+            log.info("main_app.py is well again after %s", down_for)
+            self._mail("main_app.py is well again", f"It was down for {down_for}: {memory.why}.")
+        memory.down_since, memory.why, memory.needs_a_human = None, "", False
+        memory.failed_starts = []
+
+    def _what_next(self) -> str:
+        if self._memory.needs_a_human:
+            return "A setting is wrong: it is not tried again until .env was corrected."
+        return f"It is tried again, {FAILED_STARTS_MAX} times within an hour at most."
+
+    def _settings_were_edited(self) -> bool:
+        last = max(self._memory.failed_starts, default=self._memory.down_since)
+        try:
+            edited_at = self._env_file.stat().st_mtime
+        except OSError:
+            return False
+        return last is not None and edited_at > last.timestamp()
+
+    def _mail(self, subject: str, story: str, log_lines: str = "") -> None:
+        body = f"{story}\n"
+        if log_lines:
+            # Masked before it is cut into lines, since a secret may hold a line end.
+            lines = "\n".join(map(printable, self._mask(log_lines).splitlines()))
+            body += f"\nThe last lines of its log:\n\n{lines}\n"
+        host = socket.gethostname()
+        mail = (f"[dca-bot] {subject} on {host}", self._mask(body))
+        self._memory.unsent.append(mail)
+
+
+def _load(path: Path) -> Memory:
+    try:
+        raw = json.loads(read_own(path, BYTES_MAX))
+        return Memory(
+            down_since=_time(raw["down_since"]),
+            why=str(raw["why"]),
+            needs_a_human=bool(raw["needs_a_human"]),
+            failed_starts=[_aware(at) for at in raw["failed_starts"]],
+            restarts=[_aware(at) for at in raw["restarts"]],
+            mute_restart_at=_time(raw["mute_restart_at"]),
+            unsent=[(str(subject), str(body)) for subject, body in raw["unsent"]],
+        )
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return Memory()
+
+
+def _save(memory: Memory, path: Path) -> None:
+    text = json.dumps(asdict(memory), default=datetime.isoformat, indent=1)
+    try:
+        replace_own(path, text + "\n")
+    except OSError as error:
+        raise DcaError(
+            f"what was found can't be remembered: {error}; make room on the disk of LOG_DIR, and "
+            "let this user write there"
+        ) from error
+
+
+def _time(text: str | None) -> datetime | None:
+    return _aware(text) if text else None
+
+
+def _aware(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return at

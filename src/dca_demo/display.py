@@ -1,0 +1,71 @@
+"""Where the demo is shown: live on a terminal, line by line anywhere else.
+
+Rule: a display is handed states and keeps nothing but what it needs to see a change.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from dca_demo.state import DemoState
+from dca_demo.view import render, summary
+
+
+class Display(Protocol):
+    def shown(self) -> AbstractContextManager[object]:
+        """What is shown lasts as long as the `with` block."""
+
+    def show(self, state: DemoState) -> None: ...
+
+
+def display_on(console: Console) -> Display:
+    """The live view where it can be drawn; plain lines in a file, a pipe or a dumb terminal."""
+    is_able = console.is_terminal and not console.is_dumb_terminal
+    return LiveDisplay(console) if is_able else PlainDisplay(console)
+
+
+class LiveDisplay:
+    """Fills the terminal, and gives it back as it was."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        # No thread of its own: what starts processes here must be the main thread, alone.
+        self._live = Live(console=console, screen=True, auto_refresh=False)
+
+    def shown(self) -> AbstractContextManager[object]:
+        return self._live
+
+    def show(self, state: DemoState) -> None:
+        width, height = self._console.size
+        self._live.update(render(state, width=width, height=height), refresh=True)
+
+
+class PlainDisplay:
+    """Prints each new line of the bot's log, each deed of a caretaker, and the profit."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told: dict[str, str] = {}
+
+    def shown(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def show(self, state: DemoState) -> None:
+        for line in state.new_log_lines:
+            self._print(f"main_app.py: {line}")
+        for caretaker in state.caretakers:
+            self._tell(caretaker.script, caretaker.deed, known_by=caretaker.deed)
+        self._tell("demo", summary(state), known_by=str(state.cycles_completed or ""))
+
+    def _tell(self, subject: str, words: str, *, known_by: str) -> None:
+        if known_by and self._told.get(subject) != known_by:
+            self._told[subject] = known_by
+            self._print(f"{subject}: {words}")
+
+    def _print(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)

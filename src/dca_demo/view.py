@@ -1,0 +1,260 @@
+"""How a moment of the demo looks: from a DemoState to something that rich can draw.
+
+Rule: pure functions; everything is said in 80 columns and 24 lines, and more room shows more
+orders and more of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import assert_never
+
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from dca_bot.core.model import Cycle, CycleStatus, OrderKind, OrderStatus, Side
+from dca_demo.state import AssetNow, CaretakerNow, DemoState, OrderNow, Span
+
+HEIGHT_MIN = 24
+ASSET_LINES = 3
+LABEL_WIDTH = 23  # "next safety 76,123.45  "
+
+STATUS_STYLES = {
+    CycleStatus.WATCHING: "cyan",
+    CycleStatus.BUYING: "yellow",
+    CycleStatus.SELLING: "green",
+    CycleStatus.COOLDOWN: "blue",
+    CycleStatus.COMPLETE: "dim",
+    CycleStatus.ERROR: "bold red",
+}
+KINDS = {
+    OrderKind.BASE: "base order",
+    OrderKind.SAFETY: "safety order",
+    OrderKind.TAKE_PROFIT: "take profit",
+}
+LEVEL_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
+
+
+def render(state: DemoState, *, width: int, height: int) -> RenderableType:
+    """Given a moment and the terminal's size, returns lines that fill the terminal, no more."""
+    parts: list[RenderableType] = [_title(state), _totals(state)]
+    for each in state.assets:
+        parts += [*_asset(each, state.now, width)]
+    fixed = 2 + ASSET_LINES * len(state.assets) + 3 + len(state.caretakers)
+    free = max(HEIGHT_MIN, height) - fixed
+    orders = max(3, free // 3)
+    log_lines = max(2, free - orders)
+    parts.append(_heading("last orders"))
+    parts += _padded([_order(order) for order in state.orders[:orders]], orders)
+    parts.append(_heading("caretakers"))
+    parts += [_caretaker(each, state.now) for each in state.caretakers]
+    parts.append(_heading("main_app.py says"))
+    parts += [_log_line(line) for line in state.log_lines[-log_lines:]]
+    return Group(*parts)
+
+
+def summary(state: DemoState) -> str:
+    """The last line: what came of it."""
+    return (
+        f"{_clock(state.running)} of trading, {state.cycles_completed} cycles completed, "
+        f"profit after fees {_dollars(state.realised)} USD "
+        f"and {_dollars(state.unrealised)} in open positions"
+    )
+
+
+def _title(state: DemoState) -> Table:
+    return _sides(
+        Text.assemble(("DCA bot demo", "bold"), ("  simulated exchange, no real money", "dim")),
+        Text.assemble(f"{_clock(state.running)}  ", ("Ctrl-C ends it", "bold")),
+    )
+
+
+def _totals(state: DemoState) -> Table:
+    return _sides(
+        Text.assemble(
+            "profit after fees ",
+            _gain(state.realised),
+            f" in {state.cycles_completed} cycles, in open positions ",
+            _gain(state.unrealised),
+        ),
+        Text(state.bot, style="dim"),
+    )
+
+
+def _asset(now: AssetNow, at: datetime, width: int) -> Iterable[RenderableType]:
+    """Three lines: what it is, what is held, and what comes next."""
+    yield _headline(now)
+    yield _position(now)
+    yield _outlook(now, at, width)
+
+
+def _headline(now: AssetNow) -> Table:
+    status = (
+        Text("no cycle yet", "dim")
+        if now.cycle is None
+        else Text(now.cycle.status, STATUS_STYLES[now.cycle.status])
+    )
+    cycle = Text(f" c{now.cycle.cycle_id} " if now.cycle else " ", "dim")
+    left = Text.assemble((f" {now.asset.symbol} ", "bold reverse"), cycle, status)
+    if now.prices is None:
+        return _sides(left, Text("no price yet", "dim"))
+    bid, ask = _price(now.prices.bid), _price(now.prices.ask)
+    return _sides(left, Text.assemble(("bid ", "dim"), bid, ("  ask ", "dim"), ask))
+
+
+def _position(now: AssetNow) -> Table:
+    past = Text.assemble(
+        ("profit ", "dim"), _gain(now.realised), (f", cycles {now.cycles_completed}", "dim")
+    )
+    cycle = now.cycle
+    if cycle is None or cycle.quantity <= 0:
+        return _sides(Text("  holds nothing", "dim"), past)
+    held = Text.assemble(
+        ("  holds ", "dim"),
+        f"{cycle.quantity:.6f}",
+        (" at ", "dim"),
+        _price(cycle.average_purchase_price),
+        ("  safety ", "dim"),
+        f"{cycle.safety_orders}/{now.asset.max_safety_orders}",
+        ("  open ", "dim"),
+        _gain(now.unrealised),
+    )
+    return _sides(held, past)
+
+
+def _outlook(now: AssetNow, at: datetime, width: int) -> Text:
+    if now.span is not None:
+        return _progress(now.span, width)
+    return Text(f"  {_what_next(now, now.cycle, at)}", "dim") if now.cycle else Text("")
+
+
+def _what_next(now: AssetNow, cycle: Cycle, at: datetime) -> str:
+    match cycle.status:
+        case CycleStatus.WATCHING:
+            return "buys at the next price"
+        case CycleStatus.BUYING:
+            return "its BUY is on the exchange"
+        case CycleStatus.SELLING:
+            return "its SELL is on the exchange"
+        case CycleStatus.COOLDOWN:
+            left = now.cooldown_left(at) or timedelta(0)
+            early = now.triggers.buy_at_or_below
+            sooner = f", or buys at {_price(early)} and below" if early else ""
+            return f"cooldown ends in {left.total_seconds():.0f} s{sooner}"
+        case CycleStatus.COMPLETE | CycleStatus.ERROR:
+            return "the cycle is over"
+        case _:
+            assert_never(cycle.status)
+
+
+def _progress(span: Span, width: int) -> Text:
+    """`next safety 75,999.20 ━━━━┿━━●──── 77,225.00 take profit`, as wide as the terminal."""
+    cells = max(10, width - 2 * LABEL_WIDTH)
+    here = _cell(span.position, cells)
+    low = "no safety left" if span.is_last_rung else f"next safety {_price(span.low)}"
+    high = f"{_price(span.high)} take profit"
+    bar = Text()
+    for cell in range(cells):
+        if cell == here:
+            bar.append("●", "bold green" if span.position >= span.average else "bold red")
+        elif cell == _cell(span.average, cells):
+            bar.append("┿", "bold")
+        else:
+            bar.append("━" if cell < here else "─", "green" if cell < here else "dim")
+    left = Text(low.rjust(LABEL_WIDTH - 1) + " ", "dim")
+    return Text.assemble(left, bar, (f" {high}", "dim"))
+
+
+def _cell(fraction: Decimal, cells: int) -> int:
+    return min(cells - 1, int(fraction * cells))
+
+
+def _order(order: OrderNow) -> Text:
+    name = KINDS[order.kind] + (f" {order.rung}" if order.kind is OrderKind.SAFETY else "")
+    limit = _price(order.limit_price) if order.limit_price else "the bid"
+    return Text.assemble(
+        (f"{order.created_at:%H:%M:%S} ", "dim"),
+        f"{order.symbol:8} c{order.cycle_id:<3}",
+        (f"{name:15}", "yellow" if order.kind.side is Side.BUY else "green"),
+        f"{order.quantity:.6f}",
+        (" at ", "dim"),
+        f"{limit:11}",
+        _outcome(order),
+        no_wrap=True,
+        overflow="ellipsis",
+    )
+
+
+def _outcome(order: OrderNow) -> Text:
+    price = order.filled_average_price
+    if order.status is OrderStatus.FILLED and price is not None:
+        return Text(f"filled at {_price(price)}", "bold")
+    if order.filled_quantity > 0:
+        return Text(f"{order.status}, {order.filled_quantity:.6f} filled", "yellow")
+    return Text(order.status, "dim" if order.status.is_finished else "yellow")
+
+
+def _caretaker(caretaker: CaretakerNow, at: datetime) -> Text:
+    """Its last deed with the time; until it has done something, what its last run summed up."""
+    age = "not yet" if caretaker.ended_at is None else _ago(caretaker.ended_at, at)
+    words = _log_line(caretaker.deed) if caretaker.deed else Text(_summed_up(caretaker.last_line))
+    name = Text(f"{caretaker.script:23}", "red" if caretaker.exit_status else "")
+    return Text.assemble(name, (f"{age:10}", "dim"), words, no_wrap=True, overflow="ellipsis")
+
+
+def _summed_up(line: str) -> str:
+    """`done assets=3`: without time and name, which stand before it, and without the zeros."""
+    words = line.split(" ")[3:]
+    return " ".join(word for word in words if not word.endswith("=0"))
+
+
+def _ago(then: datetime, now: datetime) -> str:
+    return f"{max(0, round((now - then).total_seconds()))} s ago"
+
+
+def _log_line(line: str) -> Text:
+    """`18:16:59 BTC/USD c42 base order placed …`, coloured by its level."""
+    at, _, rest = line.partition(" ")
+    level, _, sentence = rest.partition(" ")
+    style = LEVEL_STYLES.get(level, "")
+    time = at.partition("T")[2][:8]
+    shown = f"{time} {sentence}" if time else line
+    return Text(shown, style, no_wrap=True, overflow="ellipsis")
+
+
+def _heading(words: str) -> Rule:
+    return Rule(Text(words, "dim"), align="left", style="dim")
+
+
+def _sides(left: Text, right: Text) -> Table:
+    grid = Table.grid(expand=True)
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_row(left, right)
+    return grid
+
+
+def _padded(lines: list[Text], count: int) -> list[Text]:
+    return lines + [Text("")] * (count - len(lines))
+
+
+def _price(price: Decimal) -> str:
+    digits = 2 if price >= 1000 else 4 if price >= 1 else 8
+    return f"{price:,.{digits}f}"
+
+
+def _dollars(amount: Decimal) -> str:
+    return f"{amount:+,.2f}"
+
+
+def _gain(amount: Decimal) -> Text:
+    return Text(_dollars(amount), "green" if amount >= 0 else "red")
+
+
+def _clock(duration: timedelta) -> str:
+    minutes, seconds = divmod(int(duration.total_seconds()), 60)
+    return f"{minutes}:{seconds:02} min"

@@ -1,0 +1,46 @@
+"""What the caretakers judge about ages, orders and positions."""
+
+from datetime import timedelta
+
+import pytest
+
+from dca_bot.core.model import CycleStatus, Holding, Side
+from dca_bot.core.overdue import (
+    PositionVerdict,
+    Tracking,
+    is_older,
+    is_orphan,
+    is_stale,
+    position_verdict,
+)
+from tests.builders import BTC, NOW, STEP, a_holding, a_holding_cycle, an_asset, an_order, an_update
+
+LONG_AGO = NOW - timedelta(days=1)
+
+
+def test_an_order_of_unknown_age_is_never_too_old() -> None:
+    order = an_update(an_order(), "open", created_at=None)
+    assert not is_older(order, 0, NOW)
+
+
+def test_an_order_by_hand_beside_a_cycles_own_is_not_the_cycles() -> None:
+    cycle = a_holding_cycle(status=CycleStatus.BUYING, latest_order_id="alpaca-1")
+    tracking = Tracking(frozenset({BTC}), frozenset(), {BTC: cycle}, {})
+    theirs = an_update(
+        an_order(client_order_id="by-hand"),
+        "open",
+        alpaca_order_id="alpaca-2",
+        created_at=LONG_AGO,
+    )
+    assert theirs.side is Side.BUY
+    assert not is_stale(theirs, tracking, 60, NOW)
+    assert is_orphan(theirs, tracking, 60, NOW)
+
+
+@pytest.mark.parametrize("status", [CycleStatus.BUYING, CycleStatus.SELLING])
+@pytest.mark.parametrize("holding", [None, a_holding("0.4"), a_holding(3)])
+def test_of_a_position_that_an_order_moves_nothing_can_be_said(
+    status: CycleStatus, holding: Holding | None
+) -> None:
+    cycle = a_holding_cycle(status=status)
+    assert position_verdict(an_asset(), cycle, holding, STEP) is PositionVerdict.AGREES

@@ -1,0 +1,259 @@
+"""What the demo shows, without running it: the numbers, the drawing, the caretakers' turns."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from dca_bot.core.model import Asset, Cycle, CycleStatus, OrderKind, OrderStatus
+from dca_bot.program.settings import AlpacaSettings, DatabaseSettings
+from dca_demo.caretakers import EVERY_SECONDS, Caretakers
+from dca_demo.display import LiveDisplay, PlainDisplay, display_on
+from dca_demo.state import AssetNow, CaretakerNow, DemoState, Flow, OrderNow
+from dca_demo.view import render
+from dca_sandbox.environment import environment
+from dca_sandbox.exchange import Prices
+from dca_sandbox.growing_file import GrowingFile
+from tests.test_docs import setting_names
+
+NOW = datetime(2026, 11, 22, 21, 12, 54, tzinfo=UTC)
+LOG_LINE = "2026-11-22T21:12:54.016Z INFO BTC/USD c4 base order placed ask=76123.45 buy=0.0013"
+
+
+def asset(number: int = 1, symbol: str = "BTC/USD") -> Asset:
+    return Asset(
+        asset_id=number,
+        symbol=symbol,
+        is_enabled=True,
+        base_order_amount=Decimal(100),
+        safety_order_amount=Decimal(150),
+        max_safety_orders=2,
+        safety_order_deviation_pct=Decimal(2),
+        take_profit_pct=Decimal(1),
+        cooldown_seconds=15,
+        restart_deviation_pct=Decimal("1.5"),
+        last_sell_price=Decimal(70_000),
+    )
+
+
+def cycle(status: CycleStatus = CycleStatus.WATCHING, **columns: object) -> Cycle:
+    return replace(Cycle(7, 1, status), **columns)
+
+
+HOLDING = cycle(
+    quantity=Decimal("0.001"),
+    average_purchase_price=Decimal(70_000),
+    last_order_fill_price=Decimal(70_000),
+    safety_orders=1,
+)
+PRICES = Prices(bid=Decimal("70174.99"), ask=Decimal("70175.01"))
+
+
+def order(**columns: object) -> OrderNow:
+    base = OrderNow(
+        symbol="BTC/USD",
+        cycle_id=7,
+        kind=OrderKind.SAFETY,
+        rung=1,
+        status=OrderStatus.FILLED,
+        quantity=Decimal("0.002142"),
+        limit_price=Decimal(70_000),
+        filled_quantity=Decimal("0.002142"),
+        filled_average_price=Decimal("69999.5"),
+        created_at=NOW,
+    )
+    return replace(base, **columns)
+
+
+def state(**fields: object) -> DemoState:
+    base = DemoState(
+        now=NOW,
+        running=timedelta(seconds=83),
+        bot="bot beat 1 s ago",
+        assets=tuple(
+            AssetNow(asset(n, symbol), HOLDING, PRICES)
+            for n, symbol in enumerate(("BTC/USD", "ETH/USD", "SOL/USD"), start=1)
+        ),
+        orders=(order(),) * 20,
+        caretakers=tuple(CaretakerNow(name, every) for name, every in EVERY_SECONDS.items()),
+        log_lines=(LOG_LINE,) * 100,
+    )
+    return replace(base, **fields)
+
+
+def drawn(moment: DemoState, width: int = 80, height: int = 24) -> list[str]:
+    output = StringIO()
+    console = Console(file=output, width=width, height=height)
+    console.print(render(moment, width=width, height=height))
+    return output.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(("width", "height"), [(60, 24), (80, 24), (120, 40)])
+def test_the_view_fills_the_terminal_and_no_more(width: int, height: int) -> None:
+    lines = drawn(state(), width, height)
+    assert len(lines) == height
+    assert max(map(len, lines)) <= width
+
+
+def test_an_asset_shows_what_it_holds_and_what_comes_next() -> None:
+    screen = "\n".join(drawn(state()))
+    for shown in ("0.001000 at 70,000.00", "safety 1/2", "next safety 68,600.00", "70,700.00 take"):
+        assert shown in screen
+
+
+def test_an_order_is_shown_whole_on_a_narrow_terminal() -> None:
+    assert any(line.rstrip().endswith("filled at 69,999.50") for line in drawn(state()))
+
+
+def test_every_status_can_be_drawn() -> None:
+    for status in CycleStatus:
+        now = AssetNow(asset(), cycle(status), PRICES, completed_at=NOW)
+        assert any(str(status) in line for line in drawn(state(assets=(now,))))
+    assert drawn(state(assets=(AssetNow(asset(), None, None),)))
+
+
+@pytest.mark.parametrize("status", list(OrderStatus))
+def test_every_order_can_be_drawn(status: OrderStatus) -> None:
+    part = order(status=status, filled_quantity=Decimal("0.001"))
+    unfilled = order(
+        kind=OrderKind.TAKE_PROFIT,
+        status=status,
+        limit_price=None,
+        filled_quantity=Decimal(0),
+        filled_average_price=None,
+    )
+    assert drawn(state(orders=(part, unfilled)))
+
+
+def test_the_price_stands_between_the_next_safety_order_and_take_profit() -> None:
+    span = AssetNow(asset(), HOLDING, PRICES).span
+    assert span is not None
+    assert (span.low, span.high) == (Decimal(68_600), Decimal(70_700))
+    assert span.position == Decimal("0.75")
+
+
+def test_without_a_safety_order_left_the_span_mirrors_take_profit() -> None:
+    last = replace(HOLDING, safety_orders=2)
+    span = AssetNow(asset(), last, PRICES).span
+    assert span is not None
+    assert span.is_last_rung
+    assert span.low == Decimal(69_300)
+    assert any(
+        "no safety left" in line for line in drawn(state(assets=(AssetNow(asset(), last, PRICES),)))
+    )
+
+
+def test_profit_is_what_remains_after_the_fees_of_both_sides() -> None:
+    # Bought 100 USD's worth, of which 0.25 % of the coin went away; sold 1 % higher: the fee of
+    # the sale is 0.25 % of 100.7475.
+    flow = Flow(spent=Decimal(100), received=Decimal("100.7475"))
+    now = AssetNow(asset(), None, PRICES, finished=flow)
+    assert now.realised == Decimal("0.49563125")
+
+
+def test_an_open_position_counts_as_if_it_were_sold_now() -> None:
+    now = AssetNow(asset(), HOLDING, PRICES, this_cycle=Flow(spent=Decimal(70)))
+    assert now.unrealised == Decimal("70.17499") * Decimal("0.9975") - 70
+
+
+def test_a_cooldown_counts_down_to_zero() -> None:
+    cooling = AssetNow(
+        asset(), cycle(CycleStatus.COOLDOWN), PRICES, completed_at=NOW - timedelta(seconds=10)
+    )
+    assert cooling.cooldown_left(NOW) == timedelta(seconds=5)
+    assert cooling.cooldown_left(NOW + timedelta(minutes=1)) == timedelta(0)
+    assert AssetNow(asset(), HOLDING, PRICES).cooldown_left(NOW) is None
+
+
+def test_a_file_gives_each_line_once_and_whole(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("before\n")
+    growing = GrowingFile(path)
+    with path.open("a") as file:
+        file.write("first\nhalf")
+        file.flush()
+        assert growing.new_lines() == ["first"]
+        file.write(" and half\n")
+    assert growing.new_lines() == ["half and half"]
+    path.write_text("new\n")  # rotated
+    assert growing.new_lines() == ["new"]
+    path.unlink()
+    assert growing.new_lines() == []
+
+
+class Run:
+    """A caretaker's run that ends when it is told to."""
+
+    def __init__(self, script: str) -> None:
+        self.script = script
+        self.status: int | None = None
+        self.lines: list[str] = []
+        self.output = SimpleNamespace(new_lines=lambda: self.lines)
+
+    def exit_status(self) -> int | None:
+        return self.status
+
+
+def test_caretakers_run_one_at_a_time_and_again_and_again() -> None:
+    runs: list[Run] = []
+
+    def start(script: str) -> Run:
+        runs.append(Run(script))
+        return runs[-1]
+
+    caretakers = Caretakers(start, NOW)
+    for second in range(61):
+        caretakers.tick(NOW + timedelta(seconds=second))
+        assert sum(run.status is None for run in runs) <= 1
+        if runs:
+            runs[-1].status = 0
+    started = [run.script for run in runs]
+    assert set(started) == set(EVERY_SECONDS)
+    assert started.count("cooldown_manager.py") > started.count("watchdog.py") > 1
+
+
+def test_a_deed_stays_until_the_next_one() -> None:
+    said = {
+        "cooldown_manager.py": iter([["0 INFO x deed", "1 INFO x done n=1"], ["2 INFO x done n=0"]])
+    }
+
+    def start(script: str) -> Run:
+        run = Run(script)
+        run.status, run.lines = 0, next(said.get(script, iter(())), [])
+        return run
+
+    caretakers = Caretakers(start, NOW)
+    for second in range(2 * EVERY_SECONDS["cooldown_manager.py"] + 2):
+        caretakers.tick(NOW + timedelta(seconds=second))
+    shown = caretakers.shown()[0]
+    assert (shown.deed, shown.last_line) == ("0 INFO x deed", "2 INFO x done n=0")
+
+
+def test_a_pipe_gets_each_line_once_and_no_escape_codes() -> None:
+    output = StringIO()
+    display = display_on(Console(file=output))
+    assert isinstance(display, PlainDisplay)
+    with display.shown():
+        display.show(state(new_log_lines=(LOG_LINE,)))
+        display.show(state())
+    assert output.getvalue() == f"main_app.py: {LOG_LINE}\n"
+
+
+def test_a_terminal_gets_the_live_view() -> None:
+    console = Console(file=StringIO(), force_terminal=True, width=80, height=24)
+    display = display_on(console)
+    assert isinstance(display, LiveDisplay)
+    with display.shown():
+        display.show(state())
+
+
+def test_the_demo_decides_every_setting_itself(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:1"
+    alpaca = AlpacaSettings("KEY", "SECRET", url, url, "ws://127.0.0.1:1")
+    database = DatabaseSettings("127.0.0.1", 2, "user", "password", "name")
+    assert set(setting_names()) <= set(environment(database, alpaca, tmp_path))

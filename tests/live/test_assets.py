@@ -1,0 +1,549 @@
+"""The desk and its workers on a real event loop, with fakes of the database and of Alpaca."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from dca_bot.core.model import Asset, Cycle, Order, OrderStatus, OrderUpdate
+from dca_bot.live.assets import Desk
+from dca_bot.live.worker import Surroundings
+from dca_bot.program.clock import Clock
+from dca_bot.program.errors import StoreUnavailable
+from dca_bot.store.memory_store import MemoryStore, MemoryTransaction
+from dca_bot.trading.trader import Trader
+from tests.builders import an_order, an_update
+from tests.fakes import FakeBroker
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BTC = Asset(
+    asset_id=1,
+    symbol="BTC/USD",
+    is_enabled=True,
+    base_order_amount=Decimal(20),
+    safety_order_amount=Decimal(20),
+    max_safety_orders=5,
+    safety_order_deviation_pct=Decimal("1.5"),
+    take_profit_pct=Decimal(1),
+    cooldown_seconds=300,
+    restart_deviation_pct=Decimal(2),
+    last_sell_price=None,
+)
+ETH = replace(BTC, asset_id=2, symbol="ETH/USD")
+
+
+class Clockwork:
+    """A clock that moves a millisecond each time it is read, as time does between two orders."""
+
+    def __init__(self) -> None:
+        self._now = NOW
+
+    def __call__(self) -> datetime:
+        self._now += timedelta(milliseconds=1)
+        return self._now
+
+
+class SlowBroker(FakeBroker):
+    """Takes its time with each order, until it is told to answer."""
+
+    def __init__(self, *symbols: str, clock: Clock) -> None:
+        super().__init__(*symbols, clock=clock)
+        self.asked, self.may_answer = threading.Event(), threading.Event()
+        self.may_answer.set()
+
+    def submit(self, order: Order, symbol: str) -> OrderUpdate:
+        self.asked.set()
+        self.may_answer.wait(20)
+        return super().submit(order, symbol)
+
+
+class CountingPool(ThreadPoolExecutor):
+    """Knows how many pieces of work have been under way at the same time."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.most_at_once = 0
+        self._under_way = 0
+        self._lock = threading.Lock()
+
+    def submit(self, *work: Any, **arguments: Any) -> Future[Any]:
+        with self._lock:
+            self._under_way += 1
+            self.most_at_once = max(self.most_at_once, self._under_way)
+        future = super().submit(*work, **arguments)
+        future.add_done_callback(self._count_down)
+        return future
+
+    def _count_down(self, _: Future[Any]) -> None:
+        with self._lock:
+            self._under_way -= 1
+
+
+class UnsteadyStore(MemoryStore):
+    """Can be away, as a database can."""
+
+    is_away = False
+
+    def transaction(self, asset_id: int) -> AbstractContextManager[MemoryTransaction]:
+        if self.is_away:
+            raise StoreUnavailable("away")
+        return super().transaction(asset_id)
+
+
+@dataclass
+class World:
+    store: UnsteadyStore
+    broker: SlowBroker
+    desk: Desk
+    pool: CountingPool
+    gaps: list[str]
+
+    def quote(self, symbol: str, bid: str, ask: str) -> None:
+        """The exchange's price becomes this, and the stream says so."""
+        self.broker.quote(symbol, bid, ask)
+        self.tell(symbol, bid, ask)
+
+    def tell(self, symbol: str, bid: str, ask: str, *, at: datetime = NOW) -> None:
+        raw = {"T": "q", "S": symbol, "bp": float(bid), "ap": float(ask), "t": at.isoformat()}
+        self.desk.on_quotes([raw])
+
+    def cycle(self, asset_id: int = 1) -> Cycle:
+        with self.store.transaction(asset_id) as tx:
+            assert tx.cycle is not None
+            return tx.cycle
+
+    async def idle(self) -> None:
+        """Everything under way has come to its end, also what the broker told meanwhile."""
+        for _ in range(3):
+            await until(lambda: not self.desk.is_busy)
+            await asyncio.sleep(0)
+
+    async def bought(self) -> None:
+        """A base order at 100 has filled."""
+        self.quote("BTC/USD", "99.9", "100")
+        await until(lambda: self.cycle().quantity > 0)
+        await self.idle()
+
+
+class SlowLoop(asyncio.SelectorEventLoop):
+    """Its seconds last twenty: no pause ends because the machine stood still for a while."""
+
+    def time(self) -> float:
+        return super().time() / 20
+
+
+def play(
+    scenario: Callable[[World], Coroutine[Any, Any, None]],
+    *assets: Asset,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> None:
+    """Run a scenario on a desk whose broker tells its updates as the trade stream would."""
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        broker = SlowBroker("BTC/USD", "ETH/USD", clock=lambda: NOW)
+        # patient: a machine that stands still with the lock in its hand is no trouble of ours
+        store = UnsteadyStore(assets or [BTC], lock_wait_seconds=60)
+        gaps: list[str] = []
+        with CountingPool(4) as pool:
+            around = Surroundings(
+                trader=Trader(store, broker, Clockwork(), broker.rules()),
+                store=store,
+                pool=pool,
+                loop=loop,
+                on_store_trouble=lambda: gaps.append("store"),
+            )
+            desk = Desk(around, on_gap=lambda: gaps.append("gap"))
+
+            def tell(update: OrderUpdate) -> None:
+                loop.call_soon_threadsafe(desk.on_trade_update, as_message(update))
+
+            broker.listener = tell
+            await desk.refresh()
+            await scenario(World(store, broker, desk, pool, gaps))
+            desk.stop()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(asyncio.wait_for(run(), 30))
+
+
+def as_message(update: OrderUpdate) -> dict[str, Any]:
+    """A trade update as Alpaca words it."""
+    status = "new" if update.status == "open" else str(update.status)
+    price = update.filled_average_price
+    order = {
+        "id": update.alpaca_order_id,
+        "client_order_id": update.client_order_id,
+        "symbol": update.symbol,
+        "side": str(update.side),
+        "status": status,
+        "filled_qty": str(update.filled_quantity),
+        "filled_avg_price": None if price is None else str(price),
+        "created_at": NOW.isoformat(),
+    }
+    data: dict[str, Any] = {"event": status, "order": order}
+    if update.position_quantity is not None:
+        data["position_qty"] = str(update.position_quantity)
+    return {"stream": "trade_updates", "data": data}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - threads change what it looks at, and set no event
+        await asyncio.sleep(0.005)
+
+
+def test_a_first_quote_makes_the_base_order_and_its_fill_is_booked() -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        assert [order.kind for order in world.broker.submitted] == ["base"]
+        assert world.cycle().status == "watching"
+        assert world.cycle().quantity == Decimal("0.1995")
+
+    play(scenario)
+
+
+def test_ten_thousand_quotes_while_alpaca_is_slow_make_one_order() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.may_answer.clear()
+        world.broker.holds_fills = True
+        world.quote("BTC/USD", "99", "100")
+        await until(world.broker.asked.is_set)
+        for _ in range(10_000):
+            world.tell("BTC/USD", "98", "99")
+        world.broker.may_answer.set()
+        await world.idle()
+        world.tell("BTC/USD", "98", "99")
+        await world.idle()
+        assert len(world.broker.submitted) == 1
+
+    play(scenario)
+
+
+def test_news_of_orders_waits_while_alpaca_is_slow() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.may_answer.clear()
+        world.quote("BTC/USD", "99", "100")
+        await until(world.broker.asked.is_set)
+        for _ in range(5):
+            world.desk.on_trade_update(as_message(an_update(an_order(), "canceled")))
+        # now, not later: a piece of work is told to have ended a moment before its thread has
+        assert world.pool.most_at_once == 1
+        world.broker.may_answer.set()
+        await world.idle()
+
+    play(scenario)
+
+
+def test_the_price_that_fell_while_the_order_was_under_way_is_acted_on() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.holds_fills = True
+        world.quote("BTC/USD", "99.9", "100")
+        await until(lambda: len(world.broker.submitted) == 1)
+        await world.idle()
+        world.quote("BTC/USD", "97.9", "98")
+        world.broker.fill(world.broker.submitted[0].client_order_id, price=Decimal(100))
+        await until(lambda: len(world.broker.submitted) == 2)
+        assert world.broker.submitted[1].kind == "safety"
+
+    play(scenario)
+
+
+def test_a_rise_to_the_take_profit_price_sells_everything() -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        world.quote("BTC/USD", "101", "101.1")
+        await until(lambda: world.cycle().status == "cooldown")
+        assert world.broker.submitted[1].quantity == Decimal("0.1995")
+
+    play(scenario)
+
+
+def test_an_old_quote_is_never_acted_on() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.quote("BTC/USD", "99", "100")
+        world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=11))
+        await world.idle()
+        assert world.broker.submitted == []
+
+    play(scenario)
+
+
+def test_a_refusal_is_not_tried_again_at_once() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.refuse("asset BTC/USD is not active")
+        world.quote("BTC/USD", "99", "100")
+        await until(lambda: len(world.broker.submitted) == 1)
+        await world.idle()
+        for _ in range(100):
+            world.tell("BTC/USD", "98", "99")
+            await world.idle()
+        assert len(world.broker.submitted) == 1
+        assert world.cycle().status == "watching"
+
+    play(scenario, loop_factory=SlowLoop)
+
+
+def test_the_take_profit_works_while_buys_are_paused() -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        world.broker.refuse("insufficient balance for USD", needs_cash=True)
+        world.quote("BTC/USD", "97.9", "98")
+        await until(lambda: len(world.broker.submitted) == 2)
+        await world.idle()
+        world.quote("BTC/USD", "101", "101.1")
+        await until(lambda: world.cycle().status == "cooldown")
+
+    play(scenario)
+
+
+def test_an_edited_row_ends_the_pause_and_counts_for_the_running_cycle() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.refuse("cost basis must be >= minimal amount of order 25")
+        world.quote("BTC/USD", "99", "100")
+        await until(lambda: len(world.broker.submitted) == 1)
+        await world.idle()
+        world.store.put_asset(replace(BTC, base_order_amount=Decimal(30)))
+        await world.desk.refresh()
+        world.quote("BTC/USD", "99", "100")
+        await until(lambda: len(world.broker.submitted) == 2)
+        assert world.broker.submitted[1].quantity == Decimal("0.3")
+
+    play(scenario)
+
+
+def test_a_disabled_asset_gets_no_order_of_any_kind() -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        world.store.put_asset(replace(BTC, is_enabled=False))
+        await world.desk.refresh()
+        world.quote("BTC/USD", "101", "101.1")
+        world.quote("BTC/USD", "90", "90.1")
+        await world.idle()
+        assert len(world.broker.submitted) == 1
+        assert world.desk.wanted_symbols() == []
+
+    play(scenario)
+
+
+def test_the_fill_of_an_asset_disabled_meanwhile_is_booked() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.holds_fills = True
+        world.quote("BTC/USD", "99.9", "100")
+        await until(lambda: len(world.broker.submitted) == 1)
+        await world.idle()
+        world.store.put_asset(replace(BTC, is_enabled=False))
+        await world.desk.refresh()
+        world.broker.release_fills()
+        await until(lambda: world.cycle().quantity > 0)
+
+    play(scenario)
+
+
+def test_an_unusable_row_never_stops_the_other_assets() -> None:
+    broken = replace(BTC, base_order_amount=Decimal(-1))
+
+    async def scenario(world: World) -> None:
+        world.quote("BTC/USD", "99", "100")
+        world.quote("ETH/USD", "9.9", "10")
+        await until(lambda: world.cycle(2).quantity > 0)
+        assert [order.asset_id for order in world.broker.submitted] == [2]
+        assert world.desk.wanted_symbols() == ["ETH/USD"]
+
+    play(scenario, broken, ETH)
+
+
+def test_trouble_of_one_asset_never_stops_the_others() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.fail("submit", RuntimeError("no one expected this"))
+        world.quote("BTC/USD", "99", "100")
+        await until(lambda: "submit" in world.broker.calls)
+        world.quote("ETH/USD", "9.9", "10")
+        await until(lambda: world.cycle(2).quantity > 0)
+
+    play(scenario, BTC, ETH)
+
+
+def test_an_asset_that_had_unexpected_trouble_goes_on() -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        world.broker.fail("holdings", RuntimeError("no one expected this"))
+        world.quote("BTC/USD", "101", "101.1")
+        await until(lambda: world.broker.calls.count("holdings") == 2)
+        await world.idle()
+        world.store.put_asset(replace(BTC, cooldown_seconds=200))  # which ends the pause
+        await world.desk.refresh()
+        world.quote("BTC/USD", "101", "101.1")
+        await until(lambda: world.cycle().status == "cooldown")
+
+    play(scenario)
+
+
+def test_an_order_in_doubt_is_asked_about_until_it_is_settled() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.listener = lambda _: None  # its updates are lost as well
+        world.broker.lose_answer(taken=True)
+        world.quote("BTC/USD", "99.9", "100")
+        await until(lambda: world.cycle().quantity > 0)
+        assert len(world.broker.submitted) == 1
+
+    play(scenario)
+
+
+def test_a_fill_that_the_database_cannot_take_makes_the_bot_ask_alpaca() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.holds_fills = True
+        world.quote("BTC/USD", "99.9", "100")
+        await until(lambda: len(world.broker.submitted) == 1)
+        await world.idle()
+        world.store.is_away = True
+        world.broker.fill(world.broker.submitted[0].client_order_id)
+        await world.idle()
+        assert world.gaps == ["store"]
+
+    play(scenario)
+
+
+def test_an_update_that_cannot_be_read_makes_the_bot_ask_alpaca() -> None:
+    async def scenario(world: World) -> None:
+        strange = {"client_order_id": "dca-1-base-x", "id": "1", "status": "no such word"}
+        world.desk.on_trade_update({"stream": "trade_updates", "data": {"order": strange}})
+        assert world.gaps == ["gap"]
+
+    play(scenario)
+
+
+def test_a_new_row_is_watched_and_a_deleted_one_is_forgotten() -> None:
+    async def scenario(world: World) -> None:
+        world.store.put_asset(ETH)
+        await world.desk.refresh()
+        assert world.desk.wanted_symbols() == ["BTC/USD", "ETH/USD"]
+        world.quote("ETH/USD", "9.9", "10")
+        await until(lambda: world.cycle(2).quantity > 0)
+        world.store.delete_asset(1)
+        await world.desk.refresh()
+        assert world.desk.wanted_symbols() == ["ETH/USD"]
+        world.quote("BTC/USD", "99", "100")
+        await world.idle()
+        assert [order.asset_id for order in world.broker.submitted] == [2]
+
+    play(scenario)
+
+
+def test_a_row_deleted_and_inserted_again_between_two_readings_is_watched() -> None:
+    async def scenario(world: World) -> None:
+        world.store.delete_asset(1)
+        world.store.put_asset(replace(BTC, asset_id=3))
+        await world.desk.refresh()
+        world.quote("BTC/USD", "99", "100")
+        await until(lambda: world.cycle(3).quantity > 0)
+
+    play(scenario)
+
+
+def test_two_rows_that_swap_their_symbols_are_both_watched() -> None:
+    async def scenario(world: World) -> None:
+        world.store.put_asset(replace(BTC, asset_id=2))
+        world.store.put_asset(replace(ETH, asset_id=1))
+        await world.desk.refresh()
+        for symbol, asset_id in (("BTC/USD", 2), ("ETH/USD", 1)):
+            world.quote(symbol, "99", "100")
+            await until(lambda at=asset_id: world.cycle(at).quantity > 0)
+            assert world.broker.submitted[-1].asset_id == asset_id
+
+    play(scenario, BTC, ETH)
+
+
+def test_a_row_given_another_symbol_while_its_worker_is_busy_is_watched() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.may_answer.clear()
+        world.quote("BTC/USD", "99", "100")
+        await until(world.broker.asked.is_set)
+        world.store.put_asset(replace(BTC, symbol="ETH/USD"))
+        world.broker.may_answer.set()
+        await world.idle()  # the worker has read the row before the desk does
+        assert world.desk.late_quotes(NOW) == set()
+        await world.desk.refresh()
+        assert world.desk.wanted_symbols() == ["ETH/USD"]
+        count = len(world.broker.submitted)
+        world.quote("ETH/USD", "50", "51")
+        await until(lambda: len(world.broker.submitted) > count)
+
+    play(scenario)
+
+
+def test_a_row_that_is_deleted_while_a_quote_is_acted_on_is_no_trouble(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario(world: World) -> None:
+        world.store.delete_asset(1)
+        world.quote("BTC/USD", "99", "100")
+        await world.idle()
+        assert world.broker.submitted == []
+
+    play(scenario)
+    assert [r.getMessage() for r in caplog.records if r.levelname in ("ERROR", "WARNING")] == []
+
+
+def test_nothing_new_is_begun_once_stopped() -> None:
+    async def scenario(world: World) -> None:
+        world.desk.stop()
+        world.quote("BTC/USD", "99", "100")
+        await world.idle()
+        assert world.broker.submitted == []
+
+    play(scenario)
+
+
+def test_quotes_that_all_come_late_are_told_in_words() -> None:
+    async def scenario(world: World) -> None:
+        world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
+        (words,) = world.desk.late_quotes(NOW)
+        assert "clock" in words
+
+    play(scenario)
+
+
+def test_one_timely_quote_is_enough_not_to_complain() -> None:
+    async def scenario(world: World) -> None:
+        world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
+        world.tell("ETH/USD", "9", "10")
+        assert world.desk.late_quotes(NOW) == set()
+
+    play(scenario, BTC, ETH)
+
+
+def test_a_quote_that_came_with_the_end_of_an_order_does_not_jump_the_pause() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.holds_fills = True
+        world.quote("BTC/USD", "99", "100")
+        await until(lambda: len(world.broker.submitted) == 1)
+        await world.idle()
+        world.tell("BTC/USD", "98", "99")  # nobody has looked at this one yet
+        world.broker.end(world.broker.submitted[0].client_order_id, OrderStatus.CANCELED)
+        await until(lambda: world.cycle().status == "watching")
+        await world.idle()
+        assert len(world.broker.submitted) == 1
+
+    play(scenario, loop_factory=SlowLoop)
+
+
+def test_a_quote_that_nobody_could_act_on_is_acted_on_after_the_pause() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.holds_fills = True
+        world.quote("BTC/USD", "99", "100")
+        await until(lambda: len(world.broker.submitted) == 1)
+        await world.idle()
+        world.tell("BTC/USD", "98", "99")
+        world.broker.end(world.broker.submitted[0].client_order_id, OrderStatus.CANCELED)
+        await until(lambda: len(world.broker.submitted) == 2)
+
+    play(scenario)

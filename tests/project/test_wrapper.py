@@ -1,0 +1,208 @@
+"""run_script_wrapper.sh as cron and people call it, on copies of the project."""
+
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dca_bot.program.settings import PROJECT_ROOT
+from tests.helpers import eventually
+
+CRON_ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
+SCRIPT = """
+import signal, sys
+
+def end_cleanly(number, frame):
+    print("ended cleanly", flush=True)
+    sys.exit(0)
+
+print("hello", *sys.argv[1:], flush=True)
+if "wait" in sys.argv:
+    signal.signal(signal.SIGTERM, end_cleanly)
+    print("waiting", flush=True)
+    signal.pause()
+sys.exit(int(sys.argv[-1]))
+"""
+
+
+def make_project(directory: Path) -> Path:
+    """A copy whose requirements are empty, so that nothing is fetched."""
+    project = directory / "my dca bot"
+    project.mkdir(parents=True)
+    shutil.copy(PROJECT_ROOT / "run_script_wrapper.sh", project)
+    (project / "requirements.txt").write_text("# nothing\n")
+    (project / "requirements-dev.txt").write_text("-r requirements.txt\n")
+    (project / "hello.py").write_text(SCRIPT)
+    return project
+
+
+def command(project: Path, *arguments: str) -> list[str]:
+    return [str(project / "run_script_wrapper.sh"), *arguments]
+
+
+def wrapped(
+    project: Path, *arguments: str, env: dict[str, str] = CRON_ENVIRONMENT
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(project, *arguments),
+        cwd="/",
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def shims(directory: Path, **scripts: str) -> dict[str, str]:
+    """An environment in which these commands come first; underscores stand for dots."""
+    directory.mkdir()
+    for name, text in scripts.items():
+        path = directory / name.replace("_", ".")
+        path.write_text(f"#!/bin/bash\n{text}\n")
+        path.chmod(0o755)
+    return {"PATH": f"{directory}:/usr/bin:/bin"}
+
+
+def python_that_counts(counter: Path) -> str:
+    real = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
+    return f'[ "$2" = venv ] && echo made >>"{counter}"; exec "{real}" "$@"'
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose venv two simultaneous first runs have made, over a half-made one."""
+    directory = tmp_path_factory.mktemp("wrapper")
+    project = make_project(directory)
+    (project / "venv" / "bin").mkdir(parents=True)
+    (project / "venv" / "bin" / "python").symlink_to("/bin/false")
+    env = shims(directory / "shims", python3=python_that_counts(directory / "count"))
+    first = command(project, "hello.py", "0")
+    both = [subprocess.Popen(first, env=env, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [run.wait(timeout=300) for run in both] == [0, 0]
+    return project
+
+
+def test_two_first_runs_at_once_make_the_venv_once(project: Path) -> None:
+    assert (project.parent / "count").read_text() == "made\n"
+    assert (project / "logs" / "hello.log").read_text().count("hello 0\n") == 2
+
+
+def test_cron_output_is_appended_and_the_exit_status_passed_on(project: Path) -> None:
+    log = project / "logs" / "hello.log"
+    log.write_text("earlier\n")
+    done = wrapped(project, "hello.py", "a  b", "7")
+    assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
+    assert log.read_text() == "earlier\nhello a  b 7\n"
+
+
+def test_log_dir_is_honoured(project: Path, tmp_path: Path) -> None:
+    env = {**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path / "our logs")}
+    assert wrapped(project, "hello.py", "0", env=env).returncode == 0
+    assert (tmp_path / "our logs" / "hello.log").read_text() == "hello 0\n"
+
+
+def test_a_link_in_the_place_of_the_log_is_not_followed(project: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious\n")
+    (tmp_path / "hello.log").symlink_to(precious)
+    done = wrapped(project, "hello.py", "0", env={**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path)})
+    assert done.returncode == 1
+    assert "symbolic link: remove it" in done.stderr
+    assert precious.read_text() == "precious\n"
+
+
+def test_a_log_is_never_writable_by_others(project: Path, tmp_path: Path) -> None:
+    env = {**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path / "logs")}
+    before = os.umask(0)
+    try:
+        wrapped(project, "hello.py", "0", env=env)
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "logs", tmp_path / "logs" / "hello.log"):
+        assert not path.stat().st_mode & 0o022
+
+
+def test_a_link_to_the_wrapper_finds_the_project(project: Path, tmp_path: Path) -> None:
+    link = tmp_path / "dca"
+    link.symlink_to(project / "run_script_wrapper.sh")
+    assert subprocess.run([link, "hello.py", "5"], env=CRON_ENVIRONMENT).returncode == 5
+
+
+def test_term_reaches_the_script_which_ends_cleanly(project: Path, tmp_path: Path) -> None:
+    log = tmp_path / "hello.log"
+    run = subprocess.Popen(
+        command(project, "hello.py", "wait"), env={**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path)}
+    )
+    eventually(lambda: log.exists() and "waiting" in log.read_text(), 30)
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(timeout=30) == 0
+    assert log.read_text().endswith("ended cleanly\n")
+
+
+def test_on_a_terminal_the_output_is_shown(project: Path, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    env = {**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path / "none")}
+    run = subprocess.Popen(command(project, "hello.py", "3"), stdout=theirs, env=env)
+    os.close(theirs)
+    assert os.read(ours, 1000).decode().strip() == "hello 3"
+    assert run.wait(timeout=30) == 3
+    os.close(ours)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_module_run_shows_its_output_anywhere(project: Path) -> None:
+    done = wrapped(project, "-m", "hello", "4")
+    assert (done.returncode, done.stdout) == (4, "hello 4\n")
+
+
+def test_changed_requirements_are_installed(project: Path) -> None:
+    installed = (project / "venv" / ".installed-requirements.txt").read_text()
+    (project / "requirements.txt").write_text("# nothing, in other words\n")
+    assert wrapped(project, "hello.py", "0").returncode == 0
+    assert (project / "venv" / ".installed-requirements.txt").read_text() != installed
+
+
+def test_requirements_that_cannot_be_installed_are_tried_again(project: Path) -> None:
+    requirements = project / "requirements.txt"
+    good = requirements.read_text()
+    requirements.write_text("-r missing.txt\n")
+    assert [wrapped(project, "hello.py", "0").returncode for _ in range(2)] == [1, 1]
+    requirements.write_text(good)
+    assert wrapped(project, "hello.py", "0").returncode == 0
+
+
+def test_an_unknown_script_and_no_script_are_usage_errors(project: Path) -> None:
+    for arguments in ([], ["nothing.py"]):
+        done = wrapped(project, *arguments)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_without_a_usable_python_one_line_says_what_to_install(tmp_path: Path) -> None:
+    old = dict.fromkeys(["python3", *(f"python3_{n}" for n in range(11, 15))], "exit 1")
+    done = wrapped(make_project(tmp_path), "-m", "hello", "0", env=shims(tmp_path / "shims", **old))
+    assert done.returncode == 1
+    assert "sudo apt-get install python3 python3-venv" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("user", "expected"), [("0", "'apt-get"), ("1000", "'sudo apt-get")])
+def test_a_missing_venv_module_is_named(tmp_path: Path, user: str, expected: str) -> None:
+    real = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
+    env = shims(
+        tmp_path / "shims",
+        python3=f'[[ "$2" == *ensurepip* ]] && exit 1; exec "{real}" "$@"',
+        id=f"echo {user}",
+        **{"apt-get": f'echo "$@" >>"{tmp_path}/apt"'},
+    )
+    done = wrapped(make_project(tmp_path), "-m", "hello", "0", env=env)
+    package = f"python3.{sys.version_info.minor}-venv"
+    assert done.returncode == 1
+    assert f"{expected} install {package}'" in done.stderr.splitlines()[-1]
+    assert (tmp_path / "apt").exists() == (user == "0")

@@ -1,0 +1,168 @@
+"""One life of main_app.py: the real trader, desk, workers and loops, on virtual time.
+
+Rule: what main_app.py and live/app.py tie together with sockets and signals is tied together here
+with lines and lives; nothing between them is replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dca_bot.broker.rate_limit import RateLimiter
+from dca_bot.broker.rest import AlpacaBroker, KeysRefused
+from dca_bot.core.model import Cycle, Order
+from dca_bot.live.assets import Desk
+from dca_bot.live.loops import (
+    follow_database,
+    follow_rules,
+    keep_orders_settled,
+    look_after_quotes,
+)
+from dca_bot.live.worker import Surroundings
+from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
+from dca_bot.program.settings import AlpacaSettings
+from dca_bot.trading.ports import Store
+from dca_bot.trading.settle import recover
+from dca_bot.trading.trader import Trader
+
+from .lines import QuoteLine, TradeLine, Wire
+from .mishaps import Calm
+from .process import Process
+from .venue import Venue
+from .virtual_time import PowerCut, VirtualClock, VirtualLoop
+from .watched_store import Outage, WatchedStore
+
+NOWHERE = AlpacaSettings("key", "secret", "https://the-exchange", "https://data", "wss://data")
+REFRESH_SECONDS = 10.0
+AGAIN_SECONDS = 5.0
+
+
+class Surface:
+    """What a process of ours can touch: the books and the exchange."""
+
+    def __init__(
+        self,
+        *,
+        loop: VirtualLoop,
+        clock: VirtualClock,
+        store: Store,
+        venue: Venue,
+        outage: Outage,
+        mishaps: Calm,
+        seed: int,
+        committed: Callable[[Sequence[Cycle], Sequence[Order]], None],
+        complain: Callable[[str], None],
+    ) -> None:
+        self.loop = loop
+        self.clock = clock
+        self.mishaps = mishaps
+        self.seed = seed
+        self.complain = complain
+        self._store = store
+        self._venue = venue
+        self._outage = outage
+        self._committed = committed
+
+    def store(self, process: Process) -> WatchedStore:
+        return WatchedStore(self._store, process, self._outage, self._committed)
+
+    def broker(self, process: Process) -> AlpacaBroker:
+        def transport(*_: Any, **__: Any) -> Wire:
+            return Wire(process, self._venue, self.loop, self.seed)
+
+        return AlpacaBroker(NOWHERE, RateLimiter(200), transport=transport)
+
+
+class Bot:
+    def __init__(self, number: int, surface: Surface, trades: TradeLine, quotes: QuoteLine) -> None:
+        self.process = Process(
+            surface.loop,
+            f"main_app {number}",
+            surface.mishaps,
+            "power cut",
+            seed=surface.seed,
+        )
+        self._surface = surface
+        self._trades = trades
+        self._quotes = quotes
+        self._store = surface.store(self.process)
+        self._broker = surface.broker(self.process)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._desk: Desk | None = None
+        surface.loop.start_work = self.process.start
+        self.process.start(self._begin)
+
+    def end(self) -> None:
+        """SIGKILL, or what is left after a power cut."""
+        if not self.process.is_over:
+            self.process.end()
+        for task in self._tasks:
+            task.cancel()
+        self._trades.close()
+        self._quotes.close()
+
+    def _begin(self) -> None:
+        """As main_app.py does: nothing is traded before everything under way was asked about."""
+        try:
+            self._until_answered(self._broker.account)
+            rules = self._until_answered(self._broker.rules)
+            trader = Trader(self._store, self._broker, self._surface.clock.utc, rules)
+            self._until_answered(lambda: recover(trader, self._store, self._broker))
+        except (StoreUnavailable, KeysRefused):
+            self.process.end()  # main_app.py ends with status 1; the watchdog starts it again
+            return
+        self._surface.loop.call_soon(self._live, trader)
+
+    def _until_answered(self, ask: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                return ask()
+            except KeysRefused:
+                raise
+            except BrokerUnavailable:
+                self.process.rest(AGAIN_SECONDS)
+
+    def _live(self, trader: Trader) -> None:
+        if self.process.is_over:
+            return
+        loop, clock, store, broker = (
+            self._surface.loop,
+            self._surface.clock.utc,
+            self._store,
+            self._broker,
+        )
+        gap, quotes_connected = asyncio.Event(), asyncio.Event()
+        around = Surroundings(
+            trader=trader,
+            store=store,
+            pool=self.process,  # type: ignore[arg-type]
+            loop=loop,
+            on_store_trouble=lambda: loop.call_soon_threadsafe(gap.set),  # type: ignore[arg-type]
+        )
+        self._desk = desk = Desk(around, on_gap=gap.set)
+        quotes: Any = self._quotes
+        work = (
+            keep_orders_settled(trader, store, broker, clock, gap),
+            follow_database(desk, quotes.watch, REFRESH_SECONDS),
+            follow_rules(trader, broker, desk),
+            look_after_quotes(desk, broker, clock, quotes, quotes_connected),
+        )
+        self._tasks = [loop.create_task(each) for each in work]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+        self._trades.open(gap.set, self._hear)
+        self._quotes.open(quotes_connected.set, desk.on_quotes)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        assert self._desk is not None
+        try:
+            self.process.step("update heard")
+        except PowerCut:
+            return
+        self._desk.on_trade_update(message)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and not self.process.is_over:
+            self._surface.complain(f"a task of main_app.py has ended: {task!r}")

@@ -1,0 +1,178 @@
+"""The user, who edits rows by SQL and trades on Alpaca's site while the bot runs.
+
+Rule: what is done for a while is put back by the user, later or when the sea is calm.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from alpaca_simulator.account import CASH
+from alpaca_simulator.ledger import Place
+from alpaca_simulator.orders import Side
+from dca_bot.core.model import Asset, AssetState, CycleStatus
+from dca_bot.store.memory_store import MemoryStore
+
+from .mishaps import Calm
+from .venue import Venue
+from .virtual_time import VirtualLoop
+from .watcher import Watcher
+
+EVERY_SECONDS = 30.0
+A_WHILE = (30.0, 900.0)
+AT_ONCE = 1.0  # sooner than main_app.py reads the rows again
+
+
+class Hand:
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        store: MemoryStore,
+        venue: Venue,
+        watcher: Watcher,
+        mishaps: Calm,
+        *,
+        seed: int,
+        spare: list[Asset],
+    ) -> None:
+        self._loop = loop
+        self._store = store
+        self._venue = venue
+        self._watcher = watcher
+        self._mishaps = mishaps
+        self._dice = random.Random(f"hand:{seed}")
+        self._spare = spare
+        self._new_ids = itertools.count(100)
+        self._to_put_back: list[Callable[[], None]] = []
+        self._moods: dict[str, Callable[[AssetState], None]] = {
+            "asset disabled for a while": lambda state: self._for_a_while(state, is_enabled=False),
+            "asset unusable for a while": lambda state: self._for_a_while(
+                state, base_order_amount=Decimal(5), safety_order_amount=Decimal(-1)
+            ),
+            "asset edited": self._edit,
+            "asset inserted": self._insert,
+            "asset deleted": self._delete,
+            "cycle's order forgotten": lambda state: self._edit_cycle(state, latest_order_id=None),
+            "cycle set to watching": lambda state: self._edit_cycle(
+                state, status=CycleStatus.WATCHING, latest_order_id=None
+            ),
+            "bought by hand": lambda state: self._trade(state, Side.BUY),
+            "sold by hand": lambda state: self._trade(state, Side.SELL),
+            "order by hand": self._order,
+            "cash withdrawn for a while": self._withdraw,
+        }
+
+    def begin(self) -> None:
+        self._loop.call_later(EVERY_SECONDS, self._tick)
+
+    def put_back(self) -> None:
+        """Mend every row and bring every dollar back."""
+        for undo in list(self._to_put_back):
+            self._put_back(undo)
+
+    def follow_advice(self) -> None:
+        """Sell what the log says is nobody's: a position of an asset whose cycle holds nothing."""
+        for state in self._store.assets():
+            coin = state.asset.symbol.partition("/")[0]
+            is_idle = state.cycle is None or (
+                state.cycle.quantity <= 0 and state.cycle.status is not CycleStatus.BUYING
+            )
+            if is_idle and (held := self._venue.held(coin)) > 0:
+                self._watcher.traded_by_hand(state.asset.symbol, None)
+                self._venue.trade_by_hand(state.asset.symbol, Side.SELL, held)
+
+    def _tick(self) -> None:
+        for name, deed in self._moods.items():
+            states = self._store.assets()
+            if states and self._mishaps.strikes(name):
+                deed(self._dice.choice(states))
+        self._loop.call_later(EVERY_SECONDS, self._tick)
+
+    def _for_a_while(self, state: AssetState, **columns: Any) -> None:
+        before = {name: getattr(state.asset, name) for name in columns}
+        asset_id = state.asset.asset_id
+        if _is_as_it_should_be(state.asset):
+            self._put(asset_id, **columns)
+            self._put_back_later(lambda: self._put(asset_id, **before))
+
+    def _put_back_later(self, undo: Callable[[], None], seconds: float = 0) -> None:
+        self._to_put_back.append(undo)
+        self._loop.call_later(seconds or self._dice.uniform(*A_WHILE), self._put_back, undo)
+
+    def _put_back(self, undo: Callable[[], None]) -> None:
+        if undo in self._to_put_back:
+            self._to_put_back.remove(undo)
+            undo()
+
+    def _put(self, asset_id: int, **columns: Any) -> None:
+        for state in self._store.assets():
+            if state.asset.asset_id == asset_id:  # not deleted meanwhile
+                self._store.put_asset(replace(state.asset, **columns))
+
+    def _edit(self, state: AssetState) -> None:
+        column, value = self._dice.choice(
+            (
+                ("take_profit_pct", Decimal(self._dice.randint(1, 20)) / 10),
+                ("safety_order_deviation_pct", Decimal(self._dice.randint(2, 20)) / 10),
+                ("max_safety_orders", self._dice.randint(0, 6)),
+                ("safety_order_amount", Decimal(self._dice.randint(11, 60))),
+                ("cooldown_seconds", self._dice.randint(0, 900)),
+            )
+        )
+        if state.asset.safety_order_amount > 0:
+            self._put(state.asset.asset_id, **{column: value})
+
+    def _insert(self, _: AssetState) -> None:
+        if self._spare:
+            self._store.put_asset(self._spare.pop())
+
+    def _delete(self, state: AssetState) -> None:
+        """Delete the row, and insert it again after a while or at once; the id is a new one."""
+        if not _is_as_it_should_be(state.asset):
+            return
+        self._watcher.deleted(state.asset.asset_id)
+        self._store.delete_asset(state.asset.asset_id)
+        again = replace(state.asset, asset_id=next(self._new_ids), last_sell_price=None)
+        seconds = self._dice.choice((AT_ONCE, self._dice.uniform(*A_WHILE)))
+        self._put_back_later(lambda: self._store.put_asset(again), seconds)
+
+    def _edit_cycle(self, state: AssetState, **columns: Any) -> None:
+        with self._store.transaction(state.asset.asset_id) as tx:
+            if tx.cycle is not None and tx.cycle.status in (
+                CycleStatus.BUYING,
+                CycleStatus.SELLING,
+            ):
+                tx.save_cycle(tx.cycle, replace(tx.cycle, **columns))
+
+    def _trade(self, state: AssetState, side: Side) -> None:
+        coin = state.asset.symbol.partition("/")[0]
+        held = self._venue.held(coin)
+        share = Decimal(self._dice.choice(("0.3", "1")))
+        quantity = (held * share).quantize(Decimal("0.000000001"))
+        if quantity > 0:
+            cycle_id = state.cycle.cycle_id if state.cycle else None
+            self._watcher.traded_by_hand(state.asset.symbol, cycle_id)
+            self._venue.trade_by_hand(state.asset.symbol, side, quantity)
+
+    def _order(self, state: AssetState) -> None:
+        quote = self._venue.exchange.quotes.get(state.asset.symbol)
+        if quote is not None:
+            # far below the market: it rests until somebody cancels it
+            limit = (quote.bid / 2).quantize(Decimal("0.000000001"))
+            quantity = (Decimal(20) / limit).quantize(Decimal("0.000000001"))
+            self._venue.order_by_hand(state.asset.symbol, quantity, limit)
+
+    def _withdraw(self, _: AssetState) -> None:
+        ledger = self._venue.exchange.account.ledger
+        amount = ledger.free(CASH)
+        ledger.move(CASH, amount, Place.FREE, Place.OUTSIDE)
+        self._put_back_later(lambda: ledger.move(CASH, amount, Place.OUTSIDE, Place.FREE))
+
+
+def _is_as_it_should_be(asset: Asset) -> bool:
+    return asset.is_enabled and asset.base_order_amount >= 10

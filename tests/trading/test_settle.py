@@ -1,0 +1,328 @@
+"""After a gap the books and the exchange agree again, wherever the bot was interrupted."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from dca_bot.core.model import AssetState, CycleStatus, Order, OrderKind, OrderStatus, OrderUpdate
+from dca_bot.program.errors import (
+    BrokerUnavailable,
+    DcaError,
+    IllegalTransition,
+    OrderOutcomeUnknown,
+    StoreUnavailable,
+)
+from dca_bot.store.memory_store import MemoryStore
+from dca_bot.trading.settle import Recovered, recover
+from dca_bot.trading.trader import Trader
+from tests.builders import NOW, Floor, a_cycle, an_asset, rules_of
+from tests.fakes import FakeBroker
+
+BASE, SAFETY, TAKE_PROFIT = OrderKind.BASE, OrderKind.SAFETY, OrderKind.TAKE_PROFIT
+
+
+def deaf_floor(*, holds_fills: bool = True, **columns: Any) -> Floor:
+    """A floor whose trader hears nothing: the trade stream is down."""
+    floor = Floor(at_once=False, **columns)
+    floor.broker.holds_fills = holds_fills
+    return floor
+
+
+def placed(floor: Floor, price: int = 100) -> Order:
+    order = floor.see(price)
+    assert order is not None
+    return order
+
+
+# -- one order
+
+
+def test_with_nothing_under_way_alpaca_is_not_asked() -> None:
+    floor = Floor()
+    floor.broker.calls.clear()
+    assert recover(floor.trader, floor.store, floor.broker) == Recovered(0, 0, ())
+    assert floor.broker.calls == []
+
+
+def test_a_fill_while_nobody_listened_is_booked() -> None:
+    floor = deaf_floor()
+    order = placed(floor)
+    floor.broker.fill(order.client_order_id)
+    assert floor.recover() == Recovered(asked=1, ended=1, in_doubt=())
+    assert floor.cycle.quantity == floor.held == Decimal("0.1995")
+    assert floor.cycle.status is CycleStatus.WATCHING
+
+
+def test_a_partial_fill_while_nobody_listened_is_booked_and_the_order_goes_on() -> None:
+    floor = deaf_floor(broker=FakeBroker(fee_rate="0.0015"))
+    order = placed(floor)
+    floor.broker.fill(order.client_order_id, "0.1")
+    assert floor.recover() == Recovered(asked=1, ended=0, in_doubt=())
+    assert floor.cycle.quantity == floor.held == Decimal("0.09985")
+    assert floor.cycle.status is CycleStatus.BUYING
+
+
+@pytest.mark.parametrize("status", [OrderStatus.CANCELED, OrderStatus.EXPIRED])
+def test_an_end_while_nobody_listened_is_booked_with_what_was_filled(status: OrderStatus) -> None:
+    floor = deaf_floor()
+    order = placed(floor)
+    floor.broker.fill(order.client_order_id, "0.1")
+    floor.broker.end(order.client_order_id, status)
+    floor.recover()
+    assert floor.cycle.quantity == floor.held == Decimal("0.09975")
+    assert floor.cycle.status is CycleStatus.WATCHING
+
+
+def test_a_sale_while_nobody_listened_completes_the_cycle() -> None:
+    floor = deaf_floor(holds_fills=False)
+    placed(floor)
+    floor.recover()
+    placed(floor, 101)
+    floor.recover()
+    assert floor.cycle.status is CycleStatus.COOLDOWN
+    assert floor.asset.last_sell_price == 101
+
+
+def test_an_order_that_rests_unchanged_is_known_from_one_call() -> None:
+    floor = deaf_floor()
+    placed(floor)
+    floor.broker.calls.clear()
+    floor.recover()
+    assert floor.broker.calls == ["open_orders"]
+    assert floor.cycle.status is CycleStatus.BUYING
+
+
+def test_an_intent_that_never_left_is_given_up_after_a_while() -> None:
+    class LosesPower(FakeBroker):
+        def submit(self, order: Order, symbol: str) -> OrderUpdate:
+            raise PowerCut
+
+    floor = Floor(broker=LosesPower())
+    with pytest.raises(PowerCut):
+        floor.see(100)
+    [intent] = floor.store.live_orders()
+    assert intent.status is OrderStatus.INTENDED
+    assert recover(floor.trader, floor.store, floor.broker).in_doubt == (intent.client_order_id,)
+    floor.recover()
+    assert floor.order(intent.client_order_id).status is OrderStatus.LOST
+    assert floor.cycle == a_cycle(created_at=NOW)
+
+
+def test_an_order_whose_answer_was_lost_is_adopted() -> None:
+    floor = deaf_floor(holds_fills=False)
+    floor.broker.lose_answer(taken=True)
+    with pytest.raises(OrderOutcomeUnknown):
+        floor.see(100)
+    floor.recover()
+    assert floor.cycle.quantity == floor.held == Decimal("0.1995")
+    assert len(floor.broker.submitted) == 1
+
+
+def test_young_orders_are_left_to_the_stream_when_asked_so() -> None:
+    floor = deaf_floor(holds_fills=False)
+    order = placed(floor)
+    found = recover(floor.trader, floor.store, floor.broker, intended_before=order.created_at)
+    assert found.asked == 0
+    later = order.created_at + timedelta(seconds=1)
+    assert recover(floor.trader, floor.store, floor.broker, intended_before=later).asked == 1
+
+
+@pytest.mark.parametrize("verb", ["open_orders", "order"])
+def test_when_alpaca_cannot_be_asked_nothing_changes(verb: str) -> None:
+    floor = deaf_floor(holds_fills=False)
+    order = placed(floor)
+    before = (floor.state, floor.order(order.client_order_id))
+    floor.broker.fail(verb, BrokerUnavailable("down"))
+    with pytest.raises(BrokerUnavailable):
+        recover(floor.trader, floor.store, floor.broker)
+    assert (floor.state, floor.order(order.client_order_id)) == before
+    floor.recover()
+    assert floor.cycle.quantity == floor.held
+
+
+def test_an_asset_whose_rows_cannot_be_read_does_not_stop_the_others() -> None:
+    class HalfReadable(MemoryStore):
+        @contextmanager
+        def transaction(self, asset_id: int) -> Iterator[Any]:
+            if asset_id in unreadable:
+                raise IllegalTransition("status is 'wachting': correct it")
+            with super().transaction(asset_id) as tx:
+                yield tx
+
+    unreadable: set[int] = set()
+    floor = Floor(at_once=False)
+    coins = ["BTC/USD", "ETH/USD"]
+    store = HalfReadable(
+        [an_asset(asset_id=n, symbol=each) for n, each in enumerate(coins, 1)], clock=floor.clock
+    )
+    trader = Trader(store, floor.broker, floor.clock, {each: rules_of(each) for each in coins})
+    for asset_id, symbol in enumerate(coins, 1):
+        trader.open_cycle(asset_id)
+        state: AssetState = store.assets()[asset_id - 1]
+        trader.on_quote(state, floor.broker.quote(symbol, 100, 100))
+    unreadable.add(1)
+    assert len(recover(trader, store, floor.broker).stuck) == 1
+    cycle = store.assets()[1].cycle
+    assert cycle is not None
+    assert cycle.quantity == Decimal("0.1995")
+    unreadable.clear()
+    assert recover(trader, store, floor.broker).stuck == ()
+
+
+# -- power cuts at every point
+
+
+class PowerCut(BaseException):
+    """The process is gone, at once; nothing in it may react."""
+
+
+class Fuse:
+    """Blows when it is used for the n-th time: the process dies, or is told of some trouble."""
+
+    def __init__(self, blows_at: int, *, is_deadly: bool = True) -> None:
+        self.blows_at = blows_at
+        self.is_deadly = is_deadly
+        self.used = 0
+
+    def use(self, trouble: DcaError) -> None:
+        self.used += 1
+        if self.used == self.blows_at:
+            raise PowerCut if self.is_deadly else trouble
+
+
+class FusedBroker(FakeBroker):
+    """An exchange that goes on while our side of a call may die before it or after it."""
+
+    def __init__(self, fuse: Fuse, **options: Any) -> None:
+        super().__init__(**options)
+        self._fuse = fuse
+
+    def submit(self, order: Order, symbol: str) -> OrderUpdate:
+        self._fuse.use(BrokerUnavailable("not sent"))
+        update = super().submit(order, symbol)
+        self._fuse.use(OrderOutcomeUnknown("no answer"))
+        return update
+
+    def order(self, client_order_id: str) -> OrderUpdate | None:
+        self._fuse.use(BrokerUnavailable("no answer"))
+        return super().order(client_order_id)
+
+    def holdings(self) -> Any:
+        self._fuse.use(BrokerUnavailable("no answer"))
+        return super().holdings()
+
+
+class FusedStore(MemoryStore):
+    """Books that survive: the process may die before a transaction, before or after its commit."""
+
+    def __init__(self, fuse: Fuse, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._fuse = fuse
+
+    @contextmanager
+    def transaction(self, asset_id: int) -> Iterator[Any]:
+        self._fuse.use(StoreUnavailable("gone"))
+        with super().transaction(asset_id) as tx:
+            yield tx
+            self._fuse.use(StoreUnavailable("gone before the commit"))
+        self._fuse.use(StoreUnavailable("gone, and nobody knows whether it was committed"))
+
+
+STORY = (100, 98, 96, 110, 107, 109)  # base, two safety orders, take profit, restart, take profit
+EXPECTED = [BASE, SAFETY, SAFETY, TAKE_PROFIT, BASE, TAKE_PROFIT]
+
+
+class Life:
+    """The story told with one trouble in it, and what follows one: asking Alpaca."""
+
+    def __init__(self, fuse: Fuse, *, at_once: bool) -> None:
+        self.floor = Floor(at_once=False, broker=FusedBroker(fuse))
+        self.floor.store = FusedStore(fuse, [self.floor.asset], clock=self.floor.clock)
+        self.fuse = fuse
+        self.at_once = at_once
+        self.troubles = 0
+        self.most_open_at_once = 0
+        self.start()
+
+    def start(self) -> None:
+        floor = self.floor
+        floor.trader = Trader(floor.store, floor.broker, floor.clock, floor.rules)
+        floor.tells_at_once(self.at_once)
+
+    def live(self) -> None:
+        self.surviving(lambda: self.floor.trader.open_cycle(1))
+        for price in STORY:
+            for _ in range(3):  # quotes come again and again
+                self.surviving(lambda price=price: self.see(price))
+        self.fuse.blows_at = 0
+
+    def see(self, price: int) -> None:
+        floor = self.floor
+        heard = len(floor.broker.updates)
+        floor.trader.open_cycle(1)
+        floor.see(price)
+        if not self.at_once:
+            for update in floor.broker.updates[heard:]:
+                floor.trader.on_update(update)
+
+    def surviving(self, act: Callable[[], object]) -> None:
+        with suppress(PowerCut, DcaError):
+            act()
+            self.audit()
+            return
+        self.troubles += 1
+        self.audit()
+        if self.fuse.is_deadly:
+            self.start()
+        self.floor.recover()
+        self.audit()
+
+    def audit(self) -> None:
+        """Whatever happened: never two open orders."""
+        self.most_open_at_once = max(self.most_open_at_once, len(self.floor.broker.open_orders()))
+
+
+@pytest.mark.parametrize("is_deadly", [True, False], ids=["power-cut", "trouble"])
+@pytest.mark.parametrize("at_once", [True, False], ids=["heard-at-once", "heard-later"])
+def test_whatever_fails_at_any_point_no_fill_is_lost_and_no_order_placed_twice(
+    at_once: bool, is_deadly: bool
+) -> None:
+    points = 0
+    while True:
+        points += 1
+        life = Life(Fuse(points, is_deadly=is_deadly), at_once=at_once)
+        life.live()
+        floor = life.floor
+        assert floor.kinds_sent == EXPECTED, f"it failed at point {points}"
+        assert life.most_open_at_once <= 1
+        assert floor.store.live_orders() == []
+        assert floor.cycle.status is CycleStatus.COOLDOWN
+        assert floor.asset.last_sell_price == 109
+        assert floor.held == 0
+        if not life.troubles:  # the story ended before the fuse blew
+            break
+    assert points > 50
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["heard-at-once", "heard-later"])
+def test_every_power_cut_leaves_books_that_a_restart_brings_to_what_alpaca_holds(
+    at_once: bool,
+) -> None:
+    blows_at = 0
+    while True:
+        blows_at += 1
+        life = Life(Fuse(blows_at), at_once=at_once)
+        with suppress(PowerCut):
+            life.floor.trader.open_cycle(1)
+            for price in STORY[:3]:
+                life.see(price)
+            break  # the story ended before the fuse blew
+        life.start()
+        life.floor.recover()
+        held = life.floor.state.cycle.quantity if life.floor.state.cycle else Decimal(0)
+        assert held == life.floor.held, f"power cut at point {blows_at}"
+    assert blows_at > 20

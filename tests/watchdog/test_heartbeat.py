@@ -1,0 +1,37 @@
+"""The heartbeat as the watchdog reads it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dca_bot.watchdog import heartbeat
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, 600_000, tzinfo=UTC)
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    beat = replace(heartbeat.first(NOW), quote_age_seconds=0.3, symbols=2)
+    heartbeat.write(beat, tmp_path)
+    assert heartbeat.read(tmp_path) == beat
+
+
+def test_where_nothing_can_be_written_the_old_one_still_says_that_the_loop_runs(
+    tmp_path: Path,
+) -> None:
+    beat, later = heartbeat.first(NOW), NOW + timedelta(minutes=5)
+    heartbeat.write(beat, tmp_path)
+    (tmp_path / f"{heartbeat.FILE_NAME}.new").mkdir()  # in the way, as a full disk would be
+    with pytest.raises(OSError, match="new"):
+        heartbeat.write(replace(beat, at=later), tmp_path)
+    assert heartbeat.read(tmp_path) == replace(beat, at=later.replace(microsecond=0))
+
+
+def test_where_nothing_was_ever_written_there_is_none(tmp_path: Path) -> None:
+    (tmp_path / f"{heartbeat.FILE_NAME}.new").mkdir()
+    with pytest.raises(OSError, match="new"):
+        heartbeat.write(heartbeat.first(NOW), tmp_path)
+    assert heartbeat.read(tmp_path) is None

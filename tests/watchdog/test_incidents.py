@@ -1,0 +1,122 @@
+"""What the watchdog remembers between its runs, and when it had better wait."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dca_bot.program.settings import AlertSettings
+from dca_bot.watchdog.health import Health
+from dca_bot.watchdog.incidents import FAILED_STARTS_MAX, FILE_NAME, RESTART_MAILS_MAX, Incidents
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+# Nobody listens there: what was to be mailed stays in the memory, where a test can see it.
+NO_SERVER = AlertSettings("a@example.com", "b@example.com", "127.0.0.1", 1, None, None)
+
+
+@pytest.fixture
+def env_file(tmp_path: Path) -> Path:
+    env_file = tmp_path / ".env"
+    env_file.touch()
+    os.utime(env_file, (0, 0))
+    return env_file
+
+
+class Runs:
+    """Runs of the watchdog, one after the other."""
+
+    def __init__(self, directory: Path, env_file: Path) -> None:
+        self.directory, self.env_file = directory, env_file
+
+    def at(self, now: datetime) -> Incidents:
+        return Incidents(self.directory, NO_SERVER, now, ["top-secret"], env_file=self.env_file)
+
+    def fail(self, times: int, *, needs_a_human: bool = False) -> None:
+        for minute in range(times):
+            with self.at(NOW + timedelta(minutes=minute)) as incidents:
+                incidents.start_failed("it", "no", "log", needs_a_human=needs_a_human)
+
+    def reason(self, now: datetime, health: Health = Health.STOPPED) -> str:
+        with self.at(now) as incidents:
+            return incidents.reason_to_wait(health)
+
+    @property
+    def mails(self) -> str:
+        return (self.directory / FILE_NAME).read_text()
+
+
+@pytest.fixture
+def runs(tmp_path: Path, env_file: Path) -> Runs:
+    return Runs(tmp_path, env_file)
+
+
+def test_a_start_that_failed_is_tried_again(runs: Runs) -> None:
+    runs.fail(FAILED_STARTS_MAX - 1)
+    assert runs.reason(NOW + timedelta(minutes=5)) == ""
+
+
+def test_after_too_many_the_bot_is_left_alone_until_the_first_is_an_hour_ago(runs: Runs) -> None:
+    runs.fail(FAILED_STARTS_MAX)
+    assert "--resume" in runs.reason(NOW + HOUR - timedelta(seconds=1))
+    assert runs.reason(NOW + HOUR) == ""
+
+
+def test_resuming_makes_room_at_once(runs: Runs) -> None:
+    runs.fail(FAILED_STARTS_MAX, needs_a_human=True)
+    with runs.at(NOW + timedelta(minutes=9)) as incidents:
+        incidents.pause(on=True)
+        assert incidents.is_paused
+        incidents.pause(on=False)
+        assert not incidents.is_paused
+    assert runs.reason(NOW + timedelta(minutes=10)) == ""
+
+
+def test_a_bot_that_was_well_has_its_whole_budget_again(runs: Runs) -> None:
+    runs.fail(FAILED_STARTS_MAX - 1)
+    with runs.at(NOW + timedelta(minutes=5)) as incidents:
+        incidents.well()
+    runs.fail(FAILED_STARTS_MAX - 1)
+    assert runs.reason(NOW + timedelta(minutes=10)) == ""
+
+
+def test_a_wrong_setting_is_not_tried_again_until_the_settings_are_edited(
+    runs: Runs, env_file: Path
+) -> None:
+    runs.fail(1, needs_a_human=True)
+    assert ".env" in runs.reason(NOW + 100 * HOUR)
+    edited = (NOW + 100 * HOUR).timestamp()
+    os.utime(env_file, (edited, edited))
+    assert runs.reason(NOW + 101 * HOUR) == ""
+
+
+def test_a_mute_bot_is_replaced_once_an_hour_at_most(runs: Runs) -> None:
+    assert runs.reason(NOW, Health.MUTE) == ""
+    with runs.at(NOW) as incidents:
+        incidents.restarts(Health.MUTE)
+    assert "Alpaca" in runs.reason(NOW + timedelta(minutes=59), Health.MUTE)
+    assert runs.reason(NOW + timedelta(minutes=59), Health.STOPPED) == ""
+    assert runs.reason(NOW + HOUR, Health.MUTE) == ""
+
+
+def test_a_bot_that_dies_again_and_again_fills_no_mailbox(runs: Runs) -> None:
+    for minute in range(3 * RESTART_MAILS_MAX):
+        with runs.at(NOW + timedelta(minutes=minute)) as incidents:
+            incidents.started("it was not running", "log", is_first=False)
+    assert runs.mails.count("was restarted") == RESTART_MAILS_MAX
+
+
+def test_what_is_kept_for_a_mail_holds_no_secret(runs: Runs) -> None:
+    with runs.at(NOW) as incidents:
+        incidents.start_failed("it hung", "why", "key is top-secret")
+    assert "key is ***" in runs.mails
+    assert "top-secret" not in runs.mails
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"why": 3}', "\0\0"])
+def test_a_memory_that_cannot_be_read_is_an_empty_one(runs: Runs, content: str) -> None:
+    (runs.directory / FILE_NAME).write_text(content)
+    assert runs.reason(NOW) == ""
