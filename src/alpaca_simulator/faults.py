@@ -27,6 +27,7 @@ CATALOGUE = {
     "reset_after_accepting": "does it, then cuts the connection",
     "garbled_answer": "does it, then answers 200 with html, nothing, or half of it",
     "slow_answer": "does it, and answers after some seconds",
+    "slow_request": "does it after some seconds, and answers then",
     # orders
     "reject_order": "a new order is refused with a status, code and message",
     "reject_later": "a new order is taken, then rejected",
@@ -65,11 +66,14 @@ CATALOGUE = {
     # late or odd answers
     "position_lag": "GET of one position shows the state of some seconds ago",
     "positions_lag": "the list of positions shows the state of some seconds ago",
+    "empty_positions": "the list of positions is empty, with status 200",
+    "unreadable_position": "a field of a position is null, or another value",
     "order_lag": "orders younger than some seconds are not found",
     "late_activities": "FILL rows appear after some seconds",
     "no_easy_to_borrow": "assets lack a deprecated field that the SDK requires",
     "drifting_minimum": "min_order_size changes with every answer",
-    "clock_skew": "the exchange's clock is wrong by some seconds",
+    "missing_asset": "an asset is not listed, and 404 when asked for by name or id",
+    "clock_skew": "the exchange's clock is wrong by some seconds, the Date header included",
 }  # fmt: skip
 
 # What a random mix may contain: name -> probability at each opportunity, and parameters.

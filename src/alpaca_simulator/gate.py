@@ -4,10 +4,12 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
 
+from alpaca_simulator.clock import SECOND, Clock
 from alpaca_simulator.faults import Fault, FaultBook
 from alpaca_simulator.journal import Journal
 from alpaca_simulator.keys import Keys
@@ -58,7 +60,10 @@ class RateLimit:
 class Gate:
     """The middleware for the trading and the data API."""
 
-    def __init__(self, faults: FaultBook, journal: Journal, keys: Keys, rate_limit: int) -> None:
+    def __init__(
+        self, faults: FaultBook, journal: Journal, keys: Keys, clock: Clock, rate_limit: int
+    ) -> None:
+        self._clock = clock
         self._faults = faults
         self._journal = journal
         self._keys = keys
@@ -98,6 +103,7 @@ class Gate:
             entry["outcome"] = answer.status
             response = await self._strike_after(request, answer, subject)
         response.headers.update(limit.headers())
+        response.headers["Date"] = formatdate(self._clock.now() // SECOND, usegmt=True)
         return response
 
     async def _act(
@@ -146,6 +152,8 @@ class Gate:
             await _never()
         if take("hang", **subject):
             await _never()
+        if fault := take("slow_request", **subject):
+            await asyncio.sleep(fault.seconds(2))
         return None
 
     async def _strike_after(

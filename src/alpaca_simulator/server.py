@@ -26,7 +26,8 @@ STREAMS = ("/stream", "/v1beta3/crypto/us")
 
 def application(world: World, feeds: Feeds) -> web.Application:
     """Given a world, makes the application that serves it."""
-    gate = Gate(world.faults, world.journal, world.keys, world.options.rate_limit)
+    limit = world.options.rate_limit
+    gate = Gate(world.faults, world.journal, world.keys, world.clock, limit)
     views = Views(world)
 
     @web.middleware

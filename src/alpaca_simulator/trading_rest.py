@@ -178,7 +178,10 @@ class AccountApi:
         found = [
             self._views.asset(asset)
             for asset in self._world.assets.all()
-            if crypto and exchange and status in (None, "", asset.status)
+            if crypto
+            and exchange
+            and status in (None, "", asset.status)
+            and not self._views.is_missing(asset)
         ]
         return json_answer(200, found)
 
@@ -192,14 +195,15 @@ class AccountApi:
 
     def _asset(self, name: str) -> Asset:
         asset = self._world.assets.find(name)
-        if asset is None:
+        if asset is None or self._views.is_missing(asset):
             raise asset_not_found(name)
         return asset
 
     def _held_asset(self, request: web.Request) -> Asset:
         name = request.match_info["name"]
         asset = None if "/" in name else self._world.assets.find(name)
-        if asset is None:
+        # A coin has one position, whatever it was bought with: `BTCUSDC` is not its name.
+        if asset is None or asset is not self._world.assets.of_coin(asset.base):
             raise position_not_found()
         return asset
 

@@ -39,6 +39,10 @@ class Views:
         age = self._world.clock.now() - order.terms.created_at
         return fault is not None and age < fault.seconds(2) * SECOND
 
+    def is_missing(self, asset: Asset) -> bool:
+        """Whether a fault makes the exchange deny that it knows an asset."""
+        return self._world.faults.take("missing_asset", symbol=asset.symbol) is not None
+
     def asset(self, asset: Asset) -> dict[str, Any]:
         """Shows an asset."""
         shown = asset.to_wire()
@@ -72,6 +76,8 @@ class Views:
     def positions(self) -> list[dict[str, Any]]:
         """Lists the positions."""
         at = self._as_of("positions_lag")
+        if self._world.faults.take("empty_positions"):
+            return []
         return [self._position(asset, at) for asset in self.held_assets(at)]
 
     def position(self, asset: Asset) -> dict[str, Any]:
@@ -79,7 +85,7 @@ class Views:
         at = self._as_of("position_lag", asset.symbol)
         if self._world.exchange.account.holding(asset.base, at).qty <= 0:
             raise position_not_found()
-        return self._position(self._world.assets.of_coin(asset.base) or asset, at)
+        return self._position(asset, at)
 
     def _as_of(self, name: str, symbol: str = "") -> int | None:
         fault = self._world.faults.take(name, symbol=symbol)
@@ -90,7 +96,10 @@ class Views:
         holding = account.holding(asset.base, at)
         free = min(account.ledger.free(asset.base), holding.qty)
         lastday = self._world.bars.first_price(asset.symbol) or self._price(asset)
-        return position_wire(asset, holding, free=free, price=self._price(asset), lastday=lastday)
+        shown = position_wire(asset, holding, free=free, price=self._price(asset), lastday=lastday)
+        if fault := self._world.faults.take("unreadable_position", symbol=asset.symbol):
+            shown[str(fault.params.get("field", "avg_entry_price"))] = fault.params.get("value")
+        return shown
 
     def _price(self, asset: Asset) -> Decimal:
         """The price in USD of an asset's coin."""

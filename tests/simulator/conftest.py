@@ -1,6 +1,7 @@
 """Fixtures for the simulated exchange: one process for most tests, set afresh before each."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from dca_bot.program.settings import PROJECT_ROOT
 from tests.helpers import Simulator
 from tests.simulator.sim_wire import Wire
 
-SHARED = PROJECT_ROOT.parent / "shared"
+SHARED = Path(os.environ.get("SHARED") or PROJECT_ROOT.parent / "shared")
 QUIET = ("--rate-limit", "0", "--stale-slot-seconds", "0", "--no-walk")
 CERTAIN = ("--partial-fills", "0", "--early-fills", "0")
 

@@ -4,6 +4,8 @@ import asyncio
 import json
 import select
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -190,6 +192,16 @@ def slow_answer(wire: Wire) -> None:
     assert post(wire).status_code == 200
     request = wire.get("/sim/record")["requests"][-1]
     assert request["answered_monotonic"] - request["arrived_monotonic"] >= 0.2
+
+
+@fault("slow_request")
+def slow_request(wire: Wire) -> None:
+    orders = {"method": "POST", "path": "/v2/orders"}
+    wire.fault("slow_request", count=1, params=orders | {"seconds": 0.2})
+    order = post(wire).json()
+    request = wire.get("/sim/record")["requests"][-1]
+    assert request["answered_monotonic"] - request["arrived_monotonic"] >= 0.2
+    assert order["created_at"] > request["arrived_at"]
 
 
 # Orders
@@ -592,6 +604,27 @@ def positions_lag(wire: Wire) -> None:
     assert wire.get("/v2/positions/BTCUSD")["qty"] == "0.9975"
 
 
+@fault("empty_positions")
+def empty_positions(wire: Wire) -> None:
+    wire.control("trade", symbol="BTC/USD", side="buy", qty="1")
+    wire.fault("empty_positions", count=1)
+    assert wire.get("/v2/positions") == []
+    assert len(wire.get("/v2/positions")) == 1
+
+
+@fault("unreadable_position")
+def unreadable_position(wire: Wire) -> None:
+    wire.control("trade", symbol="BTC/USD", side="buy", qty="0.5")
+    wire.control("trade", symbol="ETH/USD", side="buy", qty="1")
+    wire.fault("unreadable_position", params={"symbol": "BTC/USD"}, count=1)
+    found = {one["symbol"]: one["avg_entry_price"] for one in wire.get("/v2/positions")}
+    assert found["BTCUSD"] is None
+    assert found["ETHUSD"] is not None
+    assert wire.get("/v2/positions/BTCUSD")["avg_entry_price"] == "100"
+    wire.fault("unreadable_position", params={"field": "qty", "value": "much"}, count=1)
+    assert wire.get("/v2/positions/BTCUSD")["qty"] == "much"
+
+
 @fault("order_lag")
 def order_lag(wire: Wire) -> None:
     wire.fault("order_lag", params={"seconds": 60})
@@ -623,12 +656,25 @@ def drifting_minimum(wire: Wire) -> None:
     assert len(found | {"0.000013047"}) == 3
 
 
+@fault("missing_asset")
+def missing_asset(wire: Wire) -> None:
+    known = wire.get("/v2/assets/BTCUSD")
+    wire.fault("missing_asset", params={"symbol": "BTC/USD"})
+    for name in ("BTCUSD", "BTC%2FUSD", known["id"]):
+        assert wire.call("GET", f"/v2/assets/{name}").status_code == 404
+    assert "BTC/USD" not in [one["symbol"] for one in wire.get("/v2/assets")]
+    assert wire.get("/v2/assets/ETHUSD")["tradable"] is True
+
+
 @fault("clock_skew")
 def clock_skew(wire: Wire) -> None:
     before = wire.get("/sim/state")["time"]
     wire.fault("clock_skew", params={"seconds": 86_400})
-    tomorrow = wire.order(limit_price="50")["created_at"]
+    answer = wire.try_order(limit_price="50")
+    tomorrow = answer.json()["created_at"]
     assert tomorrow[:10] > before[:10]
+    date = parsedate_to_datetime(answer.headers["Date"])
+    assert abs(date - datetime.fromisoformat(tomorrow[:19] + "+00:00")) < timedelta(minutes=1)
     wire.fault("clock_skew", on=False)
     assert wire.order(limit_price="50")["created_at"] < tomorrow
 
