@@ -4,8 +4,8 @@ import asyncio
 import sys
 
 from alpaca_simulator.options import read_options
-from alpaca_simulator.price_files import PriceFileError
-from alpaca_simulator.scripts import ScriptError
+from alpaca_simulator.prices.recordings import PriceFileError
+from alpaca_simulator.prices.scripts import ScriptError
 from alpaca_simulator.server import serve
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from alpaca_simulator.clock import SECOND
-from alpaca_simulator.price_files import Point, read_prices
-from alpaca_simulator.scripts import ScriptStep
-from alpaca_simulator.walk import Step
+from alpaca_simulator.prices.recordings import Point, read_prices
+from alpaca_simulator.prices.scripts import ScriptStep
+from alpaca_simulator.prices.walk import Step
 from alpaca_simulator.world import World
 
 BACKLOG = 200  # frames that a client may lag behind at full speed

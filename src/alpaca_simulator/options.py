@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from alpaca_simulator.clock import MILLISECOND, SECOND
-from alpaca_simulator.matching import Rules
+from alpaca_simulator.exchange.matching import Rules
 
 LIVELY_VOLATILITY = 40.0  # a 1 % take profit is met within a minute or two
 LIVELY_REVERSION = 60.0

@@ -7,17 +7,17 @@ from decimal import Decimal
 
 from aiohttp import web
 
-from alpaca_simulator.control import ExchangeControl
-from alpaca_simulator.control_market import MarketControl
-from alpaca_simulator.control_read import ControlError
-from alpaca_simulator.data_rest import DataApi
+from alpaca_simulator.api.control_exchange import ExchangeControl
+from alpaca_simulator.api.control_market import MarketControl
+from alpaca_simulator.api.control_read import ControlError
+from alpaca_simulator.api.data_rest import DataApi
+from alpaca_simulator.api.gate import Gate, Handler, is_loopback, json_answer
+from alpaca_simulator.api.trading_rest import AccountApi, OrdersApi
+from alpaca_simulator.api.views import Views
+from alpaca_simulator.exchange.rejections import Rejection
 from alpaca_simulator.feeds import Feeds, Replay
-from alpaca_simulator.gate import Gate, Handler, is_loopback, json_answer
 from alpaca_simulator.options import Options
-from alpaca_simulator.rejections import Rejection
-from alpaca_simulator.scripts import read_script
-from alpaca_simulator.trading_rest import AccountApi, OrdersApi
-from alpaca_simulator.views import Views
+from alpaca_simulator.prices.scripts import read_script
 from alpaca_simulator.world import World
 
 SHUTDOWN_SECONDS = 0.5

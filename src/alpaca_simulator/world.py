@@ -7,26 +7,26 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from alpaca_simulator.activities import Activities
-from alpaca_simulator.assets import AssetBook, invented_asset, known_assets, start_prices
-from alpaca_simulator.bars import BarKeeper
+from alpaca_simulator.api.activities import Activities
 from alpaca_simulator.clock import SECOND, WallClock, rfc3339
-from alpaca_simulator.data_stream import DataStream
 from alpaca_simulator.decimals import ZERO, wire
-from alpaca_simulator.drafts import Draft
-from alpaca_simulator.exchange import Exchange
+from alpaca_simulator.exchange.assets import AssetBook, invented_asset, known_assets, start_prices
+from alpaca_simulator.exchange.drafts import Draft
+from alpaca_simulator.exchange.orders import Order, Status
+from alpaca_simulator.exchange.plans import AfterPart, Plan
+from alpaca_simulator.exchange.rejections import Rejection
+from alpaca_simulator.exchange.updates import TradeUpdate
+from alpaca_simulator.exchange.venue import Exchange
 from alpaca_simulator.faults import Fault, FaultBook
 from alpaca_simulator.journal import Journal
 from alpaca_simulator.keys import Keys
 from alpaca_simulator.options import Options
-from alpaca_simulator.orders import Order, Status
-from alpaca_simulator.plans import AfterPart, Plan
-from alpaca_simulator.quotes import Quote
-from alpaca_simulator.rejections import Rejection
-from alpaca_simulator.slots import Slot
-from alpaca_simulator.trade_stream import TradeStream
-from alpaca_simulator.updates import TradeUpdate
-from alpaca_simulator.walk import Step, Walk
+from alpaca_simulator.prices.bars import BarKeeper
+from alpaca_simulator.prices.quotes import Quote
+from alpaca_simulator.prices.walk import Step, Walk
+from alpaca_simulator.streams.data import DataStream
+from alpaca_simulator.streams.slots import Slot
+from alpaca_simulator.streams.trade import TradeStream
 
 LONGEST_WAIT = 3600.0
 

@@ -3,15 +3,15 @@
 from decimal import Decimal
 from typing import Any
 
-from alpaca_simulator.assets import known_assets
 from alpaca_simulator.clock import MILLISECOND, SECOND, SteppedClock
-from alpaca_simulator.drafts import read_draft
-from alpaca_simulator.exchange import Exchange
-from alpaca_simulator.matching import Rules
-from alpaca_simulator.orders import Order
-from alpaca_simulator.plans import Plan
-from alpaca_simulator.quotes import Quote
-from alpaca_simulator.updates import TradeUpdate
+from alpaca_simulator.exchange.assets import known_assets
+from alpaca_simulator.exchange.drafts import read_draft
+from alpaca_simulator.exchange.matching import Rules
+from alpaca_simulator.exchange.orders import Order
+from alpaca_simulator.exchange.plans import Plan
+from alpaca_simulator.exchange.updates import TradeUpdate
+from alpaca_simulator.exchange.venue import Exchange
+from alpaca_simulator.prices.quotes import Quote
 
 START = 1_726_665_890 * SECOND
 BTC_ID = "276e2673-764b-4ab6-a611-caf665ca6340"

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from alpaca_simulator.orders import Side
-from alpaca_simulator.plans import AfterPart
+from alpaca_simulator.exchange.orders import Side
+from alpaca_simulator.exchange.plans import AfterPart
 from dca_bot.core.model import CycleStatus
 
 from .stage import SYMBOL, Stage

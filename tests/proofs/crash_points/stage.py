@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from alpaca_simulator.orders import Side
+from alpaca_simulator.exchange.orders import Side
 from dca_bot.core.model import Asset, Cycle, CycleStatus
 from tests.proofs.storms import caretakers
 from tests.proofs.storms.auditor import complaints

@@ -12,9 +12,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from alpaca_simulator.account import CASH
-from alpaca_simulator.ledger import Place
-from alpaca_simulator.orders import Side
+from alpaca_simulator.exchange.account import CASH
+from alpaca_simulator.exchange.ledger import Place
+from alpaca_simulator.exchange.orders import Side
 from dca_bot.core.model import Asset, AssetState, CycleStatus
 from dca_bot.store.memory_store import MemoryStore
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from alpaca_simulator.clock import SECOND, rfc3339
-from alpaca_simulator.rejections import Rejection
-from alpaca_simulator.updates import TradeUpdate
+from alpaca_simulator.exchange.rejections import Rejection
+from alpaca_simulator.exchange.updates import TradeUpdate
 from dca_bot.broker.transport import HttpError, NoAnswer, NotSent
 
 from .mishaps import Calm

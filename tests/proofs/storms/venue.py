@@ -12,17 +12,17 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from alpaca_simulator.account import position_wire
-from alpaca_simulator.assets import known_assets
+from alpaca_simulator.api.trading_query import read_order_query
 from alpaca_simulator.clock import SECOND, rfc3339
-from alpaca_simulator.drafts import Draft, read_draft
-from alpaca_simulator.exchange import Exchange
-from alpaca_simulator.matching import Rules
-from alpaca_simulator.orders import Order, OrderType, Side, Status, TimeInForce
-from alpaca_simulator.plans import AfterPart, Plan
-from alpaca_simulator.quotes import Quote
-from alpaca_simulator.rejections import Rejection, order_not_found
-from alpaca_simulator.trading_query import read_order_query
+from alpaca_simulator.exchange.account import position_wire
+from alpaca_simulator.exchange.assets import known_assets
+from alpaca_simulator.exchange.drafts import Draft, read_draft
+from alpaca_simulator.exchange.matching import Rules
+from alpaca_simulator.exchange.orders import Order, OrderType, Side, Status, TimeInForce
+from alpaca_simulator.exchange.plans import AfterPart, Plan
+from alpaca_simulator.exchange.rejections import Rejection, order_not_found
+from alpaca_simulator.exchange.venue import Exchange
+from alpaca_simulator.prices.quotes import Quote
 
 from .mishaps import Calm
 from .virtual_time import VirtualClock, VirtualLoop

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from alpaca_simulator.orders import Order as VenueOrder
-from alpaca_simulator.orders import Side, Status
+from alpaca_simulator.exchange.orders import Order as VenueOrder
+from alpaca_simulator.exchange.orders import Side, Status
 from dca_bot.core.model import Asset, Cycle, CycleStatus, Order, OrderKind, OrderStatus
 from dca_bot.trading.ports import Store
 

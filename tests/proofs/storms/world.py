@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from alpaca_simulator.assets import start_prices
 from alpaca_simulator.decimals import wire
-from alpaca_simulator.orders import Order
-from alpaca_simulator.updates import TradeUpdate
-from alpaca_simulator.walk import Walk
+from alpaca_simulator.exchange.assets import start_prices
+from alpaca_simulator.exchange.orders import Order
+from alpaca_simulator.exchange.updates import TradeUpdate
+from alpaca_simulator.prices.walk import Walk
 from dca_bot.core.model import Asset, OrderStatus
 from dca_bot.program.settings import LimitSettings
 from dca_bot.store.memory_store import MemoryStore

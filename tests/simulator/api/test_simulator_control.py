@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from alpaca_simulator.gate import is_loopback
+from alpaca_simulator.api.gate import is_loopback
 from tests.helpers import Simulator, eventually
 from tests.simulator.sim_wire import HEADERS, PATIENCE, Wire, socket
 

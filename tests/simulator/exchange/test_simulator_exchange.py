@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from alpaca_simulator.clock import parse_rfc3339, rfc3339
-from alpaca_simulator.drafts import read_draft
-from alpaca_simulator.orders import Status
-from alpaca_simulator.plans import AfterPart, Plan
-from alpaca_simulator.rejections import Rejection
+from alpaca_simulator.exchange.drafts import read_draft
+from alpaca_simulator.exchange.orders import Status
+from alpaca_simulator.exchange.plans import AfterPart, Plan
+from alpaca_simulator.exchange.rejections import Rejection
 from tests.simulator.sim_builders import Bench, market, request
 
 CENTS_SHORT = market(qty=None, notional="9.99")

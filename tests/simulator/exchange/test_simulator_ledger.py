@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alpaca_simulator.ledger import OWN, Ledger, OverdrawnError, Place
+from alpaca_simulator.exchange.ledger import OWN, Ledger, OverdrawnError, Place
 from tests.builders import CHECKED
 
 amounts = st.decimals(min_value=0, max_value=10**9, places=9)

@@ -10,11 +10,11 @@ from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from alpaca_simulator.ledger import OWN, OverdrawnError, Place
-from alpaca_simulator.orders import FINISHED, Order, Side, Status
-from alpaca_simulator.plans import AfterPart, Plan
-from alpaca_simulator.rejections import Rejection
-from alpaca_simulator.settlement import transfer
+from alpaca_simulator.exchange.ledger import OWN, OverdrawnError, Place
+from alpaca_simulator.exchange.orders import FINISHED, Order, Side, Status
+from alpaca_simulator.exchange.plans import AfterPart, Plan
+from alpaca_simulator.exchange.rejections import Rejection
+from alpaca_simulator.exchange.settlement import transfer
 from tests.builders import CHECKED
 from tests.simulator.sim_builders import Bench, market
 

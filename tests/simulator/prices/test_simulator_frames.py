@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from alpaca_simulator.clock import parse_rfc3339, rfc3339
 from alpaca_simulator.decimals import wire
-from alpaca_simulator.frames import encode_quotes
-from alpaca_simulator.outbox import websocket_frame
-from alpaca_simulator.quotes import Quote
+from alpaca_simulator.prices.quotes import Quote
+from alpaca_simulator.streams.frames import encode_quotes
+from alpaca_simulator.streams.outbox import websocket_frame
 from tests.builders import CHECKED
 
 prices = st.decimals(min_value=0, max_value=10**9, places=9)

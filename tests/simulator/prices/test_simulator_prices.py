@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from alpaca_simulator.options import LIVELY_INTERVAL, LIVELY_REVERSION, LIVELY_VOLATILITY
-from alpaca_simulator.price_files import Point, PriceFileError, read_prices
-from alpaca_simulator.scripts import ScriptError, read_script
-from alpaca_simulator.walk import Walk, tick_of
+from alpaca_simulator.prices.recordings import Point, PriceFileError, read_prices
+from alpaca_simulator.prices.scripts import ScriptError, read_script
+from alpaca_simulator.prices.walk import Walk, tick_of
 from tests.helpers import eventually
 from tests.simulator.sim_wire import Wire, socket
 

@@ -14,7 +14,7 @@ import msgpack  # type: ignore[import-untyped]
 
 from alpaca_simulator.clock import SECOND, rfc3339
 from alpaca_simulator.faults import Fault
-from alpaca_simulator.quotes import Quote
+from alpaca_simulator.prices.quotes import Quote
 
 Message = dict[str, Any]
 

@@ -5,17 +5,17 @@ from typing import Any
 
 from aiohttp import web
 
-from alpaca_simulator.bars import Bar
-from alpaca_simulator.clock import rfc3339
-from alpaca_simulator.data_query import (
+from alpaca_simulator.api.data_query import (
     merge,
     page,
     read_history_query,
     read_symbols,
     read_timeframe,
 )
-from alpaca_simulator.gate import json_answer
-from alpaca_simulator.quotes import Quote
+from alpaca_simulator.api.gate import json_answer
+from alpaca_simulator.clock import rfc3339
+from alpaca_simulator.prices.bars import Bar
+from alpaca_simulator.prices.quotes import Quote
 from alpaca_simulator.world import World
 
 ROOT = "/v1beta3/crypto/{location:us|us-1|us-2|eu-1|bs-1}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from alpaca_simulator.control_read import (
+from alpaca_simulator.api.control_read import (
     ControlError,
     flag_of,
     number_of,
@@ -14,12 +14,12 @@ from alpaca_simulator.control_read import (
     text_of,
     time_of,
 )
+from alpaca_simulator.api.gate import json_answer
 from alpaca_simulator.faults import CATALOGUE, Fault, UnknownFaultError
 from alpaca_simulator.feeds import Feeds, Replay
-from alpaca_simulator.gate import json_answer
-from alpaca_simulator.price_files import PriceFileError
-from alpaca_simulator.quotes import Quote
-from alpaca_simulator.scripts import ScriptError, read_script
+from alpaca_simulator.prices.quotes import Quote
+from alpaca_simulator.prices.recordings import PriceFileError
+from alpaca_simulator.prices.scripts import ScriptError, read_script
 from alpaca_simulator.world import World
 
 

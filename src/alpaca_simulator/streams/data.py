@@ -11,18 +11,18 @@ import msgpack  # type: ignore[import-untyped]
 from aiohttp import WSMsgType, web
 
 from alpaca_simulator.faults import Fault, FaultBook
-from alpaca_simulator.frames import (
+from alpaca_simulator.journal import Journal
+from alpaca_simulator.keys import Keys
+from alpaca_simulator.prices.quotes import Quote
+from alpaca_simulator.streams.frames import (
     Message,
     encode_json,
     encode_msgpack,
     encode_quotes,
     garbled,
 )
-from alpaca_simulator.journal import Journal
-from alpaca_simulator.keys import Keys
-from alpaca_simulator.outbox import LIMIT, Outbox
-from alpaca_simulator.quotes import Quote
-from alpaca_simulator.slots import Slot
+from alpaca_simulator.streams.outbox import LIMIT, Outbox
+from alpaca_simulator.streams.slots import Slot
 
 CHANNELS = ("trades", "quotes", "orderbooks", "bars", "updatedBars", "dailyBars")
 ERRORS = {

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from alpaca_simulator.account import position_wire
-from alpaca_simulator.assets import Asset
 from alpaca_simulator.clock import SECOND, new_york, parse_rfc3339
 from alpaca_simulator.decimals import NINE_PLACES, ZERO, wire
-from alpaca_simulator.orders import Order
-from alpaca_simulator.rejections import invalid, position_not_found
-from alpaca_simulator.trade_stream import UNKNOWN_EVENT
+from alpaca_simulator.exchange.account import position_wire
+from alpaca_simulator.exchange.assets import Asset
+from alpaca_simulator.exchange.orders import Order
+from alpaca_simulator.exchange.rejections import invalid, position_not_found
+from alpaca_simulator.streams.trade import UNKNOWN_EVENT
 from alpaca_simulator.world import World
 
 ACTIVITY_PAGE = 100

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from alpaca_simulator.assets import Asset, AssetBook
 from alpaca_simulator.decimals import places, read_decimal
-from alpaca_simulator.orders import OrderType, Side, TimeInForce
-from alpaca_simulator.rejections import Rejection, invalid, unprocessable
+from alpaca_simulator.exchange.assets import Asset, AssetBook
+from alpaca_simulator.exchange.orders import OrderType, Side, TimeInForce
+from alpaca_simulator.exchange.rejections import Rejection, invalid, unprocessable
 
 QTY_PLACES = 9  # ALPACA.md 1.1
 NOTIONAL_PLACES = 2

@@ -8,17 +8,17 @@ import random
 from dataclasses import replace
 from decimal import Decimal
 
-from alpaca_simulator.admission import Gate
-from alpaca_simulator.agenda import Agenda, Due
-from alpaca_simulator.assets import Asset
-from alpaca_simulator.books import Books
 from alpaca_simulator.clock import Clock
-from alpaca_simulator.drafts import Draft
-from alpaca_simulator.matching import Liquidity, Match, Rules, match, part_of, reaches_stop
-from alpaca_simulator.orders import Order, OrderType, Side, Status, TimeInForce
-from alpaca_simulator.plans import AfterPart, Plan
-from alpaca_simulator.quotes import Quote
-from alpaca_simulator.rejections import Rejection, unprocessable
+from alpaca_simulator.exchange.admission import Gate
+from alpaca_simulator.exchange.agenda import Agenda, Due
+from alpaca_simulator.exchange.assets import Asset
+from alpaca_simulator.exchange.books import Books
+from alpaca_simulator.exchange.drafts import Draft
+from alpaca_simulator.exchange.matching import Liquidity, Match, Rules, match, part_of, reaches_stop
+from alpaca_simulator.exchange.orders import Order, OrderType, Side, Status, TimeInForce
+from alpaca_simulator.exchange.plans import AfterPart, Plan
+from alpaca_simulator.exchange.rejections import Rejection, unprocessable
+from alpaca_simulator.prices.quotes import Quote
 
 ORDINARY = Plan()
 

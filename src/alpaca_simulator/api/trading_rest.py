@@ -6,11 +6,18 @@ from typing import Any
 
 from aiohttp import web
 
-from alpaca_simulator.assets import Asset
-from alpaca_simulator.drafts import Draft, read_draft
-from alpaca_simulator.gate import json_answer
-from alpaca_simulator.orders import Order, OrderType, Side, TimeInForce
-from alpaca_simulator.rejections import (
+from alpaca_simulator.api.gate import json_answer
+from alpaca_simulator.api.trading_query import (
+    read_closing_qty,
+    read_json,
+    read_order_query,
+    read_replacement,
+)
+from alpaca_simulator.api.views import Views
+from alpaca_simulator.exchange.assets import Asset
+from alpaca_simulator.exchange.drafts import Draft, read_draft
+from alpaca_simulator.exchange.orders import Order, OrderType, Side, TimeInForce
+from alpaca_simulator.exchange.rejections import (
     Rejection,
     asset_not_found,
     insufficient_qty,
@@ -18,13 +25,6 @@ from alpaca_simulator.rejections import (
     order_not_found,
     position_not_found,
 )
-from alpaca_simulator.trading_query import (
-    read_closing_qty,
-    read_json,
-    read_order_query,
-    read_replacement,
-)
-from alpaca_simulator.views import Views
 from alpaca_simulator.world import World
 
 

@@ -8,9 +8,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from alpaca_simulator.assets import Asset
 from alpaca_simulator.clock import rfc3339
 from alpaca_simulator.decimals import ZERO, average, wire
+from alpaca_simulator.exchange.assets import Asset
 
 
 class Side(StrEnum):

@@ -8,13 +8,13 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from alpaca_simulator.exchange.updates import TradeUpdate
 from alpaca_simulator.faults import Fault, FaultBook
-from alpaca_simulator.frames import garbled
 from alpaca_simulator.journal import Journal
 from alpaca_simulator.keys import Keys
-from alpaca_simulator.outbox import Outbox
-from alpaca_simulator.slots import Slot
-from alpaca_simulator.updates import TradeUpdate
+from alpaca_simulator.streams.frames import garbled
+from alpaca_simulator.streams.outbox import Outbox
+from alpaca_simulator.streams.slots import Slot
 
 DEPRECATED = (
     "this authentication format is being deprecated. Please use the format: "

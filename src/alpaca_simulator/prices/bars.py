@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from alpaca_simulator.clock import SECOND
-from alpaca_simulator.quotes import Quote
-from alpaca_simulator.updates import Execution
+from alpaca_simulator.exchange.updates import Execution
+from alpaca_simulator.prices.quotes import Quote
 
 MINUTE = 60 * SECOND
 TRADES_KEPT = 10_000

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from alpaca_simulator.bars import MINUTE, Bar
 from alpaca_simulator.clock import SECOND, parse_rfc3339
-from alpaca_simulator.rejections import Rejection
+from alpaca_simulator.exchange.rejections import Rejection
+from alpaca_simulator.prices.bars import MINUTE, Bar
 
 SYMBOL = re.compile(r"^[A-Z0-9]+x?/[A-Z0-9]+$")
 FRAME = re.compile(r"^(\d+)(Min|T|Hour|H|Day|D|Week|W|Month|M)$")

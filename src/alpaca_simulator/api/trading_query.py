@@ -5,13 +5,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from alpaca_simulator.assets import Asset
 from alpaca_simulator.clock import parse_rfc3339
 from alpaca_simulator.decimals import round_down
-from alpaca_simulator.drafts import Draft, check_increments, read_client_order_id, read_positive
-from alpaca_simulator.order_store import OrderQuery
-from alpaca_simulator.orders import Order, TimeInForce
-from alpaca_simulator.rejections import invalid, unprocessable
+from alpaca_simulator.exchange.assets import Asset
+from alpaca_simulator.exchange.drafts import (
+    Draft,
+    check_increments,
+    read_client_order_id,
+    read_positive,
+)
+from alpaca_simulator.exchange.order_store import OrderQuery
+from alpaca_simulator.exchange.orders import Order, TimeInForce
+from alpaca_simulator.exchange.rejections import invalid, unprocessable
 
 LIST_LIMIT, LIST_MAXIMUM = 50, 500
 

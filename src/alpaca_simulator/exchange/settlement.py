@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from alpaca_simulator.account import CASH, Account
-from alpaca_simulator.ledger import Place
-from alpaca_simulator.orders import Order, Side
+from alpaca_simulator.exchange.account import CASH, Account
+from alpaca_simulator.exchange.ledger import Place
+from alpaca_simulator.exchange.orders import Order, Side
 
 UsdPrice = Callable[[str], Decimal]
 

@@ -5,13 +5,12 @@ from decimal import Decimal
 
 from alpaca_simulator.clock import new_york_close
 from alpaca_simulator.decimals import NINE_PLACES, ZERO, round_down, round_up
-from alpaca_simulator.drafts import Draft
-from alpaca_simulator.ledger import Ledger
-from alpaca_simulator.matching import Rules
-from alpaca_simulator.order_store import OrderStore
-from alpaca_simulator.orders import Order, OrderType, Side, Terms
-from alpaca_simulator.quotes import Quote
-from alpaca_simulator.rejections import (
+from alpaca_simulator.exchange.drafts import Draft
+from alpaca_simulator.exchange.ledger import Ledger
+from alpaca_simulator.exchange.matching import Rules
+from alpaca_simulator.exchange.order_store import OrderStore
+from alpaca_simulator.exchange.orders import Order, OrderType, Side, Terms
+from alpaca_simulator.exchange.rejections import (
     INSUFFICIENT,
     Rejection,
     below_minimum,
@@ -20,6 +19,7 @@ from alpaca_simulator.rejections import (
     unprocessable,
     wash_trade,
 )
+from alpaca_simulator.prices.quotes import Quote
 
 
 @dataclass(frozen=True, slots=True)

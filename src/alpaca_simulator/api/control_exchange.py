@@ -6,9 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from alpaca_simulator.account import CASH
-from alpaca_simulator.assets import Asset
-from alpaca_simulator.control_read import (
+from alpaca_simulator.api.control_read import (
     ControlError,
     flag_of,
     number_of,
@@ -17,15 +15,17 @@ from alpaca_simulator.control_read import (
     read_object,
     text_of,
 )
+from alpaca_simulator.api.gate import Gate, json_answer
 from alpaca_simulator.decimals import wire
-from alpaca_simulator.drafts import read_draft
+from alpaca_simulator.exchange.account import CASH
+from alpaca_simulator.exchange.assets import Asset
+from alpaca_simulator.exchange.drafts import read_draft
+from alpaca_simulator.exchange.ledger import OverdrawnError
+from alpaca_simulator.exchange.matching import Rules
+from alpaca_simulator.exchange.orders import Order, Status
+from alpaca_simulator.exchange.plans import Plan
+from alpaca_simulator.exchange.settlement import transfer
 from alpaca_simulator.feeds import Feeds
-from alpaca_simulator.gate import Gate, json_answer
-from alpaca_simulator.ledger import OverdrawnError
-from alpaca_simulator.matching import Rules
-from alpaca_simulator.orders import Order, Status
-from alpaca_simulator.plans import Plan
-from alpaca_simulator.settlement import transfer
 from alpaca_simulator.world import World
 
 LIMITS = ("rate_limit", "symbol_limit", "stale_slot_seconds")

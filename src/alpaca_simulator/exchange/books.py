@@ -9,17 +9,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
-from alpaca_simulator.account import CASH, Account
-from alpaca_simulator.assets import Asset, AssetBook
 from alpaca_simulator.clock import Clock
-from alpaca_simulator.ledger import Place
-from alpaca_simulator.matching import Liquidity, Match, Rules, fee
-from alpaca_simulator.order_store import OrderStore
-from alpaca_simulator.orders import Order, Status
-from alpaca_simulator.quotes import Quote
-from alpaca_simulator.rejections import order_not_found
-from alpaca_simulator.settlement import settle
-from alpaca_simulator.updates import Execution, Ids, TradeUpdate
+from alpaca_simulator.exchange.account import CASH, Account
+from alpaca_simulator.exchange.assets import Asset, AssetBook
+from alpaca_simulator.exchange.ledger import Place
+from alpaca_simulator.exchange.matching import Liquidity, Match, Rules, fee
+from alpaca_simulator.exchange.order_store import OrderStore
+from alpaca_simulator.exchange.orders import Order, Status
+from alpaca_simulator.exchange.rejections import order_not_found
+from alpaca_simulator.exchange.settlement import settle
+from alpaca_simulator.exchange.updates import Execution, Ids, TradeUpdate
+from alpaca_simulator.prices.quotes import Quote
 
 
 class Books:

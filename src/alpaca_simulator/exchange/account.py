@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from alpaca_simulator.assets import Asset
 from alpaca_simulator.clock import new_york, rfc3339_micros
 from alpaca_simulator.decimals import AVERAGE_PLACES, ZERO, wire
-from alpaca_simulator.ledger import Ledger
+from alpaca_simulator.exchange.assets import Asset
+from alpaca_simulator.exchange.ledger import Ledger
 
 CASH = "USD"
 

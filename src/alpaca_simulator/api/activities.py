@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from alpaca_simulator.account import CASH
 from alpaca_simulator.clock import rfc3339, rfc3339_micros
 from alpaca_simulator.decimals import wire
-from alpaca_simulator.exchange import Exchange
-from alpaca_simulator.updates import Execution
+from alpaca_simulator.exchange.account import CASH
+from alpaca_simulator.exchange.updates import Execution
+from alpaca_simulator.exchange.venue import Exchange
 
 
 class Activities:

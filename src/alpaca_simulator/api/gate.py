@@ -10,10 +10,10 @@ from typing import Any
 from aiohttp import web
 
 from alpaca_simulator.clock import SECOND, Clock
+from alpaca_simulator.exchange.rejections import Rejection
 from alpaca_simulator.faults import Fault, FaultBook
 from alpaca_simulator.journal import Journal
 from alpaca_simulator.keys import Keys
-from alpaca_simulator.rejections import Rejection
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOOPBACK = ("127.", "::1", "::ffff:127.")

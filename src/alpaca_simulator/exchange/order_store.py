@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from alpaca_simulator.decimals import ZERO
-from alpaca_simulator.orders import Order
+from alpaca_simulator.exchange.orders import Order
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from alpaca_simulator.clock import MILLISECOND, SECOND
 from alpaca_simulator.decimals import CENT, NINE_PLACES, round_down, round_up
-from alpaca_simulator.orders import Order, OrderType, Side
-from alpaca_simulator.quotes import Quote
+from alpaca_simulator.exchange.orders import Order, OrderType, Side
+from alpaca_simulator.prices.quotes import Quote
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The exchange itself: its pairs, its orders, its account; no sockets, no timers."""
