@@ -14,7 +14,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from dca_bot.program.setting_values import Values
 
-PROJECT_ROOT = Path(__file__).resolve().parents[3]
+# The clone with its scripts and .env; for an installed `dca` the directory that it is called in.
+_CLONE = Path(__file__).resolve().parents[3]
+PROJECT_ROOT = _CLONE if (_CLONE / "main_app.py").is_file() else Path.cwd()
 LIVE_HOST = "api.alpaca.markets"
 PORT_MAX = 65_535
 SECRETS = (

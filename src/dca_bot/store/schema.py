@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dca_bot.program.errors import DcaError
-from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
+from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.connection import Session
 from dca_bot.store.failures import (
     DUPLICATE_KEY,
@@ -20,7 +20,8 @@ from dca_bot.store.failures import (
     grant,
 )
 
-SCHEMA_FILE = PROJECT_ROOT / "sql" / "schema.sql"
+# A link to sql/schema.sql in a clone, a copy of it where the package is installed.
+SCHEMA_FILE = Path(__file__).with_name("schema.sql")
 LOCK_WAIT_SECONDS = 5
 # Two programs that start together may both add: the one that comes second finds it done.
 DONE_BY_ANOTHER = frozenset({1050, 1060, 1061})
