@@ -123,11 +123,9 @@ def a_quote(
     return Quote(symbol, Decimal(bid), Decimal(bid if ask is None else ask), NOW)
 
 
-def a_holding(
-    quantity: Decimal | str | int, *, available: Decimal | str | None = None, symbol: str = BTC
-) -> Holding:
+def a_holding(quantity: Decimal | str | int, *, available: Decimal | str | None = None) -> Holding:
     free = quantity if available is None else available
-    return Holding(symbol, Decimal(quantity), Decimal(free), Decimal(100))
+    return Holding("BTC", Decimal(quantity), Decimal(free), Decimal(100))
 
 
 def rules_of(
@@ -224,7 +222,7 @@ class Floor:
     @property
     def held(self) -> Decimal:
         """The position at the exchange."""
-        holding = self.broker.holdings().get(self.asset.symbol)
+        holding = self.broker.holdings().of(self.asset.coin)
         return holding.quantity if holding else Decimal(0)
 
     @property

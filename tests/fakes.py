@@ -18,6 +18,7 @@ from dca_bot.core.model import (
     Account,
     AssetRules,
     Holding,
+    Holdings,
     Order,
     OrderStatus,
     OrderUpdate,
@@ -30,6 +31,14 @@ from dca_bot.program.errors import OrderOutcomeUnknown, OrderRefused
 STEP = Decimal("0.000000001")
 CENT = Decimal("0.01")
 MIN_BUY_USD = Decimal(10)
+
+
+def coin_of(symbol: str) -> str:
+    return symbol.partition("/")[0]
+
+
+def money_of(symbol: str) -> str:
+    return symbol.partition("/")[2]
 
 
 @dataclass(slots=True)
@@ -67,7 +76,7 @@ class FakeBroker:
         fee_rate: Decimal | str = "0.0025",
         clock: Clock = lambda: datetime(2026, 1, 1, tzinfo=UTC),
     ) -> None:
-        self.cash = Decimal(cash)
+        self.money = {"USD": Decimal(cash)}  # dollars; other money is a position
         self.fee_rate = Decimal(fee_rate)
         self.asset_rules = {each: AssetRules(each, True, STEP, STEP) for each in symbols}
         self.account_problem = ""
@@ -82,7 +91,8 @@ class FakeBroker:
         self._lock = threading.RLock()
         self._quotes: dict[str, Quote] = {}
         self._orders: dict[str, _Working] = {}
-        self._holdings: dict[str, Holding] = {}
+        self._holdings: dict[str, Holding] = {}  # by coin
+        self.unreadable: dict[str, str] = {}  # by coin, why its position can't be read
         self._failures: dict[str, deque[Exception]] = defaultdict(deque)
         self._refusals: deque[OrderRefused] = deque()
         self._lost_answers: deque[bool] = deque()
@@ -98,9 +108,12 @@ class FakeBroker:
             return self._quotes[symbol]
 
     def hold(self, symbol: str, quantity: Decimal | str, average: Decimal | str) -> None:
-        """Put a position into the account, as a trade by hand would; zero takes it away."""
+        """Put a position into the account, as a trade by hand would; zero takes it away.
+
+        `symbol` is the coin, or any pair of it.
+        """
         with self._lock:
-            self._set_holding(symbol, Decimal(quantity), Decimal(average))
+            self._set_holding(coin_of(symbol), Decimal(quantity), Decimal(average))
 
     def release_fills(self) -> None:
         """Fill, from now on and at once, what is marketable."""
@@ -194,18 +207,26 @@ class FakeBroker:
             ids = [name for name, working in self._orders.items() if working.is_open]
             return [self._without_position(client_order_id) for client_order_id in ids]
 
-    def holdings(self) -> Mapping[str, Holding]:
+    def holdings(self) -> Holdings:
         with self._lock:
             self._called("holdings")
-            return {
-                symbol: replace(held, available=held.quantity - self._held_back(symbol))
-                for symbol, held in self._holdings.items()
+            held = {
+                coin: replace(held, available=held.quantity - self._held_back(coin))
+                for coin, held in self._holdings.items()
             }
+            readable = {coin: each for coin, each in held.items() if coin not in self.unreadable}
+            return Holdings(readable, dict(self.unreadable))
+
+    def cash(self, currency: str) -> Decimal:
+        if currency == "USD":
+            return self.account().cash_available
+        held = self.holdings().of(currency)
+        return held.available if held else ZERO
 
     def account(self) -> Account:
         with self._lock:
             self._called("account")
-            return Account("FAKE", self._cash_available(), self.account_problem)
+            return Account("FAKE", self._available("USD"), self.account_problem)
 
     def rules(self) -> Mapping[str, AssetRules]:
         with self._lock:
@@ -244,16 +265,15 @@ class FakeBroker:
         if rules is None or not rules.tradable:
             raise OrderRefused(f"asset {symbol} is not active")
         if order.side is Side.SELL:
-            held = self._holdings.get(symbol)
-            available = (held.quantity if held else ZERO) - self._held_back(symbol)
-            if order.quantity > available:
-                raise OrderRefused(f"insufficient balance for {symbol.partition('/')[0]}")
+            if order.quantity > self._available(coin_of(symbol)):
+                raise OrderRefused(f"insufficient balance for {coin_of(symbol)}")
             return
         price = order.limit_price or (quote.ask if quote else ZERO)
         if symbol.endswith("/USD") and order.quantity * price < MIN_BUY_USD:
             raise OrderRefused("cost basis must be >= minimal amount of order 10")
-        if order.quantity * price > self._cash_available():
-            raise OrderRefused("insufficient balance for USD", needs_cash=True)
+        currency = money_of(symbol)
+        if order.quantity * price > self._available(currency):
+            raise OrderRefused(f"insufficient balance for {currency}", needs_cash=True)
 
     def _match(self) -> None:
         if self.holds_fills:
@@ -275,22 +295,23 @@ class FakeBroker:
 
     def _fill(self, working: _Working, quantity: Decimal, price: Decimal) -> OrderUpdate:
         before, symbol = working.update, working.update.symbol
-        held = self._holdings.get(symbol, Holding(symbol, ZERO, ZERO, price))
+        coin, currency = coin_of(symbol), money_of(symbol)
+        held = self._holdings.get(coin, Holding(coin, ZERO, ZERO, price))
         cost = quantity * price
         if working.order.side is Side.BUY:
-            self.cash -= cost
+            self._pay(currency, -cost)
             net = quantity - (quantity * self.fee_rate).quantize(STEP, ROUND_CEILING)
             average = (held.quantity * held.average_entry_price + net * price) / (
                 held.quantity + net
             )
-            self._set_holding(symbol, held.quantity + net, average)
+            self._set_holding(coin, held.quantity + net, average)
         else:
-            self.cash += cost - (cost * self.fee_rate).quantize(CENT, ROUND_CEILING)
-            self._set_holding(symbol, held.quantity - quantity, held.average_entry_price)
+            self._pay(currency, cost - (cost * self.fee_rate).quantize(CENT, ROUND_CEILING))
+            self._set_holding(coin, held.quantity - quantity, held.average_entry_price)
         filled = before.filled_quantity + quantity
         old_cost = before.filled_quantity * (before.filled_average_price or ZERO)
         is_done = filled >= working.order.quantity
-        after = self._holdings.get(symbol)
+        after = self._holdings.get(coin)
         update = replace(
             before,
             status=OrderStatus.FILLED if is_done else before.status,
@@ -310,19 +331,32 @@ class FakeBroker:
         # only the stream tells the position along with a fill
         return replace(self._orders[client_order_id].update, position_quantity=None)
 
-    def _set_holding(self, symbol: str, quantity: Decimal, average: Decimal) -> None:
-        if quantity > 0:
-            self._holdings[symbol] = Holding(symbol, quantity, quantity, average)
+    def _pay(self, currency: str, amount: Decimal) -> None:
+        if currency in self.money:
+            self.money[currency] += amount
         else:
-            self._holdings.pop(symbol, None)
+            held = self._holdings.get(currency, Holding(currency, ZERO, ZERO, Decimal(1)))
+            self._set_holding(currency, held.quantity + amount, held.average_entry_price)
 
-    def _held_back(self, symbol: str) -> Decimal:
-        working = (each for each in self._orders.values() if each.update.symbol == symbol)
-        sells = (each for each in working if each.is_open and each.order.side is Side.SELL)
-        return sum((each.rest for each in sells), ZERO)
+    def _set_holding(self, coin: str, quantity: Decimal, average: Decimal) -> None:
+        if quantity > 0:
+            self._holdings[coin] = Holding(coin, quantity, quantity, average)
+        else:
+            self._holdings.pop(coin, None)
 
-    def _cash_available(self) -> Decimal:
-        working = (each for each in self._orders.values() if each.is_open)
-        buys = (each for each in working if each.order.side is Side.BUY)
-        prices = ((each, each.order.limit_price or self._price(each) or ZERO) for each in buys)
-        return self.cash - sum((each.rest * price for each, price in prices), ZERO)
+    def _available(self, coin: str) -> Decimal:
+        """What is there of a coin or of dollars, less what open orders hold back."""
+        held = self._holdings.get(coin)
+        owned = self.money.get(coin, held.quantity if held else ZERO)
+        return owned - self._held_back(coin)
+
+    def _held_back(self, coin: str) -> Decimal:
+        """What open SELLs of the coin and open BUYs that pay with it need."""
+        working = [each for each in self._orders.values() if each.is_open]
+        needed = ZERO
+        for each in working:
+            if each.order.side is Side.SELL and coin_of(each.update.symbol) == coin:
+                needed += each.rest
+            elif each.order.side is Side.BUY and money_of(each.update.symbol) == coin:
+                needed += each.rest * (each.order.limit_price or self._price(each) or ZERO)
+        return needed

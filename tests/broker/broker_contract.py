@@ -14,7 +14,7 @@ from itertools import count
 
 import pytest
 
-from dca_bot.core.model import Order, OrderKind, OrderStatus, OrderUpdate, Side
+from dca_bot.core.model import Holdings, Order, OrderKind, OrderStatus, OrderUpdate, Side
 from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
 from dca_bot.trading.ports import Broker
 from tests.helpers import eventually
@@ -29,8 +29,8 @@ class World(ABC):
     broker: Broker
 
     @abstractmethod
-    def quote(self, bid: str, ask: str) -> None:
-        """Put another BTC/USD quote in force."""
+    def quote(self, bid: str, ask: str, symbol: str = BTC) -> None:
+        """Put another quote in force."""
 
     @abstractmethod
     def hold_fills(self) -> None:
@@ -96,7 +96,33 @@ class BrokerContract:
         assert told.filled_quantity == Decimal("0.001")
         assert told.filled_average_price == Decimal(64100)
         # 25 bps of the coin, rounded up per fill (ALPACA.md 1.5)
-        assert world.broker.holdings()[BTC].quantity == Decimal("0.0009975")
+        assert world.broker.holdings().readable["BTC"].quantity == Decimal("0.0009975")
+
+    def test_a_position_belongs_to_the_coin_whatever_it_was_paid_with(self, world: World) -> None:
+        world.quote("1", "1", "USDC/USD")
+        world.quote("64000", "64100", "BTC/USDC")
+        for order, symbol in [(buy("200", limit="1"), "USDC/USD"), (buy(), "BTC/USDC")]:
+            world.broker.submit(order, symbol)
+            finished(world, order)
+        holdings = world.broker.holdings()
+        assert set(holdings.readable) == {"BTC", "USDC"}
+        bought = holdings.of("BTC")
+        assert bought is not None
+        assert bought.quantity == Decimal("0.0009975")
+        assert world.broker.cash("USDC") == Decimal("199.5") - Decimal("64.1")
+        assert world.broker.cash("USDT") == 0
+
+    def test_a_resting_buy_holds_back_the_coin_it_pays_with(self, world: World) -> None:
+        world.quote("1", "1", "USDC/USD")
+        world.quote("64000", "64100", "BTC/USDC")
+        world.broker.submit(first := buy("200", limit="1"), "USDC/USD")
+        finished(world, first)
+        before = world.broker.cash("USDC")
+        world.broker.submit(buy("0.001", limit="50000"), "BTC/USDC")
+        eventually(lambda: world.broker.cash("USDC") == before - 50)
+        with pytest.raises(OrderRefused) as caught:
+            world.broker.submit(buy("0.01", limit="50000"), "BTC/USDC")
+        assert caught.value.needs_cash
 
     def test_cash_that_a_resting_buy_needs_is_not_available(self, world: World) -> None:
         before = world.broker.account().cash_available
@@ -118,11 +144,11 @@ class BrokerContract:
         first = buy("0.001", limit="65000")
         world.broker.submit(first, BTC)
         finished(world, first)
-        order = sell(world.broker.holdings()[BTC].available)
+        order = sell(world.broker.holdings().readable["BTC"].available)
         world.broker.submit(order, BTC)
         told = finished(world, order)
         assert (told.status, told.filled_average_price) == (OrderStatus.FILLED, Decimal(64000))
-        assert eventually(lambda: BTC not in world.broker.holdings())
+        assert eventually(lambda: world.broker.holdings().of("BTC") is None)
 
     def test_selling_what_was_bought_is_refused_because_of_the_fee(self, world: World) -> None:
         first = buy("0.001", limit="65000")
@@ -138,7 +164,7 @@ class BrokerContract:
         finished(world, first)
         world.hold_fills()
         world.broker.submit(sell("0.0004"), BTC)
-        held = eventually(lambda: world.broker.holdings()[BTC])
+        held = eventually(lambda: world.broker.holdings().readable["BTC"])
         assert held.available == held.quantity - Decimal("0.0004")
 
     def test_a_part_of_an_order_counts_before_the_rest(self, world: World) -> None:
@@ -238,7 +264,7 @@ class BrokerContract:
         quotes = world.broker.latest_quotes([BTC, "NOPE/USD"])
         assert [(each.bid, each.ask) for each in quotes.values()] == [(64000, 64100)]
         assert world.broker.account().problem == ""
-        assert world.broker.holdings() == {}
+        assert world.broker.holdings() == Holdings()
 
     @pytest.mark.parametrize("verb", ["order", "open_orders", "holdings", "account", "rules"])
     def test_a_broken_exchange_is_not_an_empty_one(self, world: World, verb: str) -> None:

@@ -28,8 +28,8 @@ class SimulatedWorld(World):
         )
         self.broker: AlpacaBroker = AlpacaBroker(settings, RateLimiter(60_000))
 
-    def quote(self, bid: str, ask: str) -> None:
-        self.exchange.post("/sim/quote", {"symbol": BTC, "bid": bid, "ask": ask})
+    def quote(self, bid: str, ask: str, symbol: str = BTC) -> None:
+        self.exchange.post("/sim/quote", {"symbol": symbol, "bid": bid, "ask": ask})
 
     def hold_fills(self) -> None:
         self.exchange.post("/sim/hold", {})

@@ -15,8 +15,8 @@ class FakeWorld(World):
         self.broker = self.fake = FakeBroker(BTC)
         self.fake.quote(BTC, 64000, 64100)
 
-    def quote(self, bid: str, ask: str) -> None:
-        self.fake.quote(BTC, bid, ask)
+    def quote(self, bid: str, ask: str, symbol: str = BTC) -> None:
+        self.fake.quote(symbol, bid, ask)
 
     def hold_fills(self) -> None:
         self.fake.holds_fills = True

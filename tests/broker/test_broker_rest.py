@@ -18,9 +18,10 @@ import pytest
 from alpaca.common.rest import RESTClient
 
 from dca_bot.broker import transport
+from dca_bot.broker.holdings import coin_in_name
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker, KeysRefused
-from dca_bot.core.model import Order, OrderKind, OrderStatus
+from dca_bot.core.model import Holdings, Order, OrderKind, OrderStatus
 from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
 from dca_bot.program.settings import AlpacaSettings
 from tests.broker.nasty_http import CLOSE, HALF, HANG, HTML, LATE, RESET, NastyHttp, answer
@@ -359,13 +360,13 @@ def test_holdings_are_found_by_asset_id_and_by_name(
         answer(200, [POSITION, POSITION | {"asset_id": "?", "symbol": "ETHUSD"}]),
         answer(200, [ASSET, ASSET | ether]),
     ]
-    assert set(broker.holdings()) == {"BTC/USD", "ETH/USD"}
+    assert set(broker.holdings().readable) == {"BTC", "ETH"}
     assert server.heard[0].path == "/v2/positions"
 
 
 def test_no_positions_need_no_second_question(server: NastyHttp, broker: AlpacaBroker) -> None:
     server.answers = [answer(200, [])]
-    assert broker.holdings() == {}
+    assert broker.holdings() == Holdings()
     assert len(server.heard) == 1
 
 
@@ -377,8 +378,8 @@ def test_a_delisted_coin_is_asked_for_by_its_id(server: NastyHttp, broker: Alpac
         answer(200, ASSET | maker),
         answer(200, [POSITION | {"asset_id": "m-1", "symbol": "MKRUSD"}]),
     ]
-    assert list(broker.holdings()) == ["MKR/USD"]
-    assert list(broker.holdings()) == ["MKR/USD"]
+    assert list(broker.holdings().readable) == ["MKR"]
+    assert list(broker.holdings().readable) == ["MKR"]
     assert server.heard[2].path == "/v2/assets/m-1"
 
 
@@ -388,6 +389,58 @@ def test_holdings_whose_names_cannot_be_learnt_are_not_missing_holdings(
     server.answers = [answer(200, [POSITION]), answer(502, HTML)]
     with pytest.raises(BrokerUnavailable):
         broker.holdings()
+
+
+@pytest.mark.parametrize(
+    "oddity", [{"avg_entry_price": None}, {"qty": "many"}, {"asset_id": "gone", "symbol": "MKRUSD"}]
+)
+def test_a_position_that_cannot_be_read_concerns_its_own_coin_alone(
+    server: NastyHttp, broker: AlpacaBroker, oddity: dict[str, Any]
+) -> None:
+    odd = POSITION | {"asset_id": "m-1", "symbol": "MKRUSD"} | oddity
+    server.answers = [
+        answer(200, [odd, POSITION]),
+        answer(
+            200,
+            [ASSET, ASSET | {"id": "m-1", "symbol": "MKR/USD"}][: 1 if "asset_id" in oddity else 2],
+        ),
+        answer(404, {"code": 40410000, "message": "asset not found for gone"}),
+    ]
+    holdings = broker.holdings()
+    assert holdings.of("BTC") is not None
+    assert holdings.of("ETH") is None
+    with pytest.raises(BrokerUnavailable, match="MKR"):
+        holdings.of("MKR")
+
+
+def test_an_asset_that_alpaca_does_not_know_is_asked_for_once(
+    server: NastyHttp, broker: AlpacaBroker
+) -> None:
+    gone = POSITION | {"asset_id": "gone", "symbol": "MKRUSD"}
+    unknown = answer(404, {"code": 40410000, "message": "asset not found for gone"})
+    server.answers = [answer(200, [gone]), answer(200, [ASSET]), unknown, answer(200, [gone])]
+    first, again = broker.holdings(), broker.holdings()
+    assert first == again
+    assert set(again.unreadable) == {"MKR"}
+    assert len(server.heard) == 4
+
+
+def test_a_position_without_a_name_casts_doubt_on_coins_that_are_not_listed(
+    server: NastyHttp, broker: AlpacaBroker
+) -> None:
+    nameless = POSITION | {"asset_id": "", "symbol": None}
+    server.answers = [answer(200, [nameless, POSITION]), answer(200, [ASSET])]
+    holdings = broker.holdings()
+    assert holdings.of("BTC") is not None
+    with pytest.raises(BrokerUnavailable):
+        holdings.of("ETH")
+
+
+def test_coins_are_found_in_the_names_of_positions() -> None:
+    names = {"MKRUSD": "MKR", "BTC/USD": "BTC", "USDCUSD": "USDC", "ETHUSDT": "ETH", "X": "X"}
+    for name, coin in names.items():
+        assert coin_in_name({"symbol": name}) == coin
+    assert coin_in_name({"symbol": None}) == ""
 
 
 def test_account_and_rules_are_read(server: NastyHttp, broker: AlpacaBroker) -> None:
@@ -447,7 +500,7 @@ def test_many_threads_at_once_get_their_own_answers(
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [{}] * 16
+    assert found == [Holdings()] * 16
 
 
 def test_nothing_on_this_machine_is_behind_a_proxy(
@@ -457,7 +510,7 @@ def test_nothing_on_this_machine_is_behind_a_proxy(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     broker = broker_at(server.url)
-    assert broker.holdings() == {}
+    assert broker.holdings() == Holdings()
     broker.close()
 
 
@@ -466,7 +519,7 @@ def test_a_proxy_is_used_for_hosts_elsewhere(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", server.url)
     broker = broker_at("http://paper-api.alpaca.invalid")
-    assert broker.holdings() == {}
+    assert broker.holdings() == Holdings()
     assert server.heard[0].path == "http://paper-api.alpaca.invalid/v2/positions"
     broker.close()
 

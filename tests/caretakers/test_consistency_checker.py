@@ -359,3 +359,10 @@ def test_a_dry_run_corrects_no_position(world: SmallWorld, held: str) -> None:
     before = world.state
     world.check_consistency(dry_run=True)
     assert world.state == before
+
+
+def test_a_position_that_cannot_be_read_leaves_its_own_cycle_alone(world: SmallWorld) -> None:
+    before = world.cycle
+    world.broker.unreadable["BTC"] = "a position without readable quantity and price"
+    world.check_consistency()
+    assert world.cycle == before

@@ -8,7 +8,7 @@ import csv
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -26,6 +26,7 @@ from dca_bot.core.model import (
     Cycle,
     CycleStatus,
     Holding,
+    Holdings,
     Order,
     OrderStatus,
     OrderUpdate,
@@ -91,8 +92,9 @@ class InstantExchange:
             position_quantity=self.coins,
         )
 
-    def holdings(self) -> Mapping[str, Holding]:
-        return {SYMBOL: Holding(SYMBOL, self.coins, self.coins, ZERO)} if self.coins else {}
+    def holdings(self) -> Holdings:
+        held = Holding("COIN", self.coins, self.coins, ZERO)
+        return Holdings({"COIN": held} if self.coins else {})
 
 
 class Player:

@@ -1,7 +1,7 @@
 """What the trader does about quotes and news of orders, with real books and a fake exchange."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,7 +14,7 @@ import pytest
 from dca_bot.core.model import (
     AssetState,
     CycleStatus,
-    Holding,
+    Holdings,
     Order,
     OrderKind,
     OrderStatus,
@@ -527,7 +527,7 @@ def test_while_cash_is_short_the_account_is_asked_and_no_order_is_sent() -> None
             floor.see(100)
         assert refused.value.needs_cash
     assert len(floor.broker.submitted) == 1
-    floor.broker.cash = Decimal(40)
+    floor.broker.money["USD"] = Decimal(40)
     assert floor.see(100) is not None
     floor.broker.calls.clear()
     assert floor.see(98) is not None  # the shortage is over, and not asked about any more
@@ -719,7 +719,7 @@ class SlowPositions(FakeBroker):
     clock_of_the_test: TestClock
     seconds = 0
 
-    def holdings(self) -> Mapping[str, Holding]:
+    def holdings(self) -> Holdings:
         self.clock_of_the_test.pass_by(self.seconds)
         return super().holdings()
 

@@ -12,14 +12,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote as percent_encoded
 
 from dca_bot.broker import translate
+from dca_bot.broker.holdings import AssetNames
 from dca_bot.broker.rate_limit import TOO_MANY_REQUESTS, RateLimiter
 from dca_bot.broker.translate import Unreadable
 from dca_bot.broker.transport import READ_SECONDS, HttpError, NoAnswer, NotSent, Transport
-from dca_bot.core.model import Account, AssetRules, Holding, Order, OrderUpdate, Quote, Side
+from dca_bot.core.model import ZERO, Account, AssetRules, Holdings, Order, OrderUpdate, Quote, Side
 from dca_bot.program.errors import BrokerUnavailable, DcaError, OrderOutcomeUnknown, OrderRefused
 from dca_bot.program.logs import event
 from dca_bot.program.settings import AlpacaSettings
@@ -72,7 +74,7 @@ class AlpacaBroker:
             limiter=data_limiter or RateLimiter(100),
             read_seconds=read_seconds,
         )
-        self._names: Mapping[str, str] = {}
+        self._names = AssetNames(ask_for_all=self.rules, ask_for_one=self._asset)
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -154,13 +156,20 @@ class AlpacaBroker:
             parameters["after"] = after.isoformat().replace("+00:00", "Z")
         raise BrokerUnavailable(f"more than {PAGES_MAX * PAGE_SIZE} open orders; cancel some")
 
-    def holdings(self) -> Mapping[str, Holding]:
-        """Every crypto position by symbol in slash form.
+    def holdings(self) -> Holdings:
+        """Every crypto position by coin.
 
         Always the whole list: asking for one symbol answers 404 both for "none" and for a
         spelling it dislikes (ALPACA.md 1.4).
         """
-        return self._asked(self._trading, "/positions", None, self._read_holdings)
+        return self._asked(self._trading, "/positions", None, self._names.holdings)
+
+    def cash(self, currency: str) -> Decimal:
+        """What BUYs in `currency` may use: dollars are the account's, other money is a position."""
+        if currency == "USD":
+            return self.account().cash_available
+        held = self.holdings().of(currency)
+        return held.available if held else ZERO
 
     def account(self) -> Account:
         """The account; raises KeysRefused when the host doesn't accept the keys."""
@@ -208,38 +217,26 @@ class AlpacaBroker:
         rules = translate.asset_rules(raw)
         if not rules:
             raise Unreadable("a list of assets without a readable one")
-        self._names = translate.symbols_by_name(raw)
+        self._names.learn(raw)
         return rules
 
-    def _read_holdings(self, raw: Any) -> Mapping[str, Holding]:
-        positions = translate.crypto_only(raw, "positions")
-        held = [translate.holding(each, self._symbol(each)) for each in positions]
-        return {each.symbol: each for each in held}
-
-    def _symbol(self, position: Mapping[str, Any]) -> str:
-        """The symbol in slash form, looked up and never guessed.
-
-        A coin that is no longer active stands in no list, but can be asked for by its id.  What
-        even Alpaca can't name keeps the name that it came with.
-        """
-        asset_id, name = str(position.get("asset_id")), str(position.get("symbol"))
-        if not self._names:
-            self.rules()
-        if asset_id not in self._names and name not in self._names:
-            path = f"/assets/{percent_encoded(asset_id, safe='')}"
-            found = self._asked(
-                self._trading, path, None, lambda raw: translate.symbols_by_name([raw])
-            )
-            self._names = {**self._names, **found, asset_id: found.get(asset_id, name)}
-        return self._names.get(asset_id) or self._names[name]
+    def _asset(self, asset_id: str) -> Any:
+        """One asset, also one that is no longer active; None: Alpaca doesn't know it."""
+        path = f"/assets/{percent_encoded(asset_id, safe='')}"
+        try:
+            return self._trading.request("GET", path)
+        except HttpError as error:
+            if error.status == 404:
+                return None
+            raise _unavailable(error, self._trading) from error
+        except (NotSent, NoAnswer) as error:
+            raise BrokerUnavailable(str(error)) from error
 
     def _in_slash_form(self, update: OrderUpdate) -> OrderUpdate:
         # Orders spell BTC/USD today, but 2022's recordings say SOLUSD (ALPACA.md 1.4).
         if "/" in update.symbol:
             return update
-        if not self._names:
-            self.rules()
-        return replace(update, symbol=self._names.get(update.symbol, update.symbol))
+        return replace(update, symbol=self._names.pair(update.symbol) or update.symbol)
 
     def _taken_before(self, order: Order) -> OrderUpdate:
         """The order that an earlier request, whose answer we never saw, has left at Alpaca."""

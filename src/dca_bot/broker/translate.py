@@ -166,13 +166,13 @@ def crypto_only(raw: Any, what: str) -> list[Raw]:
     return [row for row in _rows(raw, what) if row.get("asset_class", "crypto") == "crypto"]
 
 
-def holding(position: Raw, symbol: str) -> Holding:
-    """A position under the `symbol` that was looked up for it; raises Unreadable."""
+def holding(position: Raw, coin: str) -> Holding:
+    """A position in `coin`, which was looked up for it; raises Unreadable."""
     quantity, price = _number(position.get("qty")), _number(position.get("avg_entry_price"))
     available = _number(position.get("qty_available", position.get("qty")))
     if quantity is None or price is None or available is None:
-        raise Unreadable("a position without readable quantities", symbol=symbol)
-    return Holding(symbol, quantity, available, price)
+        raise Unreadable("a position without readable quantity and price", symbol=coin)
+    return Holding(coin, quantity, available, price)
 
 
 def asset_rules(raw: Any) -> dict[str, AssetRules]:

@@ -17,7 +17,7 @@ from dca_bot.core.model import Asset, Cycle, CycleStatus, Holding
 from dca_bot.core.money import COIN_STEP
 from dca_bot.core.overdue import PositionVerdict, corrected, position_verdict
 from dca_bot.core.transition import fail
-from dca_bot.program.errors import CycleChanged
+from dca_bot.program.errors import BrokerUnavailable, CycleChanged
 from dca_bot.program.logs import asset_log, event
 from dca_bot.trading.ports import Broker, Store
 
@@ -50,7 +50,11 @@ def find_differences(store: Store, broker: Broker) -> dict[int, Difference]:
         asset = state.asset
         if state.problem:
             continue
-        rule, holding = rules.get(asset.symbol), holdings.get(asset.symbol)
+        try:
+            rule, holding = rules.get(asset.symbol), holdings.of(asset.coin)
+        except BrokerUnavailable as doubt:
+            asset_log(log, asset.symbol).warning("left as it is: %s", doubt)
+            continue
         if rule is None and holding is None:
             continue  # a symbol that Alpaca doesn't know: no position there says nothing
         increment = rule.min_trade_increment if rule else COIN_STEP

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from dca_bot.core.model import ZERO, Asset
+from dca_bot.core.model import Asset
 from dca_bot.program.errors import OrderRefused
 from dca_bot.trading.ports import Broker
 
@@ -30,15 +30,9 @@ class Cash:
         """Raise OrderRefused while an asset that was short cannot pay `cost`; others may try."""
         if asset.asset_id not in self._short:
             return
-        available = self._available(asset.quote_currency)
+        available = self._broker.cash(asset.quote_currency)
         if available < cost:
             raise OrderRefused(
                 f"waiting for {cost:f} {asset.quote_currency}, available {available:f}",
                 needs_cash=True,
             )
-
-    def _available(self, currency: str) -> Decimal:
-        if currency == "USD":
-            return self._broker.account().cash_available
-        held = self._broker.holdings().get(f"{currency}/USD")  # other money is a position
-        return held.available if held else ZERO

@@ -16,7 +16,7 @@ from dca_bot.core.model import (
     AssetRules,
     AssetState,
     Cycle,
-    Holding,
+    Holdings,
     Order,
     OrderUpdate,
     Quote,
@@ -109,8 +109,11 @@ class Broker(Protocol):
     def open_orders(self) -> Sequence[OrderUpdate]:
         """Every open order of the account, oldest first, also those that aren't ours."""
 
-    def holdings(self) -> Mapping[str, Holding]:
-        """Every crypto position by symbol in slash form ("BTC/USD")."""
+    def holdings(self) -> Holdings:
+        """Every crypto position."""
+
+    def cash(self, currency: str) -> Decimal:
+        """What BUYs in pairs quoted in `currency` (USD, USDC, USDT) may use."""
 
     def account(self) -> Account: ...
 

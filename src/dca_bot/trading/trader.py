@@ -181,7 +181,7 @@ class Trader:
         if isinstance(expected, Buy):
             self._cash.check(asset, expected.quantity * expected.limit_price)
         if order_kind(expected) in (OrderKind.BASE, OrderKind.TAKE_PROFIT):
-            return self._broker.holdings().get(asset.symbol)
+            return self._broker.holdings().of(asset.coin)
         return None
 
     def _intend(
@@ -288,7 +288,7 @@ class Trader:
     def _with_position(self, update: OrderUpdate) -> OrderUpdate:
         # An order over REST tells the gross fill only; the position tells what the fee has left.
         try:
-            holding = self._broker.holdings().get(update.symbol)
+            holding = self._broker.holdings().of(update.symbol.partition("/")[0])
         except BrokerUnavailable:
             return update  # then the fee is estimated
         return replace(update, position_quantity=holding.quantity if holding else None)
