@@ -1,10 +1,11 @@
 #!/bin/bash
-# run_script_wrapper.sh X.py [arguments]        what cron calls: runs X.py in the project's venv
-# run_script_wrapper.sh -m module [arguments]   a developer's run, for example: -m pytest
+# run_script_wrapper.sh X.py [arguments]        runs X.py in the project's venv; cron calls this
+# run_script_wrapper.sh -m module [arguments]   runs a module there: -m dca_bot status, -m pytest
 #
-# Makes the venv and installs the requirements when that has not been done for these requirements.
-# On a terminal the output is shown; otherwise it is appended to logs/X.log (or LOG_DIR/X.log).
-# With -m the development tools are installed too, and the output is always shown.
+# Makes the venv and installs the requirements, unless that has been done, by this script or by
+# hand.  The development tools are installed only for what needs them (pytest, mypy, ruff, tests).
+# What cron starts, without arguments and without a terminal, is appended to logs/X.log (or
+# LOG_DIR/X.log).  Everything else is a person's question: the answer goes where it was asked.
 # Needs nothing from its surroundings: any working directory, cron's bare environment.
 set -uo pipefail
 
@@ -29,6 +30,23 @@ wanted_stamp() {
 
 is_installed() { # is_installed STAMP FILE...
     [ -x venv/bin/python ] && [ "$(cat "$1" 2>/dev/null)" = "$(wanted_stamp "${@:2}")" ]
+}
+
+# Whether the venv holds what these files pin, and the project itself from this directory.
+holds_all_of() {
+    venv/bin/python - "$@" 2>/dev/null <<'PYTHON'
+import json, os, re, sys
+from importlib.metadata import distribution, version
+
+for line in (line.strip() for file in sys.argv[1:] for line in open(file)):
+    if pin := re.fullmatch(r"([\w.-]+)==(\S+)", line):
+        assert version(pin[1]) == pin[2]
+    elif re.match(r"-e \.(\[|$)", line):
+        url = json.loads(distribution("dca-bot").read_text("direct_url.json"))["url"]
+        assert url == "file://" + os.getcwd()
+    else:
+        assert not line or line.startswith("#") or line.removeprefix("-r ") in sys.argv[1:]
+PYTHON
 }
 
 find_python() {
@@ -77,13 +95,18 @@ install_requirements() { # install_requirements FILE [FILE...], of which the las
     flock -w "$setup_wait_seconds" 9 ||
         fail "another run has been installing for $setup_wait_seconds s: stop it, then run this again"
     if ! is_installed "$stamp" "$@"; then
-        make_venv
-        rm -f venv/.installed-*
-        echo "$wrapper: installing $last" >&2
-        venv/bin/python -m pip install --quiet -r "$last" ||
-            fail "could not install $last: see the lines above, then run this again"
-        wanted_stamp "$@" >"$stamp"
-        wanted_stamp requirements.txt >venv/.installed-requirements.txt
+        if ! holds_all_of "$@"; then
+            make_venv
+            rm -f venv/.installed-*
+            echo "$wrapper: installing $last" >&2
+            venv/bin/python -m pip install --quiet -r "$last" ||
+                fail "could not install $last: see the lines above, then run this again"
+        fi
+        # a venv that this user may only read is looked through again next time
+        {
+            wanted_stamp "$@" >"$stamp"
+            wanted_stamp requirements.txt >venv/.installed-requirements.txt
+        } 2>/dev/null
     fi
     exec 9<&-
 }
@@ -92,10 +115,14 @@ install_requirements() { # install_requirements FILE [FILE...], of which the las
 cd "$project" || fail "cannot enter $project"
 
 if [ "$1" = -m ]; then
-    install_requirements requirements.txt requirements-dev.txt
+    case "${2:-}" in
+        pytest | mypy | ruff | tests.* | benchmarks.*)
+            install_requirements requirements.txt requirements-dev.txt ;;
+        *) install_requirements requirements.txt ;;
+    esac
 else
     [ -f "$1" ] || fail "there is no script '$1' in $project" 2
-    if [ ! -t 1 ]; then
+    if [ $# = 1 ] && [ "$1" != integration_test.py ] && [ ! -t 1 ]; then
         logs=${LOG_DIR:-logs}
         log="$logs/$(basename "$1" .py).log"
         # a link that somebody else has put there could lead to a file that must not be written

@@ -183,9 +183,10 @@ class _Progress(logging.Handler):
 
 def _say_progress_on(console: Console) -> None:
     # Not on the root: last words then go to stderr, as with every script that has no log yet.
-    ours = logging.getLogger("dca_bot")
-    ours.addHandler(_Progress(console))
-    ours.setLevel(logging.INFO)
+    for package in ("dca_demo", "dca_sandbox"):
+        ours = logging.getLogger(package)
+        ours.addHandler(_Progress(console))
+        ours.setLevel(logging.INFO)
 
 
 def _obey_signals() -> None:

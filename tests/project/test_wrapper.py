@@ -15,18 +15,18 @@ from tests.helpers import eventually
 
 CRON_ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 SCRIPT = """
-import signal, sys
+import os, signal, sys
 
 def end_cleanly(number, frame):
     print("ended cleanly", flush=True)
     sys.exit(0)
 
 print("hello", *sys.argv[1:], flush=True)
-if "wait" in sys.argv:
+if "WAIT" in os.environ:
     signal.signal(signal.SIGTERM, end_cleanly)
     print("waiting", flush=True)
     signal.pause()
-sys.exit(int(sys.argv[-1]))
+sys.exit(int(os.environ.get("STATUS", "0")))
 """
 
 
@@ -83,7 +83,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (project / "venv" / "bin").mkdir(parents=True)
     (project / "venv" / "bin" / "python").symlink_to("/bin/false")
     env = shims(directory / "shims", python3=python_that_counts(directory / "count"))
-    first = command(project, "hello.py", "0")
+    first = command(project, "hello.py")
     both = [subprocess.Popen(first, env=env, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [run.wait(timeout=300) for run in both] == [0, 0]
     return project
@@ -91,28 +91,35 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_two_first_runs_at_once_make_the_venv_once(project: Path) -> None:
     assert (project.parent / "count").read_text() == "made\n"
-    assert (project / "logs" / "hello.log").read_text().count("hello 0\n") == 2
+    assert (project / "logs" / "hello.log").read_text().count("hello\n") == 2
 
 
 def test_cron_output_is_appended_and_the_exit_status_passed_on(project: Path) -> None:
     log = project / "logs" / "hello.log"
     log.write_text("earlier\n")
-    done = wrapped(project, "hello.py", "a  b", "7")
+    done = wrapped(project, "hello.py", env={**CRON_ENVIRONMENT, "STATUS": "7"})
     assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
-    assert log.read_text() == "earlier\nhello a  b 7\n"
+    assert log.read_text() == "earlier\nhello\n"
+
+
+def test_an_answer_to_a_person_is_shown_also_through_a_pipe(project: Path, tmp_path: Path) -> None:
+    env = {**CRON_ENVIRONMENT, "STATUS": "7", "LOG_DIR": str(tmp_path / "none")}
+    done = wrapped(project, "hello.py", "--status", "a  b", env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "hello --status a  b\n", "")
+    assert not (tmp_path / "none").exists()
 
 
 def test_log_dir_is_honoured(project: Path, tmp_path: Path) -> None:
     env = {**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path / "our logs")}
-    assert wrapped(project, "hello.py", "0", env=env).returncode == 0
-    assert (tmp_path / "our logs" / "hello.log").read_text() == "hello 0\n"
+    assert wrapped(project, "hello.py", env=env).returncode == 0
+    assert (tmp_path / "our logs" / "hello.log").read_text() == "hello\n"
 
 
 def test_a_link_in_the_place_of_the_log_is_not_followed(project: Path, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("precious\n")
     (tmp_path / "hello.log").symlink_to(precious)
-    done = wrapped(project, "hello.py", "0", env={**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path)})
+    done = wrapped(project, "hello.py", env={**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path)})
     assert done.returncode == 1
     assert "symbolic link: remove it" in done.stderr
     assert precious.read_text() == "precious\n"
@@ -122,7 +129,7 @@ def test_a_log_is_never_writable_by_others(project: Path, tmp_path: Path) -> Non
     env = {**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path / "logs")}
     before = os.umask(0)
     try:
-        wrapped(project, "hello.py", "0", env=env)
+        wrapped(project, "hello.py", env=env)
     finally:
         os.umask(before)
     for path in (tmp_path / "logs", tmp_path / "logs" / "hello.log"):
@@ -132,14 +139,14 @@ def test_a_log_is_never_writable_by_others(project: Path, tmp_path: Path) -> Non
 def test_a_link_to_the_wrapper_finds_the_project(project: Path, tmp_path: Path) -> None:
     link = tmp_path / "dca"
     link.symlink_to(project / "run_script_wrapper.sh")
-    assert subprocess.run([link, "hello.py", "5"], env=CRON_ENVIRONMENT).returncode == 5
+    env = {**CRON_ENVIRONMENT, "STATUS": "5", "LOG_DIR": str(tmp_path)}
+    assert subprocess.run([link, "hello.py"], env=env).returncode == 5
 
 
 def test_term_reaches_the_script_which_ends_cleanly(project: Path, tmp_path: Path) -> None:
     log = tmp_path / "hello.log"
-    run = subprocess.Popen(
-        command(project, "hello.py", "wait"), env={**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path)}
-    )
+    env = {**CRON_ENVIRONMENT, "WAIT": "1", "LOG_DIR": str(tmp_path)}
+    run = subprocess.Popen(command(project, "hello.py"), env=env)
     eventually(lambda: log.exists() and "waiting" in log.read_text(), 30)
     run.send_signal(signal.SIGTERM)
     assert run.wait(timeout=30) == 0
@@ -148,24 +155,44 @@ def test_term_reaches_the_script_which_ends_cleanly(project: Path, tmp_path: Pat
 
 def test_on_a_terminal_the_output_is_shown(project: Path, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    env = {**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path / "none")}
-    run = subprocess.Popen(command(project, "hello.py", "3"), stdout=theirs, env=env)
+    env = {**CRON_ENVIRONMENT, "STATUS": "3", "LOG_DIR": str(tmp_path / "none")}
+    run = subprocess.Popen(command(project, "hello.py"), stdout=theirs, env=env)
     os.close(theirs)
-    assert os.read(ours, 1000).decode().strip() == "hello 3"
+    assert os.read(ours, 1000).decode().strip() == "hello"
     assert run.wait(timeout=30) == 3
     os.close(ours)
     assert not (tmp_path / "none").exists()
 
 
 def test_a_module_run_shows_its_output_anywhere(project: Path) -> None:
-    done = wrapped(project, "-m", "hello", "4")
+    done = wrapped(project, "-m", "hello", "4", env={**CRON_ENVIRONMENT, "STATUS": "4"})
     assert (done.returncode, done.stdout) == (4, "hello 4\n")
+
+
+def test_a_module_that_is_no_test_needs_no_development_tools(project: Path) -> None:
+    tools = project / "requirements-dev.txt"
+    good = tools.read_text()
+    tools.write_text("-r missing.txt\n")
+    assert wrapped(project, "-m", "hello").returncode == 0
+    assert "requirements-dev.txt" in wrapped(project, "-m", "pytest").stderr
+    tools.write_text(good)
+    assert wrapped(project, "-m", "hello").returncode == 0
+
+
+def test_what_was_installed_by_hand_is_not_installed_again(project: Path, tmp_path: Path) -> None:
+    own = make_project(tmp_path)
+    subprocess.run([project / "venv/bin/python", "-m", "venv", own / "venv"], check=True)
+    [pip] = own.glob("venv/lib/*/site-packages/pip-*.dist-info")
+    pinned = pip.name.removesuffix(".dist-info").replace("-", "==")
+    (own / "requirements.txt").write_text(f"# by hand\n{pinned}\n")
+    done = wrapped(own, "hello.py", "--status")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "hello --status\n", "")
 
 
 def test_changed_requirements_are_installed(project: Path) -> None:
     installed = (project / "venv" / ".installed-requirements.txt").read_text()
     (project / "requirements.txt").write_text("# nothing, in other words\n")
-    assert wrapped(project, "hello.py", "0").returncode == 0
+    assert wrapped(project, "hello.py").returncode == 0
     assert (project / "venv" / ".installed-requirements.txt").read_text() != installed
 
 
@@ -173,9 +200,9 @@ def test_requirements_that_cannot_be_installed_are_tried_again(project: Path) ->
     requirements = project / "requirements.txt"
     good = requirements.read_text()
     requirements.write_text("-r missing.txt\n")
-    assert [wrapped(project, "hello.py", "0").returncode for _ in range(2)] == [1, 1]
+    assert [wrapped(project, "hello.py").returncode for _ in range(2)] == [1, 1]
     requirements.write_text(good)
-    assert wrapped(project, "hello.py", "0").returncode == 0
+    assert wrapped(project, "hello.py").returncode == 0
 
 
 def test_an_unknown_script_and_no_script_are_usage_errors(project: Path) -> None:
