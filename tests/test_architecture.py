@@ -44,9 +44,13 @@ APART = {
 HOMES = {
     # the end-to-end test looks at the account for itself, not through the bot
     "alpaca": {"dca_bot.broker", "dca_integration"},
+    "distributed": {"dca_bot.backtest"},
     "dotenv": {"dca_bot.program"},
     "msgpack": {"dca_bot.broker"},
     "mysql": {"dca_bot.store", "dca_sandbox"},
+    "numba": {"dca_bot.backtest"},
+    "numpy": {"dca_bot.backtest"},
+    "plotly": {"dca_bot.backtest"},
     "requests": {"dca_bot.broker"},
     "rich": {"dca_demo"},
     "urllib3": {"dca_bot.broker"},
