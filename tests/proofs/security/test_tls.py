@@ -14,7 +14,9 @@ from dca_bot.broker.rest import AlpacaBroker, KeysRefused
 from dca_bot.broker.streams import QuoteStream, TradeStream
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.program.settings import AlertSettings, AlpacaSettings, read_common_settings
+from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.watchdog.mail import TLS_FROM_THE_START_PORT, send_mail
+from dca_sandbox.private_mariadb import PrivateMariaDb
 from tests.helpers import Simulator, eventually
 from tests.proofs.security.tls_hosts import Authority, TlsHost, make_authority
 from tests.proofs.whole.busy import Bot
@@ -53,7 +55,7 @@ def bad(
 def bad_certificate(bad: str, authority: Authority) -> Path:
     if bad == "for another host":
         return authority.certificate("DNS:elsewhere.example")
-    return authority.certificate("IP:127.0.0.1", days=-1 if bad == "out of date" else 2)
+    return authority.certificate("IP:127.0.0.1", days=0 if bad == "out of date" else 2)
 
 
 def keys_for(address: str) -> AlpacaSettings:
@@ -142,6 +144,18 @@ def test_the_bot_says_so_and_waits(
             bot.kill()
         assert host.heard == b""
     assert "Alpaca can't be asked yet, trying again in 5 s" in told
+
+
+def test_a_connection_to_a_database_that_offers_tls_is_encrypted(
+    authority: Authority, tmp_path: Path
+) -> None:
+    both = authority.certificate("DNS:localhost")
+    options = [f"--ssl-cert={both}", f"--ssl-key={both}"]
+    with PrivateMariaDb(tmp_path / "data", durable=False, options=options) as server:
+        session = Session(server.create_database("d"), LOCK_WAIT_SECONDS)
+        [(_, cipher)] = session.rows("SHOW STATUS LIKE 'Ssl_cipher'")
+        session.close()
+    assert cipher
 
 
 def alerts(server: MailServer, host: str) -> AlertSettings:

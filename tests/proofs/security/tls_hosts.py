@@ -29,11 +29,14 @@ class Authority:
         return self.folder / "ca.pem"
 
     def certificate(self, name: str, *, days: int = 2) -> Path:
-        """A key and a certificate in one file, for a name such as DNS:example.com or IP:::1."""
+        """A key and a certificate in one file, for a name such as DNS:example.com or IP:::1.
+
+        One for 0 days is out of date at once.
+        """
         stem = self.folder / "".join(c if c.isalnum() else "-" for c in f"{name} {days}")
         key, request, signed = (stem.with_suffix(end) for end in (".key", ".csr", ".crt"))
         extension = stem.with_suffix(".ext")
-        extension.write_text(f"subjectAltName={name}\n")
+        extension.write_text(f"subjectAltName={name}\nauthorityKeyIdentifier=keyid\n")
         run("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=host")(
             *("-keyout", str(key), "-out", str(request))
         )
@@ -48,7 +51,9 @@ class Authority:
 
 def make_authority(folder: Path) -> Authority:
     run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=our CA")(
-        *("-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.pem"))
+        # Python 3.13 refuses an authority that does not say what its key is for
+        *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+        *("-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.pem")),
     )
     return Authority(folder)
 
