@@ -14,6 +14,7 @@ import sys
 from datetime import datetime
 
 from dca_bot.caretakers.run import Run
+from dca_bot.core import story
 from dca_bot.core.model import Asset, CycleStatus
 from dca_bot.core.overdue import cooldown_ends_at, cooldown_over
 from dca_bot.core.transition import end_cooldown
@@ -65,6 +66,7 @@ def look_at(store: Store, asset: Asset, now: datetime, this_run: Run) -> None:
             return
         if not this_run.is_dry_run:
             tx.save_cycle(cycle, end_cooldown(cycle))
+            tx.add_event(story.cooldown_over(asset, cycle, now))
     this_run.count(ended=1)
     asset_log(log, asset.symbol, cycle.cycle_id).info(
         event(

@@ -72,7 +72,6 @@ SET @addition = (
 );
 PREPARE addition FROM @addition;
 EXECUTE addition;
-DEALLOCATE PREPARE addition;
 
 -- Every order that the bot ever meant to send, written before it is sent.
 CREATE TABLE IF NOT EXISTS dca_orders (
@@ -91,6 +90,8 @@ CREATE TABLE IF NOT EXISTS dca_orders (
     received_quantity DECIMAL(30, 15) NOT NULL DEFAULT 0, -- what a BUY has put into the cycle, after fees
     quantity_before DECIMAL(30, 15) NULL, -- the cycle's quantity when the first fill was booked
     average_before DECIMAL(20, 10) NULL, -- the cycle's average price then
+    symbol VARCHAR(25) NULL, -- as the asset's row had it, which may be gone
+    fee DECIMAL(30, 15) NULL, -- of a SELL's fills, in the coin behind the slash, estimated; NULL: not known
     created_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     updated_at TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,
     live_asset_id INT GENERATED ALWAYS AS
@@ -99,6 +100,112 @@ CREATE TABLE IF NOT EXISTS dca_orders (
     UNIQUE KEY one_live_order (live_asset_id),
     KEY orders_of_asset (asset_id),
     KEY orders_of_cycle (cycle_id),
-    FOREIGN KEY (asset_id) REFERENCES dca_assets(id) ON DELETE CASCADE,
-    FOREIGN KEY (cycle_id) REFERENCES dca_cycles(id) ON DELETE CASCADE
+    KEY orders_by_time (created_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- An order has no foreign keys: what was traded is remembered when the asset's row is deleted.
+SET @addition = (
+    SELECT COALESCE(CONCAT('ALTER TABLE dca_orders ',
+                           GROUP_CONCAT(CONCAT('DROP FOREIGN KEY ', constraint_name))), 'DO 0')
+      FROM information_schema.table_constraints
+     WHERE table_schema = DATABASE() AND table_name = 'dca_orders'
+       AND constraint_type = 'FOREIGN KEY'
+);
+PREPARE addition FROM @addition;
+EXECUTE addition;
+
+SET @addition = (
+    SELECT IF(COUNT(*) > 0, 'DO 0', 'ALTER TABLE dca_orders
+        ADD COLUMN symbol VARCHAR(25) NULL AFTER average_before')
+      FROM information_schema.columns
+     WHERE table_schema = DATABASE() AND table_name = 'dca_orders' AND column_name = 'symbol'
+);
+PREPARE addition FROM @addition;
+EXECUTE addition;
+
+SET @addition = (
+    SELECT IF(COUNT(*) > 0, 'DO 0', 'ALTER TABLE dca_orders
+        ADD COLUMN fee DECIMAL(30, 15) NULL AFTER symbol')
+      FROM information_schema.columns
+     WHERE table_schema = DATABASE() AND table_name = 'dca_orders' AND column_name = 'fee'
+);
+PREPARE addition FROM @addition;
+EXECUTE addition;
+
+SET @addition = (
+    SELECT IF(COUNT(*) > 0, 'DO 0', 'ALTER TABLE dca_orders ADD KEY orders_by_time (created_at)')
+      FROM information_schema.statistics
+     WHERE table_schema = DATABASE() AND table_name = 'dca_orders'
+       AND index_name = 'orders_by_time'
+);
+PREPARE addition FROM @addition;
+EXECUTE addition;
+DEALLOCATE PREPARE addition;
+
+UPDATE dca_orders o JOIN dca_assets a ON a.id = o.asset_id
+   SET o.symbol = a.asset_symbol, o.updated_at = o.updated_at
+ WHERE o.symbol IS NULL;
+
+-- What happened to each cycle and why: decisions and outcomes, as they were written.
+CREATE TABLE IF NOT EXISTS dca_events (
+    id BIGINT AUTO_INCREMENT PRIMARY KEY,
+    at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+    asset_id INT NOT NULL,
+    symbol VARCHAR(25) NOT NULL,
+    cycle_id INT NOT NULL,
+    kind VARCHAR(20) NOT NULL, -- 'began', 'ordered', 'filled', 'ended', 'complete', 'resumed', 'corrected', 'given up', 'let go'
+    told VARCHAR(255) NOT NULL, -- a sentence
+    client_order_id VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+    price DECIMAL(20, 10) NULL, -- what was seen
+    against DECIMAL(20, 10) NULL, -- what it was compared with
+    quantity DECIMAL(30, 15) NULL,
+    KEY events_of_cycle (cycle_id, id),
+    KEY events_of_asset (asset_id, id),
+    KEY events_by_time (at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- What each finished cycle came to, in the coin behind the slash.  NULL: it can't be known.
+CREATE TABLE IF NOT EXISTS dca_results (
+    cycle_id INT NOT NULL PRIMARY KEY,
+    asset_id INT NOT NULL,
+    symbol VARCHAR(25) NOT NULL,
+    status VARCHAR(20) NOT NULL, -- 'complete' or 'error'
+    began_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, -- its first order that was filled
+    completed_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    safety_orders INT NOT NULL,
+    max_safety_orders INT NULL, -- as the row was then
+    cost DECIMAL(20, 10) NOT NULL, -- paid for BUYs
+    proceeds DECIMAL(20, 10) NOT NULL, -- of SELLs, before fees
+    fees DECIMAL(20, 10) NOT NULL, -- of both sides
+    net DECIMAL(20, 10) NULL, -- after all fees
+    left_quantity DECIMAL(30, 15) NOT NULL, -- coins that its orders did not sell
+    drawdown_pct DECIMAL(10, 4) NULL, -- below its average at its deepest BUY
+    KEY results_by_time (completed_at),
+    KEY results_of_asset (asset_id, completed_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+-- Cycles from before have what can be known of them: an unknown fee of a SELL is taken for what
+-- the cycle's BUYs were seen to pay.
+INSERT IGNORE INTO dca_results (cycle_id, asset_id, symbol, status, began_at, completed_at,
+    safety_orders, cost, proceeds, fees, net, left_quantity)
+SELECT id, asset_id, symbol, status, began_at, completed_at, safety_orders, cost, proceeds,
+       buy_fees + CEILING(proceeds * rate * 100) / 100,
+       IF(status = 'complete' AND received > 0 AND sold > 0,
+          proceeds - CEILING(proceeds * rate * 100) / 100 - cost, NULL),
+       received - sold
+  FROM (SELECT c.id, c.asset_id, MAX(o.symbol) AS symbol, c.status,
+               MIN(o.created_at) AS began_at, c.completed_at, c.safety_orders,
+               SUM(IF(o.kind = 'take_profit', 0, o.received_quantity)) AS received,
+               SUM(IF(o.kind = 'take_profit', o.filled_quantity, 0)) AS sold,
+               SUM(IF(o.kind = 'take_profit', 0, o.filled_quantity * o.filled_average_price)) AS cost,
+               SUM(IF(o.kind = 'take_profit', o.filled_quantity * o.filled_average_price, 0)) AS proceeds,
+               SUM(IF(o.kind = 'take_profit', 0,
+                      (o.filled_quantity - o.received_quantity) * o.filled_average_price)) AS buy_fees,
+               COALESCE(ROUND(MAX(IF(o.kind = 'take_profit', NULL,
+                      (o.filled_quantity - o.received_quantity) / o.filled_quantity)), 4), 0.0025) AS rate
+          FROM dca_cycles c
+          JOIN dca_orders o ON o.cycle_id = c.id AND o.filled_quantity > 0
+          LEFT JOIN dca_results r ON r.cycle_id = c.id
+         WHERE c.completed_at IS NOT NULL AND c.status IN ('complete', 'error')
+           AND r.cycle_id IS NULL AND o.symbol IS NOT NULL
+         GROUP BY c.id, c.asset_id, c.status, c.completed_at, c.safety_orders) AS known;

@@ -52,7 +52,7 @@ HOMES = {
     "numpy": {"dca_bot.backtest"},
     "plotly": {"dca_bot.backtest"},
     "requests": {"dca_bot.broker"},
-    "rich": {"dca_demo"},
+    "rich": {"dca_demo", "dca_bot.commands"},
     "urllib3": {"dca_bot.broker"},
     "websockets": {"dca_bot.broker"},
 }

@@ -95,6 +95,12 @@ class MySqlWorld:
     def delete_asset(self, asset_id: int) -> None:
         self.sql.run("DELETE FROM dca_assets WHERE id = %s", asset_id)
 
+    def events(self) -> list[tuple[Value, ...]]:
+        return [tuple(row) for row in self.sql.rows("SELECT symbol, told FROM dca_events")]
+
+    def results(self) -> list[tuple[Value, ...]]:
+        return [tuple(row) for row in self.sql.rows("SELECT cycle_id, fees, net FROM dca_results")]
+
     def close(self) -> None:
         self.store.close()
         self.sql.close()

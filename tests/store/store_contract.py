@@ -11,7 +11,17 @@ from typing import Any, Protocol
 
 import pytest
 
-from dca_bot.core.model import Asset, Cycle, CycleStatus, Order, OrderKind, OrderStatus
+from dca_bot.core.model import (
+    Asset,
+    Cycle,
+    CycleResult,
+    CycleStatus,
+    Event,
+    EventKind,
+    Order,
+    OrderKind,
+    OrderStatus,
+)
 from dca_bot.program.errors import CycleChanged
 from dca_bot.trading.ports import Store
 
@@ -28,6 +38,12 @@ class World(Protocol):
     def put_asset(self, asset: Asset) -> None: ...
 
     def delete_asset(self, asset_id: int) -> None: ...
+
+    def events(self) -> list[tuple[str, str]]:
+        """Symbol and sentence of each."""
+
+    def results(self) -> list[tuple[int, Decimal, Decimal | None]]:
+        """Cycle, fees and net of each."""
 
 
 def make_asset(asset_id: int = 1, **changes: Any) -> Asset:
@@ -75,6 +91,31 @@ def make_order(cycle: Cycle, number: int = 1, **changes: Any) -> Order:
         created_at=NOON + timedelta(microseconds=number),
     )
     return replace(order, **changes)
+
+
+def make_event(cycle: Cycle, **changes: Any) -> Event:
+    told = "the ask is 100 \u2026"
+    return replace(Event(NOON, cycle.cycle_id, EventKind.ORDERED, told), **changes)
+
+
+def make_result(cycle: Cycle, **changes: Any) -> CycleResult:
+    result = CycleResult(
+        cycle_id=cycle.cycle_id,
+        asset_id=cycle.asset_id,
+        symbol="COIN1/USD",
+        status=CycleStatus.COMPLETE,
+        began_at=NOON,
+        completed_at=NOON + timedelta(hours=1),
+        safety_orders=2,
+        max_safety_orders=5,
+        cost=Decimal(60),
+        proceeds=Decimal(61),
+        fees=Decimal("0.3"),
+        net=Decimal("0.7"),
+        left_quantity=Decimal("-0.000000001"),
+        drawdown_pct=Decimal("-2.5"),
+    )
+    return replace(result, **changes)
 
 
 def active_cycle(store: Store, asset_id: int = 1) -> Cycle | None:
@@ -228,21 +269,66 @@ class StoreContract:
         with pytest.raises(CycleChanged, match="asset 99"), store.transaction(99):
             pass
 
-    def test_a_deleted_asset_takes_its_cycles_and_orders_along(
+    def test_a_deleted_asset_takes_its_cycles_along_and_leaves_its_orders(
         self, world: World, store: Store
     ) -> None:
         gone = start_order(store, start_cycle(store))
         kept = start_order(store, start_cycle(store, 2))
         world.delete_asset(1)
         assert [state.asset.asset_id for state in store.assets()] == [2]
-        assert store.live_orders() == [kept]
-        assert store.order(gone.client_order_id) is None
+        assert store.live_orders() == [gone, kept]
+        assert store.order(gone.client_order_id) == gone
         with pytest.raises(CycleChanged, match="asset 1"), store.transaction(1):
             pass
-        world.put_asset(make_asset(1))  # and there is nothing left of it
-        with store.transaction(1) as tx:
+        filled = replace(gone, status=OrderStatus.FILLED, filled_quantity=Decimal(1))
+        store.keep_order(gone, filled)
+        assert (store.live_orders(), store.order(gone.client_order_id)) == ([kept], filled)
+        with pytest.raises(CycleChanged):
+            store.keep_order(gone, filled)
+        world.put_asset(make_asset(3))  # a row inserted later has nothing to do with it
+        with store.transaction(3) as tx:
             assert (tx.cycle, tx.live_order(), tx.previous_cycle()) == (None, None, None)
             assert tx.cycle_by_id(gone.cycle_id) is None
+            assert tx.orders_of_cycle(gone.cycle_id) == []
+
+    def test_the_orders_of_a_cycle_come_oldest_first_and_without_others(self, store: Store) -> None:
+        cycle = start_cycle(store)
+        first = replace(make_order(cycle), status=OrderStatus.FILLED, fee=Decimal("0.05"))
+        with store.transaction(1) as tx:
+            tx.add_order(first)
+            tx.save_cycle(cycle, replace(cycle, status=CycleStatus.COMPLETE, completed_at=NOON))
+        other = start_order(store, start_cycle(store), number=2)
+        with store.transaction(1) as tx:
+            assert tx.orders_of_cycle(cycle.cycle_id) == [first]
+            last = make_order(cycle, 3, status=OrderStatus.REJECTED)
+            tx.add_order(last)
+            assert tx.orders_of_cycle(cycle.cycle_id) == [first, last]
+            assert tx.orders_of_cycle(other.cycle_id) == [other]
+
+    def test_events_and_results_are_written_with_the_rest_or_not_at_all(
+        self, world: World, store: Store
+    ) -> None:
+        cycle = start_cycle(store)
+        event, result = make_event(cycle), make_result(cycle)
+
+        def write_and_lose() -> None:
+            with store.transaction(1) as tx:
+                tx.add_event(event)
+                tx.put_result(result)
+                tx.add_cycle(make_cycle())
+
+        with pytest.raises(CycleChanged):
+            write_and_lose()
+        assert (world.events(), world.results()) == ([], [])
+        with store.transaction(1) as tx:
+            tx.add_event(event)
+            tx.put_result(result)
+        again = replace(result, net=None, fees=Decimal("0.5"))
+        with store.transaction(1) as tx:
+            tx.put_result(again)
+        world.delete_asset(1)
+        assert world.events() == [("COIN1/USD", event.told)]
+        assert world.results() == [(cycle.cycle_id, again.fees, None)]
 
     def test_a_take_profit_is_one_transaction(self, store: Store) -> None:
         cycle = start_cycle(store, status=CycleStatus.SELLING, quantity=Decimal(1))

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -20,6 +21,12 @@ class MemoryWorld:
 
     def delete_asset(self, asset_id: int) -> None:
         self.store.delete_asset(asset_id)
+
+    def events(self) -> list[tuple[str, str]]:
+        return [(symbol, event.told) for symbol, event in self.store.events]
+
+    def results(self) -> list[tuple[int, Decimal, Decimal | None]]:
+        return [(each.cycle_id, each.fees, each.net) for each in self.store.results.values()]
 
 
 class TestMemoryStore(StoreContract):

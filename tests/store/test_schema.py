@@ -19,7 +19,8 @@ from tests.store.sql_helpers import SqlClient
 README_SQL = (Path(__file__).parent / "readme.sql").read_bytes()
 README_TABLES, _, README_ASSET = README_SQL.partition(b"INSERT INTO")
 SCHEMA_SQL = (PROJECT_ROOT / "sql" / "schema.sql").read_bytes()
-TABLES = ("dca_assets", "dca_cycles", "dca_orders")
+TABLES = ("dca_assets", "dca_cycles", "dca_orders", "dca_events", "dca_results")
+BEGINNINGS = ("SET @", "PREPARE", "EXECUTE", "DEALLOCATE", "UPDATE dca_", "INSERT IGNORE")
 USERS_ROWS = b"""
 INSERT INTO dca_cycles (asset_id, status, quantity, completed_at, updated_at) VALUES
     (1, 'complete', 0, '2026-01-02 03:04:05', '2026-01-02 03:04:05'),
@@ -177,8 +178,5 @@ def test_every_statement_of_the_file_is_found() -> None:
         next(line for line in statement.splitlines() if line and not line.startswith("--"))
         for statement in statements
     ]
-    assert all(
-        line.startswith(("CREATE TABLE IF", "SET @", "PREPARE", "EXECUTE", "DEALLOCATE"))
-        for line in first_words
-    )
+    assert all(line.startswith(("CREATE TABLE IF", *BEGINNINGS)) for line in first_words)
     assert SCHEMA_SQL.count(b";\n") == len(statements)

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from dca_bot.caretakers.run import Run
+from dca_bot.core import story
 from dca_bot.core.model import (
     Asset,
     AssetState,
@@ -174,6 +175,7 @@ class Settler:
                 return  # somebody has moved it meanwhile
             watching = let_go(cycle)
             tx.save_cycle(cycle, watching)
+            tx.add_event(story.let_go(cycle, self._clock()))
         asset_log(log, asset.symbol, cycle.cycle_id).warning(
             event(
                 "Alpaca knows no order that this cycle waits for",

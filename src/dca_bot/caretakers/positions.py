@@ -13,6 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from dca_bot.caretakers.run import Run
+from dca_bot.core import story
+from dca_bot.core.earnings import result_of
 from dca_bot.core.model import Asset, Cycle, CycleStatus, Holding
 from dca_bot.core.money import COIN_STEP
 from dca_bot.core.overdue import PositionVerdict, corrected, position_verdict
@@ -84,9 +86,15 @@ def put_right(store: Store, found: Difference, now: datetime, this_run: Run) -> 
             if tx.cycle != cycle or tx.live_order() is not None:
                 raise CycleChanged("its cycle has just moved")
             if found.verdict is PositionVerdict.DIFFERS and holding is not None:
-                tx.save_cycle(cycle, corrected(cycle, holding))
+                after = corrected(cycle, holding)
+                tx.save_cycle(cycle, after)
+                tx.add_event(story.corrected(cycle, after, now))
             else:
-                tx.save_cycle(cycle, fail(cycle, now))
+                over = fail(cycle, now)
+                orders = tx.orders_of_cycle(cycle.cycle_id)
+                tx.save_cycle(cycle, over)
+                tx.add_event(story.given_up(cycle, now))
+                tx.put_result(result_of(tx.asset, over, orders))
                 tx.add_cycle(Cycle(0, cycle.asset_id, CycleStatus.WATCHING))
     this_run.count(corrected=1)
     _say(found.asset, cycle, holding, found.verdict, this_run)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from dca_bot.core.earnings import growth_of_fee
 from dca_bot.core.model import (
     ZERO,
     Asset,
@@ -23,6 +24,7 @@ from dca_bot.core.model import (
     Side,
 )
 from dca_bot.core.money import (
+    FEE_RATE_ESTIMATE,
     estimated_receipt,
     is_dust,
     received,
@@ -75,7 +77,13 @@ def fail(cycle: Cycle, now: datetime) -> Cycle:
 
 
 def apply_update(
-    asset: Asset, cycle: Cycle, order: Order, update: OrderUpdate, now: datetime
+    asset: Asset,
+    cycle: Cycle,
+    order: Order,
+    update: OrderUpdate,
+    now: datetime,
+    *,
+    fee_rate: Decimal = FEE_RATE_ESTIMATE,
 ) -> Booked:
     """What the cycle and the order are once Alpaca has said `update`.
 
@@ -88,7 +96,7 @@ def apply_update(
     4. A SELL that leaves nothing worth selling makes it `complete`; otherwise the rest is watched.
     5. A cycle that is complete or in error stays as it is, whatever is still told of its orders.
     """
-    booked = _book_fill(cycle, order, update)
+    booked = _book_fill(asset, cycle, order, update, fee_rate)
     after = replace(
         booked.order,
         status=_status_after(cycle, order.status, update.status),
@@ -99,6 +107,25 @@ def apply_update(
     if after.status.is_finished and _sold_out(asset, booked.cycle, before=order, after=after):
         return _complete(booked.cycle, after, now)
     return Booked(_follow(booked.cycle, before=order, after=after), after)
+
+
+def apply_alone(order: Order, update: OrderUpdate) -> Order:
+    """What an order is after `update` when its asset and its cycle have been deleted."""
+    status, filled = order.status, update.filled_quantity
+    if not status.is_finished or status is OrderStatus.LOST:
+        status = status if update.status is OrderStatus.INTENDED else update.status
+    after = replace(
+        order, status=status, alpaca_order_id=order.alpaca_order_id or update.alpaca_order_id
+    )
+    if update.filled_average_price is None or filled <= order.filled_quantity:
+        return after
+    is_buy = order.side is Side.BUY
+    return replace(
+        after,
+        filled_quantity=filled,
+        filled_average_price=storable_price(update.filled_average_price),
+        received_quantity=estimated_receipt(filled) if is_buy else ZERO,
+    )
 
 
 def _follow(cycle: Cycle, *, before: Order, after: Order) -> Cycle:
@@ -162,7 +189,9 @@ def conclude(order: Order, status: OrderStatus, reason: str) -> OrderUpdate:
     )
 
 
-def _book_fill(cycle: Cycle, order: Order, update: OrderUpdate) -> Booked:
+def _book_fill(
+    asset: Asset, cycle: Cycle, order: Order, update: OrderUpdate, fee_rate: Decimal
+) -> Booked:
     """Move what was filled since the last booking into (BUY) or out of (SELL) the cycle."""
     filled, price = update.filled_quantity, update.filled_average_price
     if price is None or filled <= 0 or filled < order.filled_quantity:
@@ -170,7 +199,8 @@ def _book_fill(cycle: Cycle, order: Order, update: OrderUpdate) -> Booked:
     told = replace(order, filled_quantity=filled, filled_average_price=storable_price(price))
     if order.side is Side.SELL:
         rest = max(ZERO, cycle.quantity - (filled - order.filled_quantity))
-        return Booked(replace(cycle, quantity=rest), told)
+        fee = (order.fee or ZERO) + growth_of_fee(asset, order, told, fee_rate)
+        return Booked(replace(cycle, quantity=rest), replace(told, fee=fee))
     if order.quantity_before is None:
         ground = replace(
             told, quantity_before=cycle.quantity, average_before=cycle.average_purchase_price

@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from dca_bot.broker.streams import QuoteStream, TradeStream
 from dca_bot.live.assets import Desk
+from dca_bot.live.looking import tell_what_is_seen
 from dca_bot.live.loops import (
     follow_database,
     follow_rules,
@@ -95,6 +96,13 @@ class App:
                     keep_orders_settled(trader, store, broker, utc_now, self._gap),
                     follow_database(self._desk, self._quotes.watch, refresh_seconds),
                     follow_rules(trader, broker, self._desk),
+                    tell_what_is_seen(
+                        self._desk,
+                        broker,
+                        utc_now,
+                        self._settings.alpaca.mode,
+                        self._settings.log.dir,
+                    ),
                     look_after_quotes(
                         self._desk, broker, utc_now, self._quotes, self._quotes_connected
                     ),

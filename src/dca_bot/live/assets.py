@@ -16,12 +16,13 @@ from typing import Any
 
 from dca_bot.broker import translate
 from dca_bot.core.asset_row import problem_of
-from dca_bot.core.model import AssetState, Quote
+from dca_bot.core.model import AssetState, Quote, Side
 from dca_bot.core.order_ids import is_ours
 from dca_bot.live.watch import Watch, look_at
 from dca_bot.live.worker import Surroundings, Worker
 from dca_bot.program.errors import DcaError, StoreUnavailable
 from dca_bot.program.logs import asset_log
+from dca_bot.watchdog.sight import AssetSight
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,21 @@ class Desk:
         """The newest usable quote of a wanted symbol, if there was one."""
         raw = self._watches[symbol].newest
         return translate.quote(raw) if raw else None
+
+    def seen(self) -> dict[str, AssetSight]:
+        """Every asset as it is seen now, by symbol, for whoever looks from outside."""
+        rules = self._around.trader.rules
+        return {
+            worker.symbol: AssetSight(
+                quote=self.newest_quote(worker.symbol),
+                rules=rules.get(worker.symbol),
+                problem=worker.state.problem,
+                buy_pause_seconds=worker.pause_of(Side.BUY),
+                sell_pause_seconds=worker.pause_of(Side.SELL),
+                why=worker.trouble,
+            )
+            for worker in self._workers.values()
+        }
 
     def late_quotes(self, now: datetime) -> set[str]:
         """In words: quotes come, and every one of them is too old to be acted on."""

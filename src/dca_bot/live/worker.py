@@ -85,6 +85,15 @@ class Worker:
         self._is_stopped = True
         self.watch.disarm()
 
+    def pause_of(self, side: Side) -> float:
+        """For how many seconds no order of this side is tried."""
+        return self._pauses.left(side)
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong last, in words; "" once an order went through."""
+        return self._told
+
     def _start(self) -> None:
         self.watch.disarm()
         if not self.is_busy and not self._is_stopped:

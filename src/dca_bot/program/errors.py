@@ -5,6 +5,7 @@
     ├ AlreadyRunning         status 0: another run of this script does the work
     ├ StoreUnavailable       wait, then try the whole piece of work again
     ├ CycleChanged           somebody moved the row: reload and decide again
+    │ └ AssetDeleted         its row is gone for good: what is told of its orders is theirs alone
     ├ BrokerUnavailable      nothing was sent or learnt: change nothing, try later
     ├ OrderRefused           a clear no: nothing is working, the cycle goes back to watching
     ├ OrderOutcomeUnknown    the order may be working: ask by client_order_id, never resend
@@ -38,6 +39,10 @@ class StoreUnavailable(DcaError):
 
 class CycleChanged(DcaError):
     """A compare-and-set found another row than was read.  Reload and decide again."""
+
+
+class AssetDeleted(CycleChanged):
+    """The asset has no row any more.  There is nothing to decide; its orders are still known."""
 
 
 class BrokerUnavailable(DcaError):

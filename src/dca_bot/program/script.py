@@ -30,7 +30,8 @@ UNWIND_SECONDS = 5
 
 def program_name() -> str:
     """The script's name without its path and ending, as in its log file's name."""
-    return Path(sys.argv[0]).stem
+    name = Path(sys.argv[0]).stem
+    return "dca" if name == "__main__" else name  # python -m dca_bot
 
 
 def argument_parser(

@@ -18,6 +18,7 @@ from dca_bot.program.setting_values import Values
 _CLONE = Path(__file__).resolve().parents[3]
 PROJECT_ROOT = _CLONE if (_CLONE / "main_app.py").is_file() else Path.cwd()
 LIVE_HOST = "api.alpaca.markets"
+PAPER_HOST = "paper-api.alpaca.markets"
 PORT_MAX = 65_535
 SECRETS = (
     "APCA_API_KEY_ID",
@@ -26,6 +27,11 @@ SECRETS = (
     "ALERT_EMAIL_SMTP_PASSWORD",
 )
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def mode_of(host: str) -> str:
+    """What trading on a host is: live, paper or, on any other than Alpaca's own, simulated."""
+    return {LIVE_HOST: "live", PAPER_HOST: "paper"}.get(host.rstrip("."), "simulated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,12 @@ class AlpacaSettings:
     @property
     def is_live(self) -> bool:
         """Whether orders move real money; the base URL alone decides."""
-        return self.host.rstrip(".") == LIVE_HOST
+        return self.mode == "live"
+
+    @property
+    def mode(self) -> str:
+        """In a word: live, paper or simulated."""
+        return mode_of(self.host)
 
     @property
     def trade_stream_url(self) -> str:
@@ -190,6 +201,14 @@ def read_settings(
     )
     values.raise_problems()
     return settings
+
+
+def read_mode(
+    environ: Mapping[str, str] = os.environ, env_file: Path = PROJECT_ROOT / ".env"
+) -> str:
+    """Live, paper or simulated, by the base URL alone: no key is needed to know it."""
+    url = Values(environ, env_file).optional("APCA_API_BASE_URL") or f"https://{PAPER_HOST}"
+    return mode_of(urlsplit(url).hostname or "")
 
 
 def _alpaca(values: Values) -> AlpacaSettings:

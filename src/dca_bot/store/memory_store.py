@@ -10,19 +10,22 @@ import itertools
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 
-from dca_bot.core.model import Asset, AssetState, Cycle, CycleStatus, Order
+from dca_bot.core.model import Asset, AssetState, Cycle, CycleResult, Event, Order
 from dca_bot.core.transition import whole_second
 from dca_bot.program.clock import Clock, utc_now
-from dca_bot.program.errors import CycleChanged, StoreUnavailable
+from dca_bot.program.errors import AssetDeleted, CycleChanged, StoreUnavailable
+from dca_bot.store.memory_shelf import Shelf, latest_completed
 from dca_bot.store.rows import (
     PRICE,
     cycle_values,
+    event_values,
     exact,
     new_order_values,
     order_values,
+    result_values,
     second_or_null,
 )
 
@@ -41,8 +44,12 @@ class MemoryStore:
     ) -> None:
         self._clock = clock
         self._lock_wait_seconds = lock_wait_seconds
-        self._shelves: dict[int, _Shelf] = {}
+        self._shelves: dict[int, Shelf] = {}
         self._owners: dict[str, int] = {}  # whose order it is, by client order id
+        self._left_behind: dict[str, Order] = {}  # orders whose asset's row is gone
+        # what outlives the asset's row, as in the database
+        self.events: list[tuple[str, Event]] = []  # with the asset's symbol
+        self.results: dict[int, CycleResult] = {}
         self._cycle_ids = itertools.count(1)
         # held for moments only, so that a commit is seen whole or not at all
         self._books = threading.Lock()
@@ -52,14 +59,13 @@ class MemoryStore:
     def put_asset(self, asset: Asset) -> None:
         """Insert the asset or replace its configuration, as a user's SQL would."""
         with self._books:
-            shelf = self._shelves.setdefault(asset.asset_id, _Shelf(asset))
+            shelf = self._shelves.setdefault(asset.asset_id, Shelf(asset))
             shelf.asset = asset
 
     def delete_asset(self, asset_id: int) -> None:
-        """Delete the asset with its cycles and orders, as a user's SQL would."""
+        """Delete the asset with its cycles, as a user's SQL would; its orders stay."""
         with self._shelves[asset_id].lock, self._books:
-            for client_order_id in self._shelves.pop(asset_id).orders:
-                del self._owners[client_order_id]
+            self._left_behind |= self._shelves.pop(asset_id).orders
 
     @contextmanager
     def transaction(self, asset_id: int) -> Iterator[MemoryTransaction]:
@@ -88,6 +94,8 @@ class MemoryStore:
     def order(self, client_order_id: str) -> Order | None:
         """Without a lock."""
         with self._books:
+            if client_order_id in self._left_behind:
+                return self._left_behind[client_order_id]
             owner = self._owners.get(client_order_id)
             return None if owner is None else self._shelves[owner].orders[client_order_id]
 
@@ -95,9 +103,20 @@ class MemoryStore:
         """Every intended or open order, oldest first."""
         with self._books:
             orders = [shelf.live_order for shelf in self._shelves.values()]
-        return sorted((order for order in orders if order), key=lambda order: order.created_at)
+            left = [each for each in self._left_behind.values() if not each.status.is_finished]
+        found = left + [order for order in orders if order]
+        return sorted(found, key=lambda order: order.created_at)
 
-    def _commit(self, shelf: _Shelf, transaction: MemoryTransaction) -> None:
+    def keep_order(self, before: Order, after: Order) -> None:
+        """Write `after` for an order whose asset is gone, if the row still is `before`."""
+        order_values(after)
+        key = before.client_order_id
+        with self._books:
+            if self._left_behind.get(key) != before:
+                raise CycleChanged(f"order {key} is no longer as it was read: reload it")
+            self._left_behind[key] = after
+
+    def _commit(self, shelf: Shelf, transaction: MemoryTransaction) -> None:
         asset_id = shelf.asset.asset_id
         with self._books:
             for client_order_id in transaction.orders:
@@ -111,47 +130,18 @@ class MemoryStore:
                 shelf.put_cycle(cycle)
             if transaction.last_sell_price is not None:
                 shelf.asset = replace(shelf.asset, last_sell_price=transaction.last_sell_price)
+            self.events += [(shelf.asset.symbol, event) for event in transaction.events]
+            self.results |= transaction.results
 
 
-def _deleted(asset_id: int) -> CycleChanged:
-    return CycleChanged(f"asset {asset_id} was deleted: read the rows again")
-
-
-@dataclass(slots=True)
-class _Shelf:
-    """All rows of one asset, and the three that are asked for most."""
-
-    asset: Asset
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    cycles: dict[int, Cycle] = field(default_factory=dict)
-    orders: dict[str, Order] = field(default_factory=dict)
-    active_cycle: Cycle | None = None
-    previous_cycle: Cycle | None = None
-    live_order: Order | None = None
-
-    def put_cycle(self, cycle: Cycle) -> None:
-        self.cycles[cycle.cycle_id] = cycle
-        if cycle.status.is_active:
-            self.active_cycle = cycle
-        elif self.active_cycle and self.active_cycle.cycle_id == cycle.cycle_id:
-            self.active_cycle = None
-        if self.previous_cycle and self.previous_cycle.cycle_id == cycle.cycle_id:
-            self.previous_cycle = latest_completed(self.cycles.values())
-        else:
-            self.previous_cycle = latest_completed(filter(None, (self.previous_cycle, cycle)))
-
-    def put_order(self, order: Order) -> None:
-        self.orders[order.client_order_id] = order
-        if not order.status.is_finished:
-            self.live_order = order
-        elif self.live_order and self.live_order.client_order_id == order.client_order_id:
-            self.live_order = None
+def _deleted(asset_id: int) -> AssetDeleted:
+    return AssetDeleted(f"asset {asset_id} was deleted: read the rows again")
 
 
 class MemoryTransaction:
     """Implements `ports.Transaction`: collects what is written until the store commits it."""
 
-    def __init__(self, shelf: _Shelf, cycle_ids: Iterator[int], clock: Clock) -> None:
+    def __init__(self, shelf: Shelf, cycle_ids: Iterator[int], clock: Clock) -> None:
         self._shelf = shelf
         self._cycle_ids = cycle_ids  # as the database's: never twice, also not after a rollback
         self._clock = clock
@@ -160,10 +150,13 @@ class MemoryTransaction:
         self.cycles: dict[int, Cycle] = {}
         self.orders: dict[str, Order] = {}
         self.last_sell_price: Decimal | None = None
+        self.events: list[Event] = []
+        self.results: dict[int, CycleResult] = {}
 
     @property
     def has_written(self) -> bool:
-        return bool(self.cycles or self.orders or self.last_sell_price is not None)
+        told = self.events or self.results or self.last_sell_price is not None
+        return bool(self.cycles or self.orders or told)
 
     def cycle_by_id(self, cycle_id: int) -> Cycle | None:
         """Any cycle of this asset, active or not."""
@@ -178,6 +171,11 @@ class MemoryTransaction:
     def order(self, client_order_id: str) -> Order | None:
         """An order of this asset."""
         return self.orders.get(client_order_id) or self._shelf.orders.get(client_order_id)
+
+    def orders_of_cycle(self, cycle_id: int) -> Sequence[Order]:
+        """All orders of a cycle of this asset, oldest first."""
+        mine = {key: order for key, order in self.orders.items() if order.cycle_id == cycle_id}
+        return list({**self._shelf.of_cycle.get(cycle_id, {}), **mine}.values())
 
     def live_order(self) -> Order | None:
         """The one order of this asset that is intended or open."""
@@ -252,6 +250,17 @@ class MemoryTransaction:
         """The price of the last take profit of this asset."""
         self.last_sell_price = exact(price, PRICE)
 
+    def add_event(self, event: Event) -> None:
+        """Record what happened."""
+        event_values(event)
+        self.events.append(event)
+
+    def put_result(self, result: CycleResult) -> None:
+        """Record what a finished cycle came to, in place of what was known before."""
+        self._check_owner(result.asset_id)
+        result_values(result)
+        self.results[result.cycle_id] = result
+
     def _put_cycle(self, cycle: Cycle) -> None:
         active = self._active_cycle()
         if cycle.status.is_active and active and active.cycle_id != cycle.cycle_id:
@@ -276,13 +285,3 @@ class MemoryTransaction:
     def _check_owner(self, asset_id: int) -> None:
         # the lock covers this asset alone
         assert asset_id == self.asset.asset_id, f"{asset_id} is not {self.asset.asset_id}"  # noqa: S101
-
-
-def latest_completed(cycles: Iterable[Cycle]) -> Cycle | None:
-    """What ORDER BY completed_at DESC, id DESC finds first among the completed cycles."""
-    done = [
-        (cycle.completed_at, cycle.cycle_id, cycle)
-        for cycle in cycles
-        if cycle.status is CycleStatus.COMPLETE and cycle.completed_at is not None
-    ]
-    return max(done, default=(None, 0, None))[2]

@@ -13,11 +13,14 @@ from enum import StrEnum
 from typing import TypeVar
 
 from dca_bot.core.model import (
+    TOLD_LENGTH_MAX,
     ZERO,
     Asset,
     AssetState,
     Cycle,
+    CycleResult,
     CycleStatus,
+    Event,
     Order,
     OrderKind,
     OrderStatus,
@@ -31,6 +34,7 @@ Word = TypeVar("Word", bound=StrEnum)
 ASSET_WIDTH = 11  # columns of an asset, before those of its cycle, in LOCK_ASSET and ALL_ASSETS
 PRICE = (10, 10)  # digits before and after the point: DECIMAL(20, 10)
 QUANTITY = (15, 15)  # DECIMAL(30, 15)
+PERCENT = (6, 4)  # DECIMAL(10, 4)
 INT_MAX = 2**31 - 1
 
 
@@ -117,6 +121,7 @@ def read_order(row: Row) -> Order:
             received_quantity=_decimal(row[12], "received_quantity"),
             quantity_before=None if row[13] is None else _decimal(row[13], "quantity_before"),
             average_before=None if row[14] is None else _decimal(row[14], "average_before"),
+            fee=None if row[15] is None else _decimal(row[15], "fee"),
         )
     except _Unreadable as error:
         raise IllegalTransition(f"{error}: correct order {row[0]!r} in dca_orders") from error
@@ -139,12 +144,10 @@ def cycle_values(cycle: Cycle) -> tuple[Value, ...]:
 
 
 def new_order_values(order: Order) -> tuple[Value, ...]:
-    """The columns of INSERT_ORDER."""
+    """The columns of INSERT_ORDER that are the order's own."""
     status, alpaca_order_id, *booked = order_values(order)
     return (
         _short(order.client_order_id, 128),
-        order.asset_id,
-        order.cycle_id,
         order.kind.value,
         _int(order.rung),
         exact(order.quantity, QUANTITY),
@@ -166,6 +169,41 @@ def order_values(order: Order) -> tuple[Value, ...]:
         exact(order.received_quantity, QUANTITY),
         _exact_or_null(order.quantity_before, QUANTITY),
         _exact_or_null(order.average_before, PRICE),
+        _exact_or_null(order.fee, QUANTITY),
+    )
+
+
+def event_values(event: Event) -> tuple[Value, ...]:
+    """The columns of INSERT_EVENT after the asset's."""
+    return (
+        _naive(event.at),
+        event.cycle_id,
+        event.kind.value,
+        _short(event.told, TOLD_LENGTH_MAX),
+        _short(event.client_order_id, 128),
+        _exact_or_null(event.price, PRICE),
+        _exact_or_null(event.against, PRICE),
+        _exact_or_null(event.quantity, QUANTITY),
+    )
+
+
+def result_values(result: CycleResult) -> tuple[Value, ...]:
+    """The columns of PUT_RESULT."""
+    return (
+        result.cycle_id,
+        result.asset_id,
+        result.symbol,
+        result.status.value,
+        second_or_null(result.began_at),
+        second_or_null(result.completed_at),
+        _int(result.safety_orders),
+        _int(result.max_safety_orders),
+        exact(result.cost, PRICE),
+        exact(result.proceeds, PRICE),
+        exact(result.fees, PRICE),
+        _exact_or_null(result.net, PRICE),
+        exact(result.left_quantity, QUANTITY),
+        exact(result.drawdown_pct, PERCENT),
     )
 
 

@@ -24,7 +24,7 @@ from dca_bot.store.failures import (
 SCHEMA_FILE = Path(__file__).with_name("schema.sql")
 LOCK_WAIT_SECONDS = 5
 # Two programs that start together may both add: the one that comes second finds it done.
-DONE_BY_ANOTHER = frozenset({1050, 1060, 1061})
+DONE_BY_ANOTHER = frozenset({1050, 1060, 1061, 1091})
 
 # Each entry is a column or an index; sql/schema.sql says what it is for.
 NEEDED = {
@@ -41,20 +41,29 @@ NEEDED = {
     "dca_orders": (
         "id client_order_id alpaca_order_id asset_id cycle_id kind rung status quantity "
         "limit_price filled_quantity filled_average_price received_quantity quantity_before "
-        "average_before created_at updated_at live_asset_id one_live_order"
+        "average_before symbol fee created_at updated_at live_asset_id one_live_order "
+        "orders_by_time"
+    ),
+    "dca_events": (
+        "id at asset_id symbol cycle_id kind told client_order_id price against quantity "
+        "events_of_cycle events_of_asset events_by_time"
+    ),
+    "dca_results": (
+        "cycle_id asset_id symbol status began_at completed_at safety_orders max_safety_orders "
+        "cost proceeds fees net left_quantity drawdown_pct results_by_time results_of_asset"
     ),
 }
 
-COLUMNS = """
+COLUMNS = r"""
 SELECT table_name, column_name
   FROM information_schema.columns
- WHERE table_schema = DATABASE() AND table_name IN ('dca_assets', 'dca_cycles', 'dca_orders')
+ WHERE table_schema = DATABASE() AND table_name LIKE 'dca\_%'
 """
 
-INDEXES = """
+INDEXES = r"""
 SELECT table_name, index_name
   FROM information_schema.statistics
- WHERE table_schema = DATABASE() AND table_name IN ('dca_assets', 'dca_cycles', 'dca_orders')
+ WHERE table_schema = DATABASE() AND table_name LIKE 'dca\_%'
 """
 
 DOUBLE_CYCLES = """
@@ -84,6 +93,7 @@ def ensure_schema(settings: DatabaseSettings, schema_file: Path = SCHEMA_FILE) -
             return
         session.write(SET_TABLE_LOCK_WAIT, (LOCK_WAIT_SECONDS,))
         _apply(session, settings, schema_file)
+        session.commit()
         missing = _missing(session)
     finally:
         session.close()

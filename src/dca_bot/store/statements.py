@@ -63,15 +63,19 @@ UPDATE dca_cycles
 ORDER_BY_CLIENT_ID = """
 SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
        alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before
+       quantity_before, average_before, fee
   FROM dca_orders
  WHERE client_order_id = %s
+"""
+
+LOCK_ORDER = """
+SELECT client_order_id FROM dca_orders WHERE client_order_id = %s FOR UPDATE
 """
 
 ORDER_OF_ASSET = """
 SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
        alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before
+       quantity_before, average_before, fee
   FROM dca_orders
  WHERE client_order_id = %s AND asset_id = %s
 """
@@ -79,7 +83,7 @@ SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, s
 LIVE_ORDER = """
 SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
        alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before
+       quantity_before, average_before, fee
   FROM dca_orders
  WHERE live_asset_id = %s
 """
@@ -87,26 +91,56 @@ SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, s
 LIVE_ORDERS = """
 SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
        alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before
+       quantity_before, average_before, fee
   FROM dca_orders
  WHERE live_asset_id IS NOT NULL
  ORDER BY created_at, id
 """
 
+ORDERS_OF_CYCLE = """
+SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
+       alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
+       quantity_before, average_before, fee
+  FROM dca_orders
+ WHERE cycle_id = %s AND asset_id = %s
+ ORDER BY id
+"""
+
+# From its cycle, so that there is no order without one.
 INSERT_ORDER = """
 INSERT INTO dca_orders (client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price,
                         status, created_at, alpaca_order_id, filled_quantity,
-                        filled_average_price, received_quantity, quantity_before, average_before)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                        filled_average_price, received_quantity, quantity_before, average_before,
+                        fee, symbol)
+SELECT %s, asset_id, id, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
+  FROM dca_cycles
+ WHERE id = %s AND asset_id = %s
 """
 
 SAVE_ORDER = """
 UPDATE dca_orders
    SET status = %s, alpaca_order_id = %s, filled_quantity = %s, filled_average_price = %s,
-       received_quantity = %s, quantity_before = %s, average_before = %s
+       received_quantity = %s, quantity_before = %s, average_before = %s, fee = %s
  WHERE client_order_id = %s AND asset_id = %s AND status = %s AND filled_quantity = %s
 """
 
 SET_LAST_SELL_PRICE = """
 UPDATE dca_assets SET last_sell_price = %s WHERE id = %s
+"""
+
+INSERT_EVENT = """
+INSERT INTO dca_events (asset_id, symbol, at, cycle_id, kind, told, client_order_id, price,
+                        against, quantity)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+# News of a late fill replaces what was known before.
+PUT_RESULT = """
+INSERT INTO dca_results (cycle_id, asset_id, symbol, status, began_at, completed_at,
+                         safety_orders, max_safety_orders, cost, proceeds, fees, net,
+                         left_quantity, drawdown_pct)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON DUPLICATE KEY UPDATE cost = VALUES(cost), proceeds = VALUES(proceeds), fees = VALUES(fees),
+       net = VALUES(net), left_quantity = VALUES(left_quantity), status = VALUES(status),
+       safety_orders = VALUES(safety_orders), drawdown_pct = VALUES(drawdown_pct)
 """

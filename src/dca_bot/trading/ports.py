@@ -16,6 +16,8 @@ from dca_bot.core.model import (
     AssetRules,
     AssetState,
     Cycle,
+    CycleResult,
+    Event,
     Holdings,
     Order,
     OrderUpdate,
@@ -46,6 +48,9 @@ class Transaction(Protocol):
 
     def order(self, client_order_id: str) -> Order | None: ...
 
+    def orders_of_cycle(self, cycle_id: int) -> Sequence[Order]:
+        """All orders of a cycle of this asset, oldest first."""
+
     def live_order(self) -> Order | None:
         """The one order of this asset that is intended or open (the database allows no second)."""
 
@@ -66,6 +71,12 @@ class Transaction(Protocol):
 
     def set_last_sell_price(self, price: Decimal) -> None: ...
 
+    def add_event(self, event: Event) -> None:
+        """Record what happened to a cycle of this asset, for people."""
+
+    def put_result(self, result: CycleResult) -> None:
+        """Record what a finished cycle came to, in place of what was known before."""
+
 
 class Store(Protocol):
     """Every method raises StoreUnavailable when the database can't be reached."""
@@ -73,7 +84,7 @@ class Store(Protocol):
     def transaction(self, asset_id: int) -> AbstractContextManager[Transaction]:
         """Lock the asset's row.
 
-        Raises CycleChanged when the asset was deleted, IllegalTransition when its row can't be
+        Raises AssetDeleted when the asset was deleted, IllegalTransition when its row can't be
         read.
         """
 
@@ -85,6 +96,9 @@ class Store(Protocol):
 
     def live_orders(self) -> Sequence[Order]:
         """Every order that is intended or open, oldest first, without locks."""
+
+    def keep_order(self, before: Order, after: Order) -> None:
+        """Compare-and-set of an order whose asset has been deleted; raises CycleChanged."""
 
 
 class Broker(Protocol):

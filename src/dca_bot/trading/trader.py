@@ -8,12 +8,12 @@ Alpaca says of an order enters the books through `on_update`, from wherever it w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import assert_never
 
+from dca_bot.core import story
 from dca_bot.core.decide import (
     Buy,
     Decision,
@@ -42,15 +42,19 @@ from dca_bot.core.model import (
     Side,
 )
 from dca_bot.core.order_ids import client_order_id
-from dca_bot.core.transition import Booked, apply_update, conclude, end_cooldown, start_order
+from dca_bot.core.transition import (
+    conclude,
+    end_cooldown,
+    start_order,
+)
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import (
     BrokerUnavailable,
-    CycleChanged,
     OrderOutcomeUnknown,
     OrderRefused,
 )
 from dca_bot.trading import log_lines
+from dca_bot.trading.books import Books
 from dca_bot.trading.cash import Cash
 from dca_bot.trading.ports import Broker, Store, Transaction
 
@@ -61,7 +65,6 @@ GIVE_UP_AFTER = timedelta(seconds=30)
 # How old an intent may be when its request begins.  A process that stood still after the commit (a
 # suspended machine, SIGSTOP) wakes up when others may have given its order up, and bought.
 SEND_WITHIN = timedelta(seconds=5)
-BOOK_TRIES = 3
 
 
 class Trader:
@@ -82,6 +85,7 @@ class Trader:
         self.rules = rules
         self.quote_age_max = quote_age_max
         self._cash = Cash(broker)
+        self._books = Books(store, clock)
 
     def on_quote(self, known: AssetState, quote: Quote) -> Order | None:
         """Act on a quote that seems to trigger something; return the order placed, if any.
@@ -121,7 +125,7 @@ class Trader:
 
     def on_update(self, update: OrderUpdate) -> bool:
         """Book what Alpaca says of an order; whether that changed anything in the books."""
-        found = self._book(update)
+        found = self._books.book(update)
         if found is None:  # not our order
             return False
         asset, cycle, order, booked = found
@@ -154,6 +158,7 @@ class Trader:
             if tx.cycle is not None or not tx.asset.is_enabled:
                 return
             cycle = tx.add_cycle(Cycle(0, asset_id, CycleStatus.WATCHING))
+            tx.add_event(story.began(cycle, self._clock()))
             asset = tx.asset
         log_lines.status_changed(asset, cycle, cycle.status, "new cycle")
 
@@ -173,6 +178,7 @@ class Trader:
                 return AssetState(asset, cycle)
             watching = end_cooldown(cycle)
             tx.save_cycle(cycle, watching)
+            tx.add_event(story.cut_short(asset, cycle, quote, decision.trigger_price))
         log_lines.restarted(asset, cycle, quote, decision.trigger_price)
         return AssetState(asset, watching)
 
@@ -213,6 +219,7 @@ class Trader:
                 assert_never(decision)
         tx.add_order(order)  # the database lets an asset have one live order
         tx.save_cycle(cycle, start_order(cycle, order.side))
+        tx.add_event(story.ordered(tx.asset, cycle, order, quote))
         return cycle, order
 
     def _order(
@@ -248,42 +255,13 @@ class Trader:
         except OrderRefused as refusal:
             if refusal.needs_cash:
                 self._cash.is_short(asset)
-            self._book(conclude(order, OrderStatus.REJECTED, str(refusal)))
+            self._books.book(conclude(order, OrderStatus.REJECTED, str(refusal)))
             raise
         except BrokerUnavailable as error:
-            self._book(conclude(order, OrderStatus.LOST, str(error)))
+            self._books.book(conclude(order, OrderStatus.LOST, str(error)))
             raise
         self._cash.sufficed(asset)
         return update
-
-    def _book(self, update: OrderUpdate) -> tuple[Asset, Cycle, Order, Booked] | None:
-        """The one door for fills; None: not our order.
-
-        A row edited by hand at the same moment, or a deadlock, is no reason to lose a fill: the
-        books are read again, and what Alpaca said is applied to what they say now.
-        """
-        for _ in range(BOOK_TRIES - 1):
-            with suppress(CycleChanged):
-                return self._book_once(update)
-        return self._book_once(update)
-
-    def _book_once(self, update: OrderUpdate) -> tuple[Asset, Cycle, Order, Booked] | None:
-        """Lock, load, apply, save, commit."""
-        known = self._store.order(update.client_order_id)
-        if known is None:
-            return None
-        with self._store.transaction(known.asset_id) as tx:
-            order = tx.order(update.client_order_id)
-            cycle = tx.cycle_by_id(known.cycle_id)
-            if order is None or cycle is None:  # deleted by hand in between
-                return None
-            booked = apply_update(tx.asset, cycle, order, update, self._clock())
-            tx.save_order(order, booked.order)
-            tx.save_cycle(cycle, booked.cycle)
-            if booked.sold_at is not None:
-                tx.set_last_sell_price(booked.sold_at)
-                tx.add_cycle(Cycle(0, tx.asset.asset_id, CycleStatus.COOLDOWN))
-            return tx.asset, cycle, order, booked
 
     def _with_position(self, update: OrderUpdate) -> OrderUpdate:
         # An order over REST tells the gross fill only; the position tells what the fee has left.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
-from dca_bot.core.model import Asset, AssetState, Cycle, CycleStatus, Order
+from dca_bot.core.model import Asset, AssetState, Cycle, CycleResult, CycleStatus, Event, Order
 from dca_bot.program.errors import CycleChanged, StoreUnavailable
 from dca_bot.trading.ports import Store, Transaction
 
@@ -80,6 +80,10 @@ class WatchedStore:
     def live_orders(self) -> Sequence[Order]:
         self._read("live orders")
         return self._store.live_orders()
+
+    def keep_order(self, before: Order, after: Order) -> None:
+        self._read("order left behind")
+        self._store.keep_order(before, after)
 
     def _read(self, what: str) -> None:
         self._process.rest(REST_SECONDS)
@@ -168,6 +172,18 @@ class WatchedTransaction:
     def set_last_sell_price(self, price: Decimal) -> None:
         self._note("completion")
         self._tx.set_last_sell_price(price)
+
+    def orders_of_cycle(self, cycle_id: int) -> Sequence[Order]:
+        self._statement("orders of cycle")
+        return self._tx.orders_of_cycle(cycle_id)
+
+    def add_event(self, event: Event) -> None:
+        self._statement("event")
+        self._tx.add_event(event)
+
+    def put_result(self, result: CycleResult) -> None:
+        self._statement("result")
+        self._tx.put_result(result)
 
     def _note(self, deed: str) -> None:
         self._statement(f"write of {deed}")

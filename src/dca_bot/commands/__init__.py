@@ -1,0 +1,1 @@
+"""The command `dca`: one module a verb."""

@@ -1,0 +1,99 @@
+"""What verbs print: one JSON object, or tables for people.
+
+Rule: a table is readable at 80 columns, without colours (NO_COLOR, a pipe) and without UTF-8.
+Money, prices and quantities are strings in JSON, times ISO 8601 in UTC; tables show local time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TextIO, cast
+
+from rich.console import Console
+from rich.table import Table
+
+from dca_bot.program.clock import utc_now
+
+IN_ASCII = str.maketrans(
+    {"●": "o", "┿": "+", "━": "=", "─": "-", "…": "~", "–": "-", "≤": "<", "│": "|", "→": ">"}
+)
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """One object on stdout, and nothing else."""
+    json.dump(content, sys.stdout, default=_plain, indent=1)
+    sys.stdout.write("\n")
+
+
+def console() -> Console:
+    """Where tables go; rich leaves colours out by itself where they can't be shown."""
+    out = sys.stdout if _shows_utf8() else cast(TextIO, _Ascii(sys.stdout))
+    return Console(file=out, highlight=False, soft_wrap=False)
+
+
+def table(*headings: str, left: int = 1, title: str | None = None) -> Table:
+    """A table without frames; the first `left` columns are text, the others numbers."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=title, title_justify="left")
+    for number, heading in enumerate(headings):
+        made.add_column(
+            heading,
+            justify="left" if number < left else "right",
+            no_wrap=True,
+            overflow="ellipsis",
+            header_style="dim",
+        )
+    return made
+
+
+def local(at: datetime | None, *, seconds: bool = False) -> str:
+    """A time as the user's clock shows it; the zone is named once, by `zone`."""
+    if at is None:
+        return "-"
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"[: None if seconds else 16]
+
+
+def zone() -> str:
+    """The name of the user's time zone."""
+    return utc_now().astimezone().tzname() or "local time"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    raise TypeError(f"{value!r} has no place in JSON")
+
+
+def _shows_utf8() -> bool:
+    # Python itself makes C.UTF-8 out of the locale C, so that this alone says nothing.
+    names = [os.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG")]
+    if names[1] == "C.UTF-8" and names[2] in ("", "C", "POSIX") and not names[0]:
+        return False
+    locale = next((name for name in names if name), "")
+    return "utf" in locale.lower()
+
+
+class _Ascii:
+    """Writes what an ASCII terminal can show."""
+
+    encoding = "ascii"
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        return self._out.write(text.translate(IN_ASCII).encode("ascii", "replace").decode())
+
+    def flush(self) -> None:
+        self._out.flush()
+
+    def isatty(self) -> bool:
+        return self._out.isatty()
+
+    def fileno(self) -> int:
+        return self._out.fileno()

@@ -1,0 +1,33 @@
+"""The verbs of `dca`, in the order in which `dca --help` lists them.
+
+A verb is a module with `add_arguments(parser)` and `run(arguments)`, which returns the exit status;
+its docstring is what `dca VERB --help` shows.  It is imported when it is called, and not before.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from importlib import import_module
+from typing import Protocol, cast
+
+
+class Verb(Protocol):
+    """What a verb's module offers."""
+
+    __doc__: str | None
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the arguments; `--json` is there already."""
+
+    def run(self, arguments: Namespace) -> int:
+        """Do it; the exit status.  Raises DcaError (status 1) and SettingsError (status 2)."""
+
+
+# name: (module below dca_bot.commands, one sentence)
+VERBS: dict[str, tuple[str, str]] = {}
+
+
+def load(name: str) -> Verb:
+    """The module of a verb."""
+    module, _ = VERBS[name]
+    return cast(Verb, import_module(f"dca_bot.commands.{module}"))

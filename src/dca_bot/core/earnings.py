@@ -1,0 +1,162 @@
+"""What the orders of a cycle came to: money in, money out, fees, and what is left.
+
+Rule: everything follows from fills, so that each number can be followed to the orders behind it.
+A BUY's fee is taken from the coin that is received, so its net stands in the quantity; a SELL's
+is taken in money, rounded up for each fill (ALPACA.md 1.5), and is an estimate until Alpaca's own
+records tell it, hours later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+
+from dca_bot.core.model import ZERO, Asset, Cycle, CycleResult, CycleStatus, Order, OrderKind, Side
+from dca_bot.core.money import COIN_STEP, FEE_RATE_ESTIMATE, PRICE_STEP, is_dust
+
+CENT = Decimal("0.01")
+BASIS_POINT = Decimal("0.0001")
+# An average of several fills is told with so many digits that a product of it is off by less.
+NOTIONAL_STEP = Decimal("0.00000001")
+HUNDRED = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a number of orders have moved.  Coins are gross unless said; money in the quote coin."""
+
+    received: Decimal = ZERO  # by BUYs, net of the fee taken in coin
+    sold: Decimal = ZERO
+    cost: Decimal = ZERO
+    proceeds: Decimal = ZERO  # before the fees of SELLs
+    buy_fees: Decimal = ZERO  # at the price of the fill
+    sell_fees: Decimal = ZERO
+
+    @property
+    def fees(self) -> Decimal:
+        return self.buy_fees + self.sell_fees
+
+    @property
+    def left(self) -> Decimal:
+        """The coins that the orders have left; less than none: more was sold than bought."""
+        return self.received - self.sold
+
+
+def tally(orders: Iterable[Order]) -> Tally:
+    """The sums over the orders; those without a fill add nothing."""
+    received = sold = cost = proceeds = buy_fees = sell_fees = ZERO
+    known = list(orders)
+    rate = seen_fee_rate(known)
+    for order in known:
+        price = order.filled_average_price
+        if price is None or order.filled_quantity <= 0:
+            continue
+        worth = order.filled_quantity * price
+        if order.side is Side.BUY:
+            received += order.received_quantity
+            cost += worth
+            buy_fees += (order.filled_quantity - order.received_quantity) * price
+        else:
+            sold += order.filled_quantity
+            proceeds += worth
+            sell_fees += sell_fee(worth, rate) if order.fee is None else order.fee
+    return Tally(received, sold, cost, proceeds, buy_fees, sell_fees)
+
+
+def seen_fee_rate(orders: Iterable[Order]) -> Decimal:
+    """The rate that the account was seen to pay on market prices: the highest of its BUYs.
+
+    Alpaca's rates are whole basis points; what is above comes from rounding each fill's fee up.  A
+    BUY that rested pays less than a market SELL will, hence the highest.
+    """
+    rates = [
+        ((order.filled_quantity - order.received_quantity) / order.filled_quantity).quantize(
+            BASIS_POINT, ROUND_HALF_EVEN
+        )
+        for order in orders
+        if order.side is Side.BUY and order.filled_quantity > 0
+    ]
+    return max(rates, default=FEE_RATE_ESTIMATE)
+
+
+def sell_fee(worth: Decimal, rate: Decimal, step: Decimal = CENT) -> Decimal:
+    """The fee of one SELL fill of so much money."""
+    return (worth * rate).quantize(step, ROUND_CEILING)
+
+
+def growth_of_fee(
+    asset: Asset, before: Order, after: Order, rate: Decimal = FEE_RATE_ESTIMATE
+) -> Decimal:
+    """The fee of what a SELL was filled between two of its updates, taken for one fill."""
+    old = before.filled_quantity * (before.filled_average_price or ZERO)
+    worth = after.filled_quantity * (after.filled_average_price or ZERO) - old
+    if old:
+        worth = worth.quantize(NOTIONAL_STEP, ROUND_HALF_EVEN)
+    return sell_fee(max(worth, ZERO), rate, fee_step(asset))
+
+
+def fee_step(asset: Asset) -> Decimal:
+    """What a SELL's fee is rounded up to: cents, or the finest step of another coin."""
+    return CENT if asset.quote_currency == "USD" else COIN_STEP
+
+
+def result_of(asset: Asset, cycle: Cycle, orders: Sequence[Order]) -> CycleResult:
+    """What a finished cycle came to, given all its orders."""
+    assert cycle.completed_at is not None, f"cycle {cycle.cycle_id} is not finished"  # noqa: S101
+    sums = tally(orders)
+    began = [order.created_at for order in orders if order.filled_quantity > 0]
+    net = net_of(asset, sums) if cycle.status is CycleStatus.COMPLETE else None
+    return CycleResult(
+        cycle_id=cycle.cycle_id,
+        asset_id=cycle.asset_id,
+        symbol=asset.symbol,
+        status=cycle.status,
+        began_at=min(began, default=cycle.created_at or cycle.completed_at).replace(microsecond=0),
+        completed_at=cycle.completed_at,
+        safety_orders=cycle.safety_orders,
+        max_safety_orders=asset.max_safety_orders,
+        cost=_stored(sums.cost),
+        proceeds=_stored(sums.proceeds),
+        fees=_stored(sums.fees),
+        net=None if net is None else _stored(net),
+        left_quantity=sums.left,
+        drawdown_pct=deepest_drawdown(orders),
+    )
+
+
+def net_of(asset: Asset, sums: Tally) -> Decimal | None:
+    """What is left after all fees; None where nothing was bought or nothing sold by orders.
+
+    1. Up to dust all that was bought was sold: money out less money in.
+    2. Coins that went another way (sold by hand, say) take their share of the cost along, and
+       coins that came another way their share of the proceeds: neither is the bot's profit.
+    """
+    if sums.received <= 0 or sums.sold <= 0:
+        return None
+    income, cost = sums.proceeds - sums.sell_fees, sums.cost
+    if not is_dust(abs(sums.left), sums.proceeds / sums.sold, asset):
+        matched = min(sums.received, sums.sold)
+        income, cost = income * matched / sums.sold, cost * matched / sums.received
+    return income - cost
+
+
+def deepest_drawdown(orders: Iterable[Order]) -> Decimal:
+    """How far below its average a cycle was at the deepest of its own BUYs, in %, at most 0.
+
+    The price may have been lower between two orders; what no order has seen is not known.
+    """
+    quantity = cost = deepest = ZERO
+    for order in sorted(orders, key=lambda each: each.created_at):
+        price = order.filled_average_price
+        if order.kind is OrderKind.TAKE_PROFIT or price is None or order.filled_quantity <= 0:
+            continue
+        if cost:
+            deepest = min(deepest, (price * quantity / cost - 1) * HUNDRED)
+        quantity += order.filled_quantity
+        cost += order.filled_quantity * price
+    return deepest.quantize(Decimal("0.0001"), ROUND_HALF_EVEN)
+
+
+def _stored(amount: Decimal) -> Decimal:
+    return amount.quantize(PRICE_STEP, ROUND_HALF_EVEN)

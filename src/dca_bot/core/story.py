@@ -1,0 +1,142 @@
+"""What happened to a cycle and why, as rows for people: `dca_events`.
+
+Rule: a row is written in the transaction that makes it true, and never changed.  Its sentence is
+of bounded length and ends without a full stop; its numbers are those that were compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from dca_bot.core.model import (
+    TOLD_LENGTH_MAX,
+    Asset,
+    Cycle,
+    Event,
+    EventKind,
+    Order,
+    OrderKind,
+    OrderStatus,
+    OrderUpdate,
+    Quote,
+    Side,
+)
+from dca_bot.core.transition import Booked
+
+NAMES = {
+    OrderKind.BASE: "base order",
+    OrderKind.SAFETY: "safety order",
+    OrderKind.TAKE_PROFIT: "take profit",
+}
+
+
+def began(cycle: Cycle, at: datetime) -> Event:
+    return Event(at, cycle.cycle_id, EventKind.BEGAN, "a new cycle watches for its base order")
+
+
+def ordered(asset: Asset, cycle: Cycle, order: Order, quote: Quote) -> Event:
+    """A decision, with the price that triggered it."""
+    price, against = quote.ask, cycle.last_order_fill_price
+    told = f"{_name(asset, order)}: "
+    match order.kind:
+        case OrderKind.BASE:
+            told, against = told + f"the ask is {price:f}", None
+        case OrderKind.SAFETY:
+            told += f"the ask is {price:f}, the last fill was at {_plain(against)}"
+        case OrderKind.TAKE_PROFIT:
+            price, against = quote.bid, cycle.average_purchase_price
+            told += f"the bid is {price:f}, the average {against:f}"
+    return Event(
+        order.created_at,
+        cycle.cycle_id,
+        EventKind.ORDERED,
+        _bounded(told),
+        order.client_order_id,
+        price,
+        against,
+        order.quantity,
+    )
+
+
+def booked(
+    asset: Asset, before: Order, after: Booked, update: OrderUpdate, at: datetime
+) -> Iterator[Event]:
+    """What an update of an order has changed: nothing, one thing, or a fill and an end."""
+    order, cycle = after.order, after.cycle
+    name, price = _name(asset, order), order.filled_average_price
+    growth = order.filled_quantity - before.filled_quantity
+    key = (cycle.cycle_id, order.client_order_id)
+    if growth > 0:
+        part = "filled" if order.status is OrderStatus.FILLED else "partly filled"
+        deed = "bought" if order.side is Side.BUY else "sold"
+        told = f"{name} {part}: {deed} {growth:f} at {_plain(price)} on average"
+        kind = EventKind.FILLED
+        yield Event(at, key[0], kind, _bounded(told), key[1], price, order.limit_price, growth)
+    has_ended = order.status.is_finished and not before.status.is_finished
+    if has_ended and order.status is not OrderStatus.FILLED:
+        why = f": {update.reason}" if update.reason else ""
+        told = f"{name} {order.status}, {order.filled_quantity:f} of {order.quantity:f} filled{why}"
+        yield Event(at, key[0], EventKind.ENDED, _bounded(told), key[1], price)
+    if after.sold_at is not None:
+        yield Event(at, key[0], EventKind.COMPLETE, "all is sold, the cycle is complete", key[1])
+
+
+def cut_short(asset: Asset, cycle: Cycle, quote: Quote, trigger_price: Decimal) -> Event:
+    """The price has ended a cooldown."""
+    told = f"the ask {quote.ask:f} is at or below {trigger_price:f}: the cooldown ends early"
+    return Event(
+        quote.at,
+        cycle.cycle_id,
+        EventKind.RESUMED,
+        _bounded(told),
+        price=quote.ask,
+        against=asset.last_sell_price,
+    )
+
+
+def cooldown_over(asset: Asset, cycle: Cycle, at: datetime) -> Event:
+    told = f"the cooldown of {asset.cooldown_seconds} s is over"
+    return Event(at, cycle.cycle_id, EventKind.RESUMED, told)
+
+
+def corrected(before: Cycle, after: Cycle, at: datetime) -> Event:
+    """The books were brought to Alpaca's position."""
+    told = f"Alpaca holds {after.quantity:f}, the books said {before.quantity:f}: corrected"
+    return Event(
+        at,
+        before.cycle_id,
+        EventKind.CORRECTED,
+        _bounded(told),
+        price=after.average_purchase_price,
+        against=before.average_purchase_price,
+        quantity=after.quantity - before.quantity,
+    )
+
+
+def given_up(cycle: Cycle, at: datetime) -> Event:
+    """The cycle's coins are no longer at Alpaca."""
+    told = f"Alpaca holds none of the {cycle.quantity:f} coins: the cycle is given up"
+    return Event(at, cycle.cycle_id, EventKind.GIVEN_UP, _bounded(told), quantity=cycle.quantity)
+
+
+def let_go(cycle: Cycle, at: datetime) -> Event:
+    """The cycle waited for an order that Alpaca doesn't know."""
+    told = f"Alpaca knows no order {cycle.latest_order_id}: the cycle watches again"
+    return Event(at, cycle.cycle_id, EventKind.LET_GO, _bounded(told))
+
+
+def _name(asset: Asset, order: Order) -> str:
+    rung = f" {order.rung}/{asset.max_safety_orders}" if order.kind is OrderKind.SAFETY else ""
+    return NAMES[order.kind] + rung
+
+
+def _plain(price: Decimal | None) -> str:
+    return "an unknown price" if price is None else f"{price:f}"
+
+
+def _bounded(told: str) -> str:
+    """One line that its column can hold."""
+    line = " ".join(told.split())
+    return line if len(line) <= TOLD_LENGTH_MAX else line[: TOLD_LENGTH_MAX - 1] + "…"
