@@ -61,7 +61,7 @@ class FakeBroker:
     """An exchange in memory behind ports.Broker.
 
     Marketable orders fill as soon as they are sent or a quote makes them so, unless
-    `holds_fills`; the fee of a BUY leaves in coin, rounded up per fill (ALPACA.md 1.5).  The
+    `holds_fills`; the fee of a BUY leaves in coin, rounded up per fill (docs/alpaca.md 1.5).  The
     answer to a submit still says "open", as Alpaca's does, unless `answer_shows_fill`.  Each
     news of an order goes to `updates`, and to `listener` the moment it happens: so also before
     submit has returned.

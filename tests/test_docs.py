@@ -28,3 +28,19 @@ def test_the_example_holds_every_setting_once_with_a_comment() -> None:
 @pytest.mark.parametrize("name", setting_names())
 def test_the_readme_explains_every_setting(name: str) -> None:
     assert f"`{name}`" in README.read_text() or f"{name}=" in README.read_text()
+
+
+CITED = re.compile(r"docs/alpaca\.md (\d(?:\.\d)?)(?: ([RTD]\d+))?")
+FACTS = (PROJECT_ROOT / "docs" / "alpaca.md").read_text()
+
+
+def test_every_fact_about_alpaca_that_a_comment_cites_is_in_the_repository() -> None:
+    known = set(re.findall(r"^##+ (\d(?:\.\d)?)", FACTS, re.MULTILINE))
+    sources = [*PROJECT_ROOT.glob("*.py"), *(PROJECT_ROOT / "src").rglob("*.py")]
+    missing = [
+        f"{path}: {section} {item}"
+        for path in (*sources, *(PROJECT_ROOT / "tests").rglob("*.py"))
+        for section, item in CITED.findall(path.read_text())
+        if section not in known or item and f"{item}:" not in FACTS and f"{item}," not in FACTS
+    ]
+    assert missing == []

@@ -3,13 +3,13 @@
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 ZERO = Decimal(0)
-NINE_PLACES = Decimal("0.000000001")  # quantities and coin fees (ALPACA.md 1.1, 1.5)
+NINE_PLACES = Decimal("0.000000001")  # quantities and coin fees (docs/alpaca.md 1.1, 1.5)
 CENT = Decimal("0.01")
 AVERAGE_PLACES = Decimal("0.0000000000000001")  # avg_entry_price in position_crypto_docs_2022.json
 
 
 def wire(value: Decimal) -> str:
-    """Given a decimal, writes it without exponent and without trailing zeros (ALPACA.md 8.2)."""
+    """Given a decimal, writes it without exponent and without trailing zeros (docs/alpaca.md 2)."""
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -23,8 +23,8 @@ class Options:
     key: str | None = None
     secret: str | None = None
     rules: Rules = field(default_factory=Rules)
-    rate_limit: int = 200  # requests a minute, trading and data apart (ALPACA.md 2.4)
-    symbol_limit: int = 30  # ALPACA.md 4
+    rate_limit: int = 200  # requests a minute, trading and data apart (docs/alpaca.md 2.4)
+    symbol_limit: int = 30  # docs/alpaca.md 4
     stale_slot_seconds: float = 90.0
     auth_seconds: float = 10.0
     early_fills: float = 0.05  # the share of orders whose fill is told before the POST answers

@@ -49,7 +49,7 @@ class OrderSeen:
 
 @dataclass(frozen=True, slots=True)
 class PositionSeen:
-    """A position; its symbol has no slash (ALPACA.md 1.4)."""
+    """A position; its symbol has no slash (docs/alpaca.md 1.4)."""
 
     symbol: str
     quantity: Decimal
@@ -180,7 +180,7 @@ class Account:
 
 
 class _Client(RESTClient):
-    """The SDK's client; but it has no time limit of its own (ALPACA.md 6.1 R1)."""
+    """The SDK's client; but it has no time limit of its own (docs/alpaca.md 6.1 R1)."""
 
     def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
         return super()._one_request(method, url, opts | {"timeout": TIMEOUT_SECONDS}, retry)

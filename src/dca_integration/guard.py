@@ -89,7 +89,7 @@ class Guard:
         return plain(symbol) in map(plain, self._symbols)
 
     def _clean(self, is_meant: Callable[[str], bool]) -> list[str]:
-        """Orders first: an open one holds coins back, and forbids the sale (ALPACA.md 1.6, 1.7)."""
+        """Orders first: an open one holds coins back (docs/alpaca.md 1.6, 1.7)."""
         left: list[str] = ["what the account holds is not known"]
         empty_looks = 0
 

@@ -36,7 +36,7 @@ class Market(Protocol):
 class PaperMarket:
     """A market like every other: it can only be watched."""
 
-    # The place of a websocket whose owner was killed stays taken for 90 s (ALPACA.md 6.3 D6).
+    # The place of a websocket whose owner was killed stays taken for 90 s (docs/alpaca.md 6.3 D6).
     patience_seconds = 150.0
     # The fee depends on the account; where the bot must estimate it, the last digits are settled
     # by consistency_checker.py.

@@ -95,7 +95,7 @@ class BrokerContract:
         assert told.status is OrderStatus.FILLED
         assert told.filled_quantity == Decimal("0.001")
         assert told.filled_average_price == Decimal(64100)
-        # 25 bps of the coin, rounded up per fill (ALPACA.md 1.5)
+        # 25 bps of the coin, rounded up per fill (docs/alpaca.md 1.5)
         assert world.broker.holdings().readable["BTC"].quantity == Decimal("0.0009975")
 
     def test_a_position_belongs_to_the_coin_whatever_it_was_paid_with(self, world: World) -> None:

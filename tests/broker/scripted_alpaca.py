@@ -1,6 +1,6 @@
 """Both of Alpaca's websockets as tiny servers that misbehave on demand, and a wire to cut.
 
-Rule: they speak as the recordings do (ALPACA.md 3.1, 4), and judge nothing.
+Rule: they speak as the recordings do (docs/alpaca.md 3.1, 4), and judge nothing.
 """
 
 from __future__ import annotations

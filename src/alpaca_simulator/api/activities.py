@@ -1,4 +1,4 @@
-"""Account activities: FILL rows at once, CFEE rows in batches, later (ALPACA.md 1.5, 2.6)."""
+"""Account activities: FILL rows at once, CFEE rows in batches, later (docs/alpaca.md 1.5, 2.6)."""
 
 from typing import Any
 

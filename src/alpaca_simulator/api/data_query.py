@@ -1,4 +1,4 @@
-"""The parameters of the historical market data: symbols, times, timeframes, pages (ALPACA.md 5)."""
+"""The parameters of historical market data: symbols, times, pages (docs/alpaca.md 5)."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""The market-data REST API, /v1beta3/crypto (ALPACA.md 5): latest values, snapshots, history."""
+"""The market-data REST API, /v1beta3/crypto (docs/alpaca.md 5): latest values and history."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -31,7 +31,7 @@ REASONS = {
 
 
 class RateLimit:
-    """So many requests in each minute (ALPACA.md 2.4)."""
+    """So many requests in each minute (docs/alpaca.md 2.4)."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -124,7 +124,7 @@ class Gate:
         key = request.headers.get("APCA-API-KEY-ID")
         secret = request.headers.get("APCA-API-SECRET-KEY")
         if key is None and secret is None:
-            # The data API needs no keys, but refuses wrong ones (ALPACA.md 5).
+            # The data API needs no keys, but refuses wrong ones (docs/alpaca.md 5).
             if not request.path.startswith("/v1beta3/"):
                 return html_answer(401)
         elif not self._keys.accept(key, secret):

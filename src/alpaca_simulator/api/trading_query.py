@@ -1,4 +1,4 @@
-"""The parameters and bodies of the trading API, read as Alpaca reads them (ALPACA.md 2.3)."""
+"""The parameters and bodies of the trading API, read as Alpaca reads them (docs/alpaca.md 2.3)."""
 
 import json
 from collections.abc import Mapping

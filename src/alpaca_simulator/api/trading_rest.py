@@ -1,4 +1,4 @@
-"""The trading REST API, /v2 (ALPACA.md 2): its paths, parameters and answers."""
+"""The trading REST API, /v2 (docs/alpaca.md 2): its paths, parameters and answers."""
 
 import uuid
 from collections.abc import Mapping
@@ -152,7 +152,7 @@ class AccountApi:
         return json_answer(200, self._views.position(self._held_asset(request)))
 
     async def close(self, request: web.Request) -> web.Response:
-        """Sells a position at the market, all or part of it (ALPACA.md 1.8)."""
+        """Sells a position at the market, all or part of it (docs/alpaca.md 1.8)."""
         order = self._close(self._held_asset(request), request.query)
         return json_answer(200, self._views.order(order))
 

@@ -125,7 +125,7 @@ class Views:
         }
 
     def activities(self, kind: str | None, query: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Lists activities, newest first unless asked otherwise (ALPACA.md 2.6)."""
+        """Lists activities, newest first unless asked otherwise (docs/alpaca.md 2.6)."""
         fault = self._world.faults.take("late_activities")
         delay = 0 if fault is None else round(fault.seconds(60) * SECOND)
         rows = self._world.activities.rows(delay=delay)

@@ -48,7 +48,7 @@ class Account:
     def bought(self, coin: str, qty: Decimal, price: Decimal, at: int) -> None:
         """Notes that a coin was received, net of its fee, at a price in USD."""
         # The fee does not touch the average: 23.27479743 left of 23.326114883, both at 1.363
-        # (ALPACA.md 1.5).
+        # (docs/alpaca.md 1.5).
         before = self._holdings[coin][-1]
         total = before.qty + qty
         cost = before.qty * before.average_price + qty * price
@@ -66,7 +66,7 @@ class Account:
     ) -> dict[str, Any]:
         """Writes GET /v2/account as recorded/account_paper_2026-07.json has it."""
         cash = self.ledger.owned(CASH)
-        free = self.ledger.free(CASH)  # net of resting buys (ALPACA.md 1.6)
+        free = self.ledger.free(CASH)  # net of resting buys (docs/alpaca.md 1.6)
         equity = cash + market_value
         return {
             "account_blocked": False,

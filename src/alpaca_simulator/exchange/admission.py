@@ -35,7 +35,7 @@ class Gate:
     ) -> Terms:
         """Given a draft, returns the terms of an order; raises Rejection when it may not enter."""
         if draft.client_order_id is not None and self.orders.by_client_id(draft.client_order_id):
-            raise invalid("client_order_id must be unique")  # for ever (ALPACA.md 2.1)
+            raise invalid("client_order_id must be unique")  # for ever (docs/alpaca.md 2.1)
         price = _reference_price(draft, quote)
         working_qty, hold_price = self._size(draft, price)
         self._check_value(draft, draft.notional or working_qty * price)
@@ -59,7 +59,7 @@ class Gate:
         )
 
     def _size(self, draft: Draft, price: Decimal) -> tuple[Decimal, Decimal]:
-        """How much to trade, and what each unit of a buy reserves (ALPACA.md 1.6)."""
+        """How much to trade, and what each unit of a buy reserves (docs/alpaca.md 1.6)."""
         at_market = draft.limit_price is None
         if draft.notional is None:
             cushion = self.rules.market_buy_cushion if at_market else Decimal(1)
@@ -77,7 +77,7 @@ class Gate:
             raise Rejection(
                 403, INSUFFICIENT, f"cost basis must be <= maximal amount of order {limit}"
             )
-        # Only buys, and only against USD (ALPACA.md 1.2).
+        # Only buys, and only against USD (docs/alpaca.md 1.2).
         binding = draft.side is Side.BUY and draft.asset.quote == "USD"
         if binding and value < self.rules.minimum_usd_buy:
             raise below_minimum(self.rules.minimum_usd_buy)
@@ -108,7 +108,7 @@ def _reference_price(draft: Draft, quote: Quote | None) -> Decimal:
 
 
 def _would_wash(draft: Draft, order: Order) -> bool:
-    """The matrix of ALPACA.md 1.7."""
+    """The matrix of docs/alpaca.md 1.7."""
     ours, theirs = draft.limit_price, order.terms.limit_price
     if ours is None or theirs is None:
         return True

@@ -1,7 +1,7 @@
 """The pairs that can be traded: what /v2/assets says about them, and where their prices start.
 
-Ids, names and minimums are those of 2026-09-18 (ALPACA.md 1.3); every rule can be edited through
-the control API, as they move on the real exchange too.
+Ids, names and minimums are those of 2026-09-18 (docs/alpaca.md 1.3); every rule can be edited
+through the control API, as they move on the real exchange too.
 """
 
 import uuid
@@ -38,7 +38,7 @@ class Asset:
 
     @property
     def compact(self) -> str:
-        """The spelling without slash, as positions have it (ALPACA.md 1.4)."""
+        """The spelling without slash, as positions have it (docs/alpaca.md 1.4)."""
         return self.symbol.replace("/", "")
 
     def to_wire(self) -> dict[str, object]:

@@ -112,7 +112,7 @@ class Books:
 
     def _tell(self, event: str, order: Order, execution: Execution | None = None) -> None:
         at = self.clock.now()
-        # Present on new and on fills, absent on pending_new (ALPACA.md 3.2).
+        # Present on new and on fills, absent on pending_new (docs/alpaca.md 3.2).
         execution_id = None if event == "pending_new" else self.ids.uuid()
         if execution is not None:
             execution_id = execution.id

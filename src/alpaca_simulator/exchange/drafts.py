@@ -9,9 +9,9 @@ from alpaca_simulator.exchange.assets import Asset, AssetBook
 from alpaca_simulator.exchange.orders import OrderType, Side, TimeInForce
 from alpaca_simulator.exchange.rejections import Rejection, invalid, unprocessable
 
-QTY_PLACES = 9  # ALPACA.md 1.1
+QTY_PLACES = 9  # docs/alpaca.md 1.1
 NOTIONAL_PLACES = 2
-CLIENT_ID_LENGTH = 128  # ALPACA.md 2.1
+CLIENT_ID_LENGTH = 128  # docs/alpaca.md 2.1
 
 
 @dataclass(frozen=True, slots=True)

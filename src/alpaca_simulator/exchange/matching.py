@@ -1,6 +1,6 @@
 """The rules of filling: whether, at what price, and what it costs.  Pure functions only.
 
-Each rule names its section of ALPACA.md; every number is a field of `Rules`.
+Each rule names its section of docs/alpaca.md; every number is a field of `Rules`.
 """
 
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ from alpaca_simulator.exchange.orders import Order
 
 @dataclass(frozen=True, slots=True)
 class OrderQuery:
-    """The parameters of GET /v2/orders (ALPACA.md 2.3)."""
+    """The parameters of GET /v2/orders (docs/alpaca.md 2.3)."""
 
     state: str = "open"
     limit: int = 50
@@ -23,7 +23,7 @@ class OrderQuery:
     side: str | None = None
 
     def accepts(self, order: Order) -> bool:
-        """Whether an order belongs to the answer; `BTCUSD` finds nothing (ALPACA.md 1.4)."""
+        """Whether an order belongs to the answer; `BTCUSD` finds nothing (docs/alpaca.md 1.4)."""
         submitted = order.terms.created_at
         return (
             (self.state == "all" or (self.state == "open") == order.is_open)

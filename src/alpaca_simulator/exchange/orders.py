@@ -124,7 +124,7 @@ class Order:
         """Given an execution, returns the order after it."""
         total = self.filled_qty + qty
         done = total == self.terms.working_qty
-        # An order whose cancel is under way stays so until it is full (ALPACA.md 2.2).
+        # An order whose cancel is under way stays so until it is full (docs/alpaca.md 2.2).
         partly = self.status if self.status is Status.PENDING_CANCEL else Status.PARTIALLY_FILLED
         return replace(
             self,
@@ -140,7 +140,7 @@ class Order:
         return self._common() | {"subtag": None, "source": None, "expires_at": self._expires()}
 
     def to_stream(self) -> dict[str, Any]:
-        """Writes the order as trade updates have it, in their order of keys (ALPACA.md 2.1)."""
+        """The order as trade updates have it, in their order of keys (docs/alpaca.md 2.1)."""
         shown: dict[str, Any] = {}
         for key, value in self._common().items():
             shown[key] = value

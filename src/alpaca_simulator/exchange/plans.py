@@ -8,7 +8,7 @@ from enum import StrEnum
 class AfterPart(StrEnum):
     """What becomes of the rest of an order that filled in part."""
 
-    FILL = "fill"  # re-evaluated a moment later (ALPACA.md 1.9)
+    FILL = "fill"  # re-evaluated a moment later (docs/alpaca.md 1.9)
     REST = "rest"  # stays open; only a fill by hand or a release goes on
     CANCEL = "cancel"
 
@@ -21,6 +21,6 @@ class Plan:
     part: Decimal | None = None  # the first fill takes only this fraction
     after_part: AfterPart = AfterPart.FILL
     reject: str | None = None  # taken, then rejected
-    band_cancel: bool = False  # price band protection (ALPACA.md 1.9)
+    band_cancel: bool = False  # price band protection (docs/alpaca.md 1.9)
     cancel_latency: int | None = None
     fill_on_cancel: bool = False  # fills between the cancel request and its end

@@ -1,4 +1,4 @@
-"""Every refusal of the trading API, word for word (recorded/errors.json, ALPACA.md 2.4)."""
+"""Every refusal of the trading API, word for word (docs/alpaca.md 2.4)."""
 
 from decimal import Decimal
 
@@ -76,7 +76,7 @@ def asset_not_found(name: str) -> Rejection:
 def insufficient_qty(
     symbol: str, requested: Decimal, free: Decimal, held: Decimal, orders: list[str]
 ) -> Rejection:
-    """What closing a position gets while a resting sell reserves it (ALPACA.md 1.6)."""
+    """What closing a position gets while a resting sell reserves it (docs/alpaca.md 1.6)."""
     return Rejection(
         403,
         INSUFFICIENT,

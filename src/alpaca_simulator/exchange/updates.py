@@ -120,7 +120,7 @@ class Ids:
         return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -5, -5))
 
     def activity(self, at: int) -> str:
-        """The id of a FILL row: New York's wall time, then a UUID (ALPACA.md 2.6)."""
+        """The id of a FILL row: New York's wall time, then a UUID (docs/alpaca.md 2.6)."""
         milliseconds = at // MILLISECOND % 1000
         return f"{new_york(at):%Y%m%d%H%M%S}{milliseconds:03d}::{self.uuid()}"
 

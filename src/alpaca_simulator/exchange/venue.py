@@ -44,7 +44,7 @@ class Exchange(Books):
         return order
 
     def ordinary_plan(self) -> Plan:
-        """The fate of an order without faults: one in ten fills in parts (ALPACA.md 1.9)."""
+        """The fate of an order without faults: one in ten fills in parts (docs/alpaca.md 1.9)."""
         if self._random.random() >= self.rules.partial_fill_chance:
             return ORDINARY
         return Plan(part=Decimal(self._random.randint(10, 90)) / 100)

@@ -19,7 +19,7 @@ MINUTE_VOLATILITY = 0.0006
 
 @dataclass(slots=True)
 class Bar:
-    """One minute; made of mid quotes when nothing was traded, as Alpaca's are (ALPACA.md 5)."""
+    """One minute; of mid quotes when nothing was traded, as Alpaca's are (docs/alpaca.md 5)."""
 
     at: int
     open: float

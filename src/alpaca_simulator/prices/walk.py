@@ -10,7 +10,7 @@ from alpaca_simulator.decimals import NINE_PLACES
 YEAR_SECONDS = 365.25 * 24 * 3600
 YEARLY_VOLATILITY = 0.55  # of a large coin; one of the stable ones has a hundredth of it
 STABLE = frozenset({"USDC", "USDT", "USDG"})
-SPREAD_BPS = (4.0, 9.0)  # BTC 64709.3/64767.7 in 2024-07 is 9 (ALPACA.md 4)
+SPREAD_BPS = (4.0, 9.0)  # BTC 64709.3/64767.7 in 2024-07 is 9 (docs/alpaca.md 4)
 SIZE_VALUE = 20_000.0  # what a quoted size is worth, about
 
 

@@ -1,4 +1,4 @@
-"""The crypto data websocket, /v1beta3/crypto/us (ALPACA.md 4): msgpack or JSON by header."""
+"""The crypto data websocket, /v1beta3/crypto/us (docs/alpaca.md 4): msgpack or JSON by header."""
 
 import asyncio
 import contextlib
@@ -158,7 +158,7 @@ class DataStream:
         elif self._faults.take("unauthorized_data_stream") or not self._keys.accept(key, secret):
             subscriber.error(402)
         elif self._faults.take("connection_limit") or not self.slot.take(subscriber):
-            # The socket stays open: the Go client tries again on it (ALPACA.md 4).
+            # The socket stays open: the Go client tries again on it (docs/alpaca.md 4).
             subscriber.error(406)
         else:
             subscriber.authenticated = True

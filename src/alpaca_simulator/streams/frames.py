@@ -20,7 +20,7 @@ Message = dict[str, Any]
 
 NONSENSE = b"\xc1\xff\x00{]"  # neither UTF-8 nor JSON nor msgpack
 FLOAT = b"\xcb"
-TIMESTAMP = b"\xd7\xff"  # an extension of 8 bytes, of type -1 (ALPACA.md 4)
+TIMESTAMP = b"\xd7\xff"  # an extension of 8 bytes, of type -1 (docs/alpaca.md 4)
 BS, AP, AS, T = b"\xa2bs" + FLOAT, b"\xa2ap" + FLOAT, b"\xa2as" + FLOAT, b"\xa1t" + TIMESTAMP
 
 

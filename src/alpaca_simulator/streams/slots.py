@@ -1,4 +1,4 @@
-"""One connection at a time, and a lost one keeps its place for a while (ALPACA.md 3.1, 4)."""
+"""One connection at a time, and a lost one keeps its place for a while (docs/alpaca.md 3.1, 4)."""
 
 import time
 

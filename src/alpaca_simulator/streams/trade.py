@@ -1,4 +1,4 @@
-"""The trading websocket, /stream (ALPACA.md 3): who listens, and how updates reach them."""
+"""The trading websocket, /stream (docs/alpaca.md 3): who listens, and how updates reach them."""
 
 import asyncio
 import contextlib
@@ -209,7 +209,7 @@ class TradeStream:
 
 
 def _frame(stream: str, data: object) -> bytes:
-    # Paper sends binary frames that hold JSON (ALPACA.md 3.1).
+    # Paper sends binary frames that hold JSON (docs/alpaca.md 3.1).
     return json.dumps({"stream": stream, "data": data}).encode()
 
 

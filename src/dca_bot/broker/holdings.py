@@ -1,6 +1,6 @@
 """Positions by coin.  Rule: whose a position is, is looked up and never guessed.
 
-Alpaca spells a pair BTC/USD in one place and BTCUSD in another (ALPACA.md 1.4), and lists only
+Alpaca spells a pair BTC/USD in one place and BTCUSD in another (docs/alpaca.md 1.4), and lists only
 what is active.
 """
 

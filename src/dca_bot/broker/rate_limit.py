@@ -1,6 +1,6 @@
 """How many requests a minute this process may send.  Rule: the limit is kept by waiting.
 
-Alpaca allows an account 200 requests a minute, whoever sends them (ALPACA.md 2.4), so every
+Alpaca allows an account 200 requests a minute, whoever sends them (docs/alpaca.md 2.4), so every
 process has a share of its own.  SELLs and cancels go first: a reserve is kept for them alone.
 """
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 TOO_MANY_REQUESTS = 429
 MINUTE = 60.0
 SHARE_MIN = 4  # below, the reserve would leave no whole request to the others
-ORDINARY_LIMIT = 200.0  # requests a minute; 1000 for Elite accounts (ALPACA.md 2.4)
+ORDINARY_LIMIT = 200.0  # requests a minute; 1000 for Elite accounts (docs/alpaca.md 2.4)
 # Alpaca counts by the minute, so no pause that it asks for can be longer in earnest.
 PAUSE_SECONDS_MAX = 60.0
 PAUSE_SECONDS_MIN = 1.0
@@ -128,7 +128,7 @@ class RateLimiter:
         log.warning(event("Alpaca answers 429, requests pause", seconds=round(seconds, 1)))
 
     def _asked_seconds(self, headers: Mapping[str, str]) -> float:
-        """Retry-After, else the time until the reset, else growing with jitter (ALPACA.md 2.4)."""
+        """Retry-After, else until the reset, else growing with jitter (docs/alpaca.md 2.4)."""
         told = _number(headers.get("Retry-After"))
         if told is None:
             told = _seconds_until_reset(headers)

@@ -1,7 +1,7 @@
 """Keeps one websocket alive: connects, notices its death, and connects again without a storm.
 
 Rule: whatever ends a connection, the socket is closed for real before anything else happens,
-since a socket left behind holds the account's only slot for up to 90 s (ALPACA.md 3.1, 4).
+since a socket left behind holds the account's only slot for up to 90 s (docs/alpaca.md 3.1, 4).
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ class Reconnecting:
 
 
 def websocket_params(pace: Pace) -> dict[str, Any]:
-    """For the SDK, which takes them instead of its own (ALPACA.md 6.2 T8, T11).
+    """For the SDK, which takes them instead of its own (docs/alpaca.md 6.2 T8, T11).
 
     We ping ourselves, to see the pongs.  Small frames aren't worth unpacking.
     """

@@ -2,7 +2,7 @@
 
 Rule: every ending of a request is a yes, a clear no, "it can't have been taken" or "it may have
 been taken".  What an answer is, is told by the HTTP status and Alpaca's message; its codes are
-overloaded (ALPACA.md 2.4).
+overloaded (docs/alpaca.md 2.4).
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class AlpacaBroker:
         """Every crypto position by coin.
 
         Always the whole list: asking for one symbol answers 404 both for "none" and for a
-        spelling it dislikes (ALPACA.md 1.4).
+        spelling it dislikes (docs/alpaca.md 1.4).
         """
         return self._asked(self._trading, "/positions", None, self._names.holdings)
 
@@ -233,7 +233,7 @@ class AlpacaBroker:
             raise BrokerUnavailable(str(error)) from error
 
     def _in_slash_form(self, update: OrderUpdate) -> OrderUpdate:
-        # Orders spell BTC/USD today, but 2022's recordings say SOLUSD (ALPACA.md 1.4).
+        # Orders spell BTC/USD today, but 2022's recordings say SOLUSD (docs/alpaca.md 1.4).
         if "/" in update.symbol:
             return update
         return replace(update, symbol=self._names.pair(update.symbol) or update.symbol)

@@ -40,7 +40,7 @@ PATIENCE_DOUBLINGS_MAX = 2
 AS_DATETIME = 3  # msgpack's fastest way to read a timestamp, and the one that we want
 
 
-# Our run() is a coroutine, theirs starts an event loop of its own (ALPACA.md 6.2 T12): hence
+# Our run() is a coroutine, theirs starts an event loop of its own (docs/alpaca.md 6.2 T12): hence
 # the ignored type.
 class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
     """Quotes of the watched symbols.
@@ -98,7 +98,7 @@ class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
         return frozenset(self._subscribed)
 
     async def _until_wanted(self) -> None:
-        # the SDK would spin here with a whole CPU (ALPACA.md 6.3 D7)
+        # the SDK would spin here with a whole CPU (docs/alpaca.md 6.3 D7)
         while not self._wanted:
             self._wishes_changed.clear()
             await self._wishes_changed.wait()
@@ -144,7 +144,7 @@ class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
                 raise Trouble(f"Alpaca says: {_error_text(message)}")
 
     async def _watch_silence(self) -> None:
-        """A connected but mute socket is real (ALPACA.md 6.3 D1), and answers every ping."""
+        """A connected but mute socket is real (docs/alpaca.md 6.3 D1), and answers every ping."""
         connected_at = self.last_frame_at
         while True:
             is_mute = self.last_frame_at == connected_at
@@ -222,7 +222,7 @@ class TradeStream(Reconnecting, TradingStream):  # type: ignore[misc]
 
     `on_update` gets each message as it came, also what can't be read: what is lost that way must
     be asked for.  `on_connected` is called when Alpaca confirmed that it will send updates; those
-    before that moment are gone (ALPACA.md 3.3), so that is the time to ask over REST.
+    before that moment are gone (docs/alpaca.md 3.3), so that is the time to ask over REST.
     """
 
     def __init__(
@@ -254,7 +254,7 @@ class TradeStream(Reconnecting, TradingStream):  # type: ignore[misc]
             await self._hear(message)
 
     async def _auth(self) -> None:
-        """As the SDK does it, but the server's words survive (ALPACA.md 6.2 T2)."""
+        """As the SDK does it, but the server's words survive (docs/alpaca.md 6.2 T2)."""
         keys = {"key_id": self._api_key, "secret_key": self._secret_key}
         await self._ws.send(json.dumps({"action": "authenticate", "data": keys}))
         await self._hear(await self._next())
@@ -268,7 +268,7 @@ class TradeStream(Reconnecting, TradingStream):  # type: ignore[misc]
             await self._hear(await self._next())
 
     async def _next(self) -> Message:
-        """The next message; paper sends it as a binary frame, live as text (ALPACA.md 3.1)."""
+        """The next message; paper sends it as a binary frame, live as text (docs/alpaca.md 3.1)."""
         frame = await self._ws.recv()
         self.last_sign_of_life = time.monotonic()
         try:

@@ -34,7 +34,7 @@ WORDS_FOR_OPEN = (
     *("accepted_for_bidding", "stopped", "suspended", "calculated", "held", "done_for_day"),
     *("pending_review", "order_cancel_rejected", "order_replace_rejected"),
 )
-# ALPACA.md 2.2.  A word that isn't here is no reason to guess: the order is asked for again.
+# docs/alpaca.md 2.2.  A word that isn't here is no reason to guess: the order is asked for again.
 STATUSES = {
     **dict.fromkeys(WORDS_FOR_OPEN, OrderStatus.OPEN),
     "filled": OrderStatus.FILLED,
@@ -45,10 +45,10 @@ STATUSES = {
     "replaced": OrderStatus.CANCELED,
 }
 
-# Which field carries the reason of a refusal or a price-band cancel is unknown (ALPACA.md 1.9).
+# Which field carries the reason of a refusal or a band cancel is unknown (docs/alpaca.md 1.9).
 REASON_FIELDS = ("reason", "reject_reason", "message")
 
-# The finest step of any crypto pair (ALPACA.md 1.3), for a row that leaves its steps out.
+# The finest step of any crypto pair (docs/alpaca.md 1.3), for a row that leaves its steps out.
 FINEST_STEP = Decimal("0.000000001")
 
 NUMERIC = (float, str, int, Decimal)
@@ -83,7 +83,7 @@ def quote(raw: Raw, symbol: str = "") -> Quote | None:
     name = symbol or raw.get("S")
     if bid is None or ask is None or at is None or not isinstance(name, str) or not name:
         return None
-    # Zero, one-sided and crossed quotes have been seen (ALPACA.md 6.3 D12).
+    # Zero, one-sided and crossed quotes have been seen (docs/alpaca.md 6.3 D12).
     return Quote(name, bid, ask, at) if 0 < bid <= ask else None
 
 
@@ -126,7 +126,7 @@ def trade_update(raw: Any) -> OrderUpdate | None:
     """A message of the trade stream; None when it is about no order, Unreadable when in doubt.
 
     Only the order inside counts: events repeat, arrive late and have names that nobody listed
-    (ALPACA.md 3.3), but every one of them carries the order as it was.
+    (docs/alpaca.md 3.3), but every one of them carries the order as it was.
     """
     message = _mapping(raw, "trade update")
     news = message.get("data")
@@ -191,7 +191,7 @@ def account(raw: Any) -> Account:
 
 
 def order_body(order: Order, symbol: str) -> dict[str, str]:
-    """The body of POST /v2/orders: exact decimal strings, never a float (ALPACA.md 6.1 R8)."""
+    """The body of POST /v2/orders: exact decimal strings, never a float (docs/alpaca.md 6.1 R8)."""
     body = {
         "symbol": symbol,
         "side": str(order.side),

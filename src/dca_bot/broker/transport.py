@@ -1,7 +1,7 @@
 """One HTTP request to Alpaca and how it ended.  Rule: it ends in time, and is sent only once.
 
 The SDK's lean door (`alpaca.common.rest`) without its habits: it repeats a POST on 429 and 504
-by itself, and has no time limit at all (ALPACA.md 6.1 R1, R2).  What an ending means for an
+by itself, and has no time limit at all (docs/alpaca.md 6.1 R1, R2).  What an ending means for an
 order or a question is decided in rest.py.
 """
 
@@ -65,7 +65,7 @@ class HttpError(Exception):
 
     @property
     def says_keys_refused(self) -> bool:
-        """401, or the 403 that paper answers wrong keys with at times (ALPACA.md 2.4)."""
+        """401, or the 403 that paper answers wrong keys with at times (docs/alpaca.md 2.4)."""
         forbidden = self.status == 403 and self.message.lower().startswith("forbidden")
         return self.status == 401 or forbidden
 

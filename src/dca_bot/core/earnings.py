@@ -2,8 +2,8 @@
 
 Rule: everything follows from fills, so that each number can be followed to the orders behind it.
 A BUY's fee is taken from the coin that is received, so its net stands in the quantity; a SELL's
-is taken in money, rounded up for each fill (ALPACA.md 1.5), and is an estimate until Alpaca's own
-records tell it, hours later.
+is taken in money, rounded up for each fill (docs/alpaca.md 1.5), and is an estimate until Alpaca's
+own records tell it, hours later.
 """
 
 from __future__ import annotations

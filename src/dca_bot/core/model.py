@@ -208,7 +208,8 @@ class OrderUpdate:
     """What Alpaca says of an order, from the stream or from REST alike.
 
     Fills are cumulative.  `position_quantity` is the whole position after the fill, net of fees,
-    where Alpaca told it (ALPACA.md 1.5).  `reason` is Alpaca's text for a refusal, for the log.
+    where Alpaca told it (docs/alpaca.md 1.5).  `reason` is Alpaca's text for a refusal, for the
+    log.
     """
 
     client_order_id: str

@@ -6,13 +6,13 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 from dca_bot.core.model import Asset
 
-# Alpaca refuses USD buys with a smaller cost basis (ALPACA.md 1.2); no API tells this number.
+# Alpaca refuses USD buys with a smaller cost basis (docs/alpaca.md 1.2); no API tells this number.
 MIN_BUY_USD = Decimal(10)
 # What remains of a sold position below this value is dust: it completes the cycle (behaviour 6).
 DUST_USD = Decimal(1)
 USD_LIKE = frozenset({"USD", "USDC", "USDT"})
 
-# The fee of a BUY is taken in coin, rounded up per fill (ALPACA.md 1.5).  The rate is only our
+# The fee of a BUY is taken in coin, rounded up per fill (docs/alpaca.md 1.5).  The rate is only our
 # estimate, for when Alpaca has not yet said what the position became.
 FEE_RATE_ESTIMATE = Decimal("0.0025")
 FEE_RATE_MAX = Decimal("0.01")

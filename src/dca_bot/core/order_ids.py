@@ -1,7 +1,7 @@
 """The client order id: our own name for an order, under which Alpaca keeps it for ever.
 
 `dca-42-so2-t8xk3f1q`: cycle 42, safety order 2 (`base` and `tp` for the others), and the time of
-the intent in milliseconds, base 36.  Alpaca never takes one id twice (ALPACA.md 2.1), also not
+the intent in milliseconds, base 36.  Alpaca never takes one id twice (docs/alpaca.md 2.1), also not
 after the database was made anew and cycle 42 comes again; hence the time.
 """
 

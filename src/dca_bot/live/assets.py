@@ -200,5 +200,5 @@ class Desk:
 
 
 def plain(symbol: str) -> str:
-    """Alpaca writes BTC/USD in one place and BTCUSD in another (ALPACA.md 1.4)."""
+    """Alpaca writes BTC/USD in one place and BTCUSD in another (docs/alpaca.md 1.4)."""
     return symbol.replace("/", "")

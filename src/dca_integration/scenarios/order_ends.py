@@ -12,7 +12,7 @@ from dca_integration.account import OrderSeen
 from dca_integration.scenarios.parked import park_buy
 from dca_integration.stage import AMOUNT, FIRST, Stage
 
-# In USD: what is more is refused because of its size, whatever cash there is (ALPACA.md 1.1).
+# In USD: what is more is refused because of its size, whatever cash there is (docs/alpaca.md 1.1).
 ORDER_MAX = 200_000
 
 

@@ -85,7 +85,7 @@ def test_a_position_has_the_recorded_keys_and_types(wire: Wire, recorded: Record
     wire.control("trade", symbol="BTC/USD", side="buy", qty="0.001")
     real = recorded("position_crypto_docs_2022.json")
     ours = wire.get("/v2/positions/BTCUSD")
-    # younger than the recording: ALPACA.md 2.7 and the official description have it
+    # younger than the recording: docs/alpaca.md 2.7 and the official description have it
     assert ours.pop("asset_marginable") is False
     assert differences(ours, real) == []
     assert ours["asset_id"] == BTC_ID
