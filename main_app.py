@@ -12,6 +12,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
@@ -52,7 +53,7 @@ def trade(settings: Settings) -> None:
     from dca_bot.broker.rate_limit import RateLimiter
     from dca_bot.broker.rest import AlpacaBroker
     from dca_bot.live.app import App
-    from dca_bot.live.start import catch_up, check_account, say_where, until_alpaca_answers
+    from dca_bot.live.start import alone_in, catch_up, check_account, say_where, until_answered
     from dca_bot.store.instance_lock import InstanceLock
     from dca_bot.store.mysql_store import MySqlStore
     from dca_bot.store.schema import ensure_schema
@@ -60,17 +61,23 @@ def trade(settings: Settings) -> None:
     from dca_bot.trading.trader import Trader
 
     say_where(settings.alpaca)
-    ensure_schema(settings.database)
-    with InstanceLock(settings.database) as lock, MySqlStore(settings.database) as store:
+    with ExitStack() as stack:
         log_dir = settings.log.dir
+        stack.enter_context(alone_in(log_dir))
         last_beat, this_beat = heartbeat.read(log_dir), heartbeat.first(utc_now())
-        heartbeat.write_pid(log_dir)
+
+        def say_alive(waits_for: str) -> None:
+            with suppress(OSError):  # a full disk: its time of change still says that we live
+                heartbeat.write(replace(this_beat, at=utc_now(), waits_for=waits_for), log_dir)
 
         def ask(question: Callable[[], T]) -> T:
-            return until_alpaca_answers(
-                question, lambda: heartbeat.write(replace(this_beat, at=utc_now()), log_dir)
-            )
+            return until_answered(question, say_alive)
 
+        ask(lambda: ensure_schema(settings.database))
+        lock = InstanceLock(settings.database)
+        stack.callback(lock.release)
+        ask(lock.acquire)
+        store = stack.enter_context(MySqlStore(settings.database))
         limiter = RateLimiter(REQUESTS_PER_MINUTE, wait_seconds_max=REQUEST_WAIT_SECONDS)
         broker = AlpacaBroker(settings.alpaca, limiter)
         check_account(ask(broker.account))

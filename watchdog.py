@@ -3,8 +3,9 @@
 
 Cron runs this every five minutes.  The bot is well while its heartbeat is younger than
 HEARTBEAT_MAX_AGE_SECONDS and neither of its streams has been silent for five minutes.  A new bot
-must be well within WATCHDOG_START_SECONDS.  After five failed starts it is left alone until an
-hour after the first of them, after a wrong setting until somebody has mended it.
+must be well within WATCHDOG_START_SECONDS, or it is ended again.  After five failed starts it is
+left alone until an hour after the first of them, after a wrong setting until somebody has mended
+it.
 
   watchdog.py            look once, and do what is needed
   watchdog.py --status   say how the bot is, and do nothing
@@ -30,7 +31,7 @@ from dca_bot.watchdog.health import Health, Verdict
 from dca_bot.watchdog.incidents import Incidents
 
 NAME = "watchdog"
-STOP_AND_MAIL_SECONDS = 60
+STOP_AND_MAIL_SECONDS = 75  # the old bot, a new one that is not well, and the mail
 SETTINGS_ARE_WRONG = 2  # exit status of main_app.py
 
 log = logging.getLogger(NAME)
@@ -108,19 +109,29 @@ def restart(bot: BotProcess, incidents: Incidents, verdict: Verdict, start_secon
     except SettingsError as error:
         incidents.not_startable(found, str(error))
         raise
-    if not bot.stop():
-        problem = "the old process does not end, not even by SIGKILL"
-    else:
-        pid = bot.start()
-        problem = bot.wait_until_well(start_seconds)
-    if problem:
+    if problem := replace(bot, start_seconds):
         log.error("main_app.py could not be started: %s; see main_app.log for why", problem)
         needs_a_human = bot.exit_status == SETTINGS_ARE_WRONG
         incidents.start_failed(found, problem, bot.last_lines(), needs_a_human=needs_a_human)
         return 1
-    log.info(event("main_app.py is started and well", pid=pid))
+    log.info(event("main_app.py is started and well", pid=bot.pid()))
     incidents.started(found, lines_before, is_first=is_first)
     return 0
+
+
+def replace(bot: BotProcess, start_seconds: float) -> str:
+    """End the old bot, start a new one, and see it well; "" or what went wrong.
+
+    One that does not become well is ended, or the next run would start another one beside it.
+    """
+    if not bot.stop():
+        return "the old process does not end, not even by SIGKILL"
+    bot.start()
+    problem = bot.wait_until_well(start_seconds)
+    if not problem or bot.exit_status is not None:
+        return problem
+    how_it_ended = ", so it was ended" if bot.end_started() else " and does not end either"
+    return problem + how_it_ended
 
 
 if __name__ == "__main__":

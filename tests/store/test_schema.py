@@ -11,9 +11,11 @@ import pytest
 from dca_bot.core.model import CycleStatus
 from dca_bot.program.errors import DcaError, StoreUnavailable
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
+from dca_bot.store.failures import DEADLOCK
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.store.schema import ensure_schema, read_statements
 from tests.helpers import apply_sql
+from tests.proofs.whole.database_proxy import DatabaseProxy, Error, Nth, like
 from tests.store.sql_helpers import SqlClient
 
 README_SQL = (Path(__file__).parent / "readme.sql").read_bytes()
@@ -117,6 +119,23 @@ def test_two_programs_that_start_together_both_succeed(
     apply_sql(empty_database, README_TABLES)
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(ensure_schema, [empty_database] * 4)) == [None] * 4
+    assert shape(sql) == complete_shape
+
+
+@pytest.mark.parametrize("statement", ["CREATE TABLE", "PREPARE", "EXECUTE"])
+def test_a_deadlock_with_another_program_that_adds_the_same_is_tried_again(
+    empty_database: DatabaseSettings, sql: SqlClient, complete_shape: object, statement: str
+) -> None:
+    """As on MySQL, whose dictionary of tables is a table itself."""
+    proxy = DatabaseProxy(empty_database)
+    is_counted = like(rf"(-- .* )?{statement}")
+    plan = Nth(1, Error(DEADLOCK, "40001", undoes=True), is_counted)
+    proxy.plan = plan
+    try:
+        ensure_schema(proxy.settings)
+    finally:
+        proxy.close()
+    assert plan.struck
     assert shape(sql) == complete_shape
 
 

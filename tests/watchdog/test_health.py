@@ -27,6 +27,7 @@ def signs(**seen: float | None) -> Signs:
         (signs(beat_age_seconds=LIMIT), Health.WELL),
         (signs(beat_age_seconds=LIMIT + 1), Health.HUNG),
         (signs(beat_age_seconds=-5), Health.WELL),
+        (signs(running_seconds=LIMIT), Health.WELL),
         (signs(beat_age_seconds=None), Health.HUNG),
         (signs(beat_age_seconds=None, running_seconds=LIMIT), Health.STARTING),
         (signs(quote_age_seconds=299), Health.WELL),
@@ -41,6 +42,14 @@ def signs(**seen: float | None) -> Signs:
 )
 def test_health(seen: Signs, expected: Health) -> None:
     assert judge(seen, LIMIT).health is expected
+
+
+@pytest.mark.parametrize("what", ["the database", "Alpaca"])
+def test_a_bot_that_waits_at_its_start_with_its_heartbeat_going_is_well(what: str) -> None:
+    waiting = judge(Signs(3600, 1, waits_for=what), LIMIT)
+    assert waiting.health is Health.WELL
+    assert f"waits for {what}" in waiting.why
+    assert judge(Signs(3600, LIMIT + 1, waits_for=what), LIMIT).health is Health.HUNG
 
 
 def test_a_database_that_is_away_is_no_reason_for_a_restart() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,7 +25,8 @@ from tests.helpers import eventually
 from tests.watchdog.mail_server import MailServer
 from tests.watchdog.watched_bot import WatchedBot
 
-NO_DATABASE = {"DB_PORT": "1"}
+# A clear no, for which no main_app.py waits.
+REFUSED = {"DB_PASSWORD": "not-the-password"}
 
 
 @pytest.fixture
@@ -163,11 +166,33 @@ def test_a_start_that_fails_is_told_once_and_so_is_the_recovery(
     bot: WatchedBot, mail: MailServer
 ) -> None:
     for _ in range(2):
-        bot.watch(expect=1, **NO_DATABASE)
+        bot.watch(expect=1, **REFUSED)
     assert subjects(mail) == ["is DOWN"]
     bot.watch(expect=0)
     bot.watch(expect=0)
     assert subjects(mail) == ["is DOWN", "is well again"]
+
+
+def test_a_bot_that_does_not_become_well_in_time_is_ended_again(
+    bot: WatchedBot, mail: MailServer
+) -> None:
+    """However many runs there are, there is never more than one bot, and here none is left."""
+    for _ in range(3):
+        done = bot.watch(expect=1, WATCHDOG_START_SECONDS="1", **never_well(bot))
+        assert "ended" in done.stdout
+        assert running_bots(bot) == []
+    assert subjects(mail) == ["is DOWN"]
+
+
+def test_a_database_that_is_away_is_waited_for_by_a_bot_that_counts_as_running(
+    bot: WatchedBot, mail: MailServer
+) -> None:
+    bot.watch(expect=0, DB_PORT="1")
+    pid = bot.pid
+    assert pid
+    assert "waits for the database" in bot.watch(expect=0, DB_PORT="1").stdout
+    assert bot.pid == pid
+    assert subjects(mail) == []
 
 
 def test_mail_goes_out_also_when_nothing_can_be_remembered(
@@ -175,7 +200,7 @@ def test_mail_goes_out_also_when_nothing_can_be_remembered(
 ) -> None:
     """As on a full disk."""
     (bot.directory / "watchdog.state.new").mkdir(parents=True)
-    done = bot.watch(expect=1, **NO_DATABASE)
+    done = bot.watch(expect=1, **REFUSED)
     assert "can't be remembered" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert subjects(mail) == ["is DOWN"]
@@ -183,7 +208,7 @@ def test_mail_goes_out_also_when_nothing_can_be_remembered(
 
 def test_a_bot_that_cannot_start_is_not_restarted_for_ever(bot: WatchedBot) -> None:
     for _ in range(5):
-        bot.watch(expect=1, **NO_DATABASE)
+        bot.watch(expect=1, **REFUSED)
     log = bot.log
     done = bot.watch(expect=1)
     assert "--resume" in done.stdout
@@ -255,6 +280,24 @@ def test_a_second_watchdog_leaves_the_work_to_the_first(bot: WatchedBot) -> None
     with only_once("watchdog", bot.directory):
         bot.watch(expect=0)
     assert bot.pid is None
+
+
+def never_well(bot: WatchedBot) -> dict[str, str]:
+    """Settings with which main_app.py runs, but never gets as far as its first heartbeat."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    bot.keep(silent)
+    return {"DB_PORT": str(silent.getsockname()[1])}
+
+
+def running_bots(bot: WatchedBot) -> list[int]:
+    """Every main_app.py with this LOG_DIR, whether it has left traces or not."""
+    ours = f"LOG_DIR={bot.directory}".encode()
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if ours in (place / "environ").read_bytes().split(b"\0"):
+                found.append(int(place.name))
+    return [pid for pid in found if process.runs_script(pid, SCRIPT)]
 
 
 def age_of(bot: WatchedBot) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,7 @@ class WatchedBot:
         self.env = env
         self.directory = Path(env["LOG_DIR"])
         self._seen: set[int] = set()
+        self._kept: list[socket.socket] = []
 
     def watch(
         self, *arguments: str, expect: int | None = None, **changes: str
@@ -38,6 +40,10 @@ class WatchedBot:
         named = (beat and beat.pid, heartbeat.read_pid(self.directory))
         return next((pid for pid in named if pid and process.runs_script(pid, SCRIPT)), None)
 
+    def keep(self, listener: socket.socket) -> None:
+        """Close it when the test is over."""
+        self._kept.append(listener)
+
     def send(self, number: signal.Signals) -> None:
         assert self.pid is not None
         os.kill(self.pid, number)
@@ -56,3 +62,5 @@ class WatchedBot:
             self._seen.add(pid)
         for each in self._seen:
             process.stop(each, SCRIPT, term_seconds=6)
+        for each_kept in self._kept:
+            each_kept.close()

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from dca_bot.broker.rest import KeysRefused
 from dca_bot.core.model import Account
 from dca_bot.program.clock import utc_now
-from dca_bot.program.errors import BrokerUnavailable, DcaError
+from dca_bot.program.errors import (
+    AlreadyRunning,
+    BrokerUnavailable,
+    DcaError,
+    StoreUnavailable,
+)
+from dca_bot.program.files import unusable_log_dir
 from dca_bot.program.logs import event
+from dca_bot.program.script import only_once
 from dca_bot.program.settings import AlpacaSettings
+from dca_bot.store.failures import Failure
 from dca_bot.trading.settle import Recovered
+from dca_bot.watchdog import heartbeat
 from dca_bot.watchdog.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-AGAIN_SECONDS = 5.0
+AGAIN_SECONDS = 5
 
 
 def say_where(alpaca: AlpacaSettings) -> None:
@@ -31,22 +42,54 @@ def say_where(alpaca: AlpacaSettings) -> None:
         log.info("trading on %s: no real money", alpaca.host)
 
 
-def until_alpaca_answers(ask: Callable[[], T], say_alive: Callable[[], None]) -> T:
-    """The answer, however long Alpaca is away; raises KeysRefused, which no waiting mends.
+@contextmanager
+def alone_in(log_dir: Path) -> Iterator[None]:
+    """Hold the PID file; raise DcaError where another bot has it, or where it can't be written."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(only_once("main_app", log_dir))
+        except AlreadyRunning:
+            raise DcaError(
+                f"another main_app.py is already running with LOG_DIR {log_dir}: stop it first, "
+                "or give this one a LOG_DIR and a database of its own"
+            ) from None
+        try:
+            heartbeat.write_pid(log_dir)
+        except OSError as error:
+            raise unusable_log_dir(error) from error
+        stack.callback(heartbeat.remove, log_dir)
+        yield
 
-    Waiting is no hanging: `say_alive` tells the watchdog so.
+
+def until_answered(
+    ask: Callable[[], T],
+    say_alive: Callable[[str], None],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
+    """What `ask` returns, however long Alpaca or the database is away.
+
+    Raises what no waiting mends: KeysRefused, and the Failure of a database that says no.
+    Waiting is not hanging: every second `say_alive` is given what is waited for.
     """
+    told: set[str] = set()
     while True:
         try:
-            return ask()
-        except KeysRefused:
-            raise
-        except BrokerUnavailable as error:
-            log.warning(
-                "Alpaca can't be asked yet, trying again in %.0f s: %s", AGAIN_SECONDS, error
-            )
-            say_alive()
-            time.sleep(AGAIN_SECONDS)
+            answer = ask()
+        except (BrokerUnavailable, StoreUnavailable) as error:
+            if isinstance(error, KeysRefused) or (isinstance(error, Failure) and error.is_refusal):
+                raise
+            away = "Alpaca" if isinstance(error, BrokerUnavailable) else "the database"
+            if away not in told:
+                log.warning("waiting for %s, asking every %d s: %s", away, AGAIN_SECONDS, error)
+            told.add(away)
+        else:
+            if told:
+                log.info("%s can be asked now", " and ".join(sorted(told)))
+            return answer
+        for _ in range(AGAIN_SECONDS):
+            say_alive(away)
+            sleep(1)
 
 
 def check_account(account: Account) -> None:

@@ -14,6 +14,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from dca_bot.program.errors import DcaError, SettingsError
+
 # However generous the user's umask is, nobody else may write into what we create.
 NOT_FOR_OTHERS = 0o022
 MODE = 0o644
@@ -40,6 +42,15 @@ def exposed(env_file: Path, log_dir: Path) -> list[str]:
             f"run chmod o-w {shlex.quote(str(log_dir))}"
         )
     return found
+
+
+def unusable_log_dir(error: OSError) -> DcaError:
+    """What to say, and to end with, when LOG_DIR can't be written."""
+    if error.errno == errno.ENOSPC:
+        return DcaError(f"LOG_DIR does not work: {error}; make room on its disk")
+    return SettingsError(
+        f"LOG_DIR does not work: {error}; make it a directory that this user can write"
+    )
 
 
 def append_to(path: Path) -> int:

@@ -20,8 +20,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 
-from dca_bot.program.errors import SettingsError
-from dca_bot.program.files import append_to, exposed
+from dca_bot.program.files import append_to, exposed, unusable_log_dir
 from dca_bot.program.masking import SECRET_LENGTH_MIN, Mask
 from dca_bot.program.settings import PROJECT_ROOT, LogSettings
 
@@ -70,7 +69,7 @@ def set_up_logging(
     """Log to stdout, and with `to_file` to `LOG_DIR/<program>.log` too, rotated by size.
 
     From here on everything that Python itself would print goes the same way.  What endangers the
-    secrets is said at once.  Raises SettingsError when the file cannot be written.
+    secrets is said at once.  Raises DcaError when the file cannot be written.
     """
     mask = Mask(secrets)
     handlers: list[logging.Handler] = []
@@ -144,9 +143,7 @@ def _rotating_file(path: Path) -> RotatingFileHandler:
         path.parent.mkdir(parents=True, exist_ok=True)
         return _LogFile(path, maxBytes=FILE_BYTES_MAX, backupCount=FILES_KEPT, encoding="utf-8")
     except OSError as error:
-        raise SettingsError(
-            f"LOG_DIR does not work: {error}; make it a directory that this user can write"
-        ) from error
+        raise unusable_log_dir(error) from error
 
 
 class _LogFile(RotatingFileHandler):

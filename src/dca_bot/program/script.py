@@ -18,7 +18,7 @@ from types import FrameType
 from typing import NoReturn
 
 from dca_bot.program.errors import AlreadyRunning, DcaError, SettingsError
-from dca_bot.program.files import append_to, keep_others_from_writing
+from dca_bot.program.files import append_to, keep_others_from_writing, unusable_log_dir
 from dca_bot.program.logs import printable
 
 log = logging.getLogger(__name__)
@@ -76,9 +76,7 @@ def only_once(name: str, lock_dir: Path) -> Iterator[None]:
         lock_dir.mkdir(parents=True, exist_ok=True)
         lock = os.fdopen(append_to(path), "a")
     except OSError as error:
-        raise SettingsError(
-            f"LOG_DIR does not work: {error}; make it a directory that this user can write"
-        ) from error
+        raise unusable_log_dir(error) from error
     # The kernel lets go of an flock however the process ends, so no lock is ever left behind;
     # the file stays, because removing it would let two runs lock two files of one name.
     with lock:

@@ -23,7 +23,18 @@ LOST = frozenset({-1, 1053, 1080, 1152, 1159, 1161, 1184, 1927, 2006, 2013, 2014
 TIMED_OUT = 3024  # the connector's number for a read or write that took too long
 UNREACHABLE = frozenset({2001, 2002, 2003, 2005})
 WRONG_PASSWORD = frozenset({1045, 1698})
+NO_SUCH_DATABASE = 1049
+HOST_NOT_ALLOWED = 1130
+NOT_THIS_DATABASE = 1044
+# An old password format, an expired password, a locked account (MySQL's and MariaDB's number).
+NOT_LET_IN = frozenset({1251, 1820, 1862, 3118, 4151})
 NOT_GRANTED = frozenset({1142, 1143, 1227, 1370})
+REFUSED = (
+    WRONG_PASSWORD
+    | NOT_LET_IN
+    | NOT_GRANTED
+    | {NO_SUCH_DATABASE, HOST_NOT_ALLOWED, NOT_THIS_DATABASE}
+)
 NOT_WRITABLE = frozenset({28, 1021, 1026, 1030, 1036, 1114, 1290, 1792, 1836})
 
 
@@ -43,6 +54,11 @@ class Failure(StoreUnavailable):
     @property
     def session_is_lost(self) -> bool:
         return self.number in LOST or self.number == TIMED_OUT
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the server has clearly said no to the login, the database or a right."""
+        return self.number in REFUSED
 
     @property
     def is_worth_repeating(self) -> bool:
@@ -69,20 +85,23 @@ def _sentence(number: int, told: str, settings: DatabaseSettings) -> str:
     where, user, name = f"{settings.host}:{settings.port}", settings.user, settings.name
     if number in WRONG_PASSWORD:
         return (
-            f"the database server at {where} refuses user {user!r} with this password: "
+            f"the database server at {where} refuses user {user!r} with this password ({told}): "
             "correct DB_USER and DB_PASSWORD"
         )
-    if number == 1130:
-        return f"the database server at {where} takes no connection from this host: {told}"
-    if number == 1044:
+    if number in NOT_LET_IN or number == HOST_NOT_ALLOWED:
         return (
-            f"user {user!r} may not use the database {name!r}: correct DB_NAME, or as an "
+            f"the database server at {where} does not let user {user!r} in ({told}): as an "
+            "administrator change the account, or correct DB_HOST and DB_USER"
+        )
+    if number == NOT_THIS_DATABASE:
+        return (
+            f"user {user!r} may not use the database {name!r} ({told}): correct DB_NAME, or as an "
             f"administrator run {grant(TO_TRADE, settings, told)}"
         )
-    if number == 1049:
+    if number == NO_SUCH_DATABASE:
         return (
-            f"the server at {where} has no database {name!r}: correct DB_NAME or create it with "
-            f"CREATE DATABASE `{name}`"
+            f"the server at {where} has no database {name!r} ({told}): correct DB_NAME or create "
+            f"it with CREATE DATABASE `{name}`"
         )
     if number in NOT_GRANTED:
         return (

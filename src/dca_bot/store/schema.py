@@ -23,6 +23,7 @@ from dca_bot.store.failures import (
 # A link to sql/schema.sql in a clone, a copy of it where the package is installed.
 SCHEMA_FILE = Path(__file__).with_name("schema.sql")
 LOCK_WAIT_SECONDS = 5
+STATEMENT_TRIES = 5
 # Two programs that start together may both add: the one that comes second finds it done.
 DONE_BY_ANOTHER = frozenset({1050, 1060, 1061, 1091})
 
@@ -129,7 +130,7 @@ def _apply(session: Session, settings: DatabaseSettings, schema_file: Path) -> N
         raise DcaError(f"sql/schema.sql can't be read ({error}): restore the file") from error
     for statement in read_statements(text):
         try:
-            session.write(statement)
+            _write(session, statement)
         except Failure as failure:
             if failure.number in DONE_BY_ANOTHER:
                 continue
@@ -142,6 +143,18 @@ def _apply(session: Session, settings: DatabaseSettings, schema_file: Path) -> N
                     f"run {grant(f'{TO_TRADE}, {TO_COMPLETE}', settings, str(failure))}"
                 ) from failure
             raise
+
+
+def _write(session: Session, statement: str) -> None:
+    """Run it; again where another program that applies the schema at the same time was faster."""
+    for _ in range(STATEMENT_TRIES - 1):
+        try:
+            session.write(statement)
+            return
+        except Failure as failure:
+            if not failure.is_worth_repeating:
+                raise
+    session.write(statement)
 
 
 def _double_cycles(session: Session) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dca_bot.program.clock import Clock
-from dca_bot.program.files import open_own
+from dca_bot.program.files import open_own, unusable_log_dir
 from dca_bot.program.settings import PROJECT_ROOT
 from dca_bot.watchdog import heartbeat, process
 from dca_bot.watchdog.health import Health, Signs, Verdict, judge
@@ -72,10 +72,21 @@ class BotProcess:
         return pid is None or process.stop(pid, self.script, sleep=self._sleep)
 
     def start(self) -> int:
-        """Start a new one that outlives us, and return its number."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self._child = process.start_detached(self.script, self.directory / LOG_NAME)
+        """Start a new one that outlives us, and return its number; raise DcaError."""
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._child = process.start_detached(self.script, self.directory / LOG_NAME)
+        except OSError as error:
+            raise unusable_log_dir(error) from error
         return self._child.pid
+
+    def end_started(self) -> bool:
+        """End the bot just started, wherever it is by now; whether it is gone."""
+        child = self._child
+        if child is None or child.poll() is not None:
+            return True
+        gone = process.stop(child.pid, self.script, sleep=self._sleep)
+        return gone or child.poll() is not None
 
     def wait_until_well(self, seconds: float) -> str:
         """Wait for the bot just started; "" once it is well, else why it isn't."""
@@ -122,6 +133,7 @@ class BotProcess:
             trade_stream_age_seconds=beat.trade_stream_age_seconds,
             symbols=beat.symbols,
             database_reachable=beat.database_reachable,
+            waits_for=beat.waits_for,
         )
 
     def _is_bot(self, pid: int) -> bool:

@@ -1,7 +1,8 @@
 """Whether `main_app.py` is well, judged by the signs of life that it leaves.
 
 Rule: a process that merely exists says little, so its own loop's heartbeat and both streams count.
-A database that is away is no reason for a restart: the bot waits for it.
+A bot that waits for the database, or at its start for Alpaca, needs no restart: it goes on by
+itself.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Signs:
     trade_stream_age_seconds: float | None = None
     symbols: int = 0
     database_reachable: bool = True
+    waits_for: str = ""  # at its start, before it has streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ def judge(signs: Signs, beat_age_max: float) -> Verdict:
     1. No process: stopped.
     2. No heartbeat of this process for too long: hung; a young one is starting.  One from the
        future is no sign of life either: the clock was set back, or the file is not the bot's.
-    3. A stream silent for minutes, quotes only where any are expected: mute.
+    3. Still waiting at its start, with its heartbeat going: well.
+    4. A stream silent for minutes, quotes only where any are expected: mute.
     """
     running, beat = signs.running_seconds, signs.beat_age_seconds
     if running is None:
@@ -62,6 +65,9 @@ def judge(signs: Signs, beat_age_max: float) -> Verdict:
         return Verdict(
             Health.HUNG, f"its last heartbeat is {told}, the limit is {beat_age_max:.0f}"
         )
+    if signs.waits_for:
+        why = f"heartbeat {max(0.0, beat):.0f} s ago, but it waits for {signs.waits_for}"
+        return Verdict(Health.WELL, why)
     for stream, age, is_expected in (
         ("trade stream", signs.trade_stream_age_seconds, True),
         ("quote stream", signs.quote_age_seconds, signs.symbols > 0),
@@ -71,5 +77,5 @@ def judge(signs: Signs, beat_age_max: float) -> Verdict:
             limit = STREAM_AGE_MAX_SECONDS
             why = f"its {stream} has been silent for {silence:.0f} s, the limit is {limit:.0f}"
             return Verdict(Health.MUTE, why)
-    away = "" if signs.database_reachable else ", but waits for the database"
+    away = "" if signs.database_reachable else ", but it waits for the database"
     return Verdict(Health.WELL, f"heartbeat {max(0.0, beat):.0f} s ago{away}")

@@ -34,6 +34,7 @@ class Heartbeat:
     trade_stream_age_seconds: float | None = None
     database_reachable: bool = True
     symbols: int = 0  # how many are watched: without any, no quotes are expected
+    waits_for: str = ""  # what must answer before trading begins; empty: it has begun
 
 
 def first(now: datetime) -> Heartbeat:
@@ -111,6 +112,7 @@ def _is_sensible(beat: Heartbeat) -> bool:
         and all(age is None or _is_whole(age) or _is_finite(age) for age in ages)
         and isinstance(beat.database_reachable, bool)
         and _is_whole(beat.symbols)
+        and isinstance(beat.waits_for, str)
     )
 
 

@@ -108,9 +108,9 @@ def like(pattern: str) -> Callable[[str], bool]:
 class DatabaseProxy:
     """`settings` leads through it; without a plan everything passes."""
 
-    def __init__(self, database: DatabaseSettings) -> None:
+    def __init__(self, database: DatabaseSettings, port: int = 0) -> None:
         self._server = (database.host, database.port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.settings = replace(database, port=self._listener.getsockname()[1])
         self.plan: Plan | None = None
         self.is_holding = threading.Event()

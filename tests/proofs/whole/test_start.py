@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from tests.helpers import Simulator, apply_sql, eventually, run_script
 from tests.proofs.whole.auditor import rows
 from tests.proofs.whole.busy import Bot, add_assets, more_orders_than, quoting
+from tests.proofs.whole.database_proxy import DatabaseProxy
 
 QUIET = ("--no-walk", "--stale-slot-seconds", "0")
 END_SECONDS = 5  # as the README says
@@ -60,6 +62,31 @@ def test_while_alpaca_is_away_at_the_start_it_waits_and_says_that_it_lives(
     assert bot.end() == 0
 
 
+def test_while_the_database_is_away_at_the_start_it_waits_and_says_that_it_lives(
+    bot_env: dict[str, str], database: DatabaseSettings, tmp_path: Path
+) -> None:
+    port = free_port()
+    bot = Bot({**bot_env, "DB_PORT": str(port)}, tmp_path)
+    bot.start()
+    heartbeat = Path(bot_env["LOG_DIR"]) / "main_app.heartbeat"
+    first = eventually(lambda: heartbeat.exists() and heartbeat.read_text(), timeout=30)
+    eventually(lambda: heartbeat.read_text() != first, timeout=30)
+    proxy = DatabaseProxy(database, port)
+    try:
+        eventually(lambda: bot.is_trading, timeout=30)
+        assert bot.output.count("waiting for the database") == 1
+        assert bot.end() == 0
+    finally:
+        bot.kill()
+        proxy.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
 def test_a_second_bot_on_the_same_database_says_so_and_ends(
     bot: Bot, bot_env: dict[str, str], database: DatabaseSettings, tmp_path: Path
 ) -> None:
@@ -68,6 +95,9 @@ def test_a_second_bot_on_the_same_database_says_so_and_ends(
     second = run_script("main_app.py", env={**bot_env, "LOG_DIR": str(tmp_path / "other")})
     assert second.returncode == 1
     assert "already trades this database" in second.stdout + second.stderr
+    third = run_script("main_app.py", env=bot_env)
+    assert third.returncode == 1
+    assert "already running" in third.stdout + third.stderr
     assert bot.end() == 0
 
 

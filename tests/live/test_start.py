@@ -1,0 +1,130 @@
+"""From the start of main_app.py to its first answers: what is waited for, and what ends it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dca_bot.broker.rest import KeysRefused
+from dca_bot.live.start import AGAIN_SECONDS, alone_in, until_answered
+from dca_bot.program.errors import BrokerUnavailable, DcaError, StoreUnavailable
+from dca_bot.program.settings import DatabaseSettings
+from dca_bot.store.failures import explain
+from dca_bot.store.schema import ensure_schema
+from dca_bot.watchdog import heartbeat
+from tests.store.sql_helpers import SqlClient
+
+DATABASE = DatabaseSettings("db.local", 3306, "dca", "secret-word", "dca_bot_db")
+AWAY = explain(2003, "Connection refused", DATABASE)
+REFUSED = explain(1045, "Access denied for user 'dca'@'localhost'", DATABASE)
+
+
+def answering(*answers: Exception | str) -> Callable[[], str]:
+    """A question whose answers come one after the other."""
+    left: Iterator[Exception | str] = iter(answers)
+
+    def ask() -> str:
+        answer = next(left)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return ask
+
+
+class Waiting:
+    """What a waiting program does meanwhile."""
+
+    def __init__(self) -> None:
+        self.waited_for: list[str] = []
+        self.slept = 0.0
+
+    def until(self, ask: Callable[[], str]) -> str:
+        return until_answered(ask, self.waited_for.append, sleep=self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+
+@pytest.fixture
+def waiting() -> Waiting:
+    return Waiting()
+
+
+def test_an_answer_is_not_waited_for(waiting: Waiting) -> None:
+    assert waiting.until(answering("yes")) == "yes"
+    assert waiting.slept == 0
+
+
+def test_a_database_that_is_away_is_waited_for_with_the_heartbeat_going(waiting: Waiting) -> None:
+    assert waiting.until(answering(AWAY, AWAY, "yes")) == "yes"
+    assert waiting.slept == 2 * AGAIN_SECONDS
+    assert waiting.waited_for == ["the database"] * 2 * AGAIN_SECONDS
+
+
+def test_alpaca_is_waited_for_as_well(waiting: Waiting) -> None:
+    away = BrokerUnavailable("no connection")
+    assert waiting.until(answering(away, StoreUnavailable("lost"), "yes")) == "yes"
+    assert set(waiting.waited_for) == {"Alpaca", "the database"}
+
+
+def test_one_line_tells_of_a_wait_however_long(
+    waiting: Waiting, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        waiting.until(answering(*[AWAY] * 500, explain(2013, "lost", DATABASE), "yes"))
+    levels = [record.levelname for record in caplog.records]
+    assert levels == ["WARNING", "INFO"]
+
+
+@pytest.mark.parametrize("no", [REFUSED, KeysRefused("the host refuses the keys")])
+def test_a_clear_no_is_not_waited_out(waiting: Waiting, no: DcaError) -> None:
+    with pytest.raises(type(no)):
+        waiting.until(answering(AWAY, no, "never asked"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"password": "not-the-password"}, {"name": "nowhere"}, {"user": "nobody-we-know"}],
+)
+def test_what_the_server_refuses_is_said_in_its_own_words(
+    database: DatabaseSettings, waiting: Waiting, change: dict[str, str]
+) -> None:
+    wrong = replace(database, **change)
+    with pytest.raises(StoreUnavailable, match=r"(Access denied|Unknown database).*correct DB_"):
+        waiting.until(lambda: str(ensure_schema(wrong)))
+
+
+def test_a_user_without_rights_is_refused_in_the_servers_own_words(
+    empty_database: DatabaseSettings, waiting: Waiting
+) -> None:
+    sql = SqlClient(empty_database)
+    sql.create_user("stranger", "x", "another_database", "Select_priv")
+    try:
+        stranger = replace(empty_database, user="stranger", password="x")
+        with pytest.raises(StoreUnavailable, match="Access denied.*GRANT"):
+            waiting.until(lambda: str(ensure_schema(stranger)))
+    finally:
+        sql.drop_user("stranger")
+        sql.close()
+
+
+def test_a_second_bot_in_the_same_directory_says_so_and_leaves_the_files_alone(
+    tmp_path: Path,
+) -> None:
+    with alone_in(tmp_path):
+        pid = heartbeat.read_pid(tmp_path)
+        with pytest.raises(DcaError, match="already running"), alone_in(tmp_path):
+            pass
+        assert heartbeat.read_pid(tmp_path) == pid
+    assert heartbeat.read_pid(tmp_path) is None
+
+
+def test_a_pid_file_that_cannot_be_written_is_a_setting_to_edit(tmp_path: Path) -> None:
+    (tmp_path / f"{heartbeat.PID_FILE_NAME}.new").mkdir()
+    with pytest.raises(DcaError, match="LOG_DIR does not work"), alone_in(tmp_path):
+        pass
