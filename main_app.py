@@ -84,7 +84,7 @@ def trade(settings: Settings) -> None:
         quote_age_max = timedelta(seconds=settings.limits.quote_max_age_seconds)
         rules = ask(broker.rules)
         trader = Trader(store, broker, utc_now, rules, quote_age_max=quote_age_max)
-        catch_up(ask(lambda: recover(trader, store, broker)), last_beat)
+        catch_up(ask(lambda: recover(trader.books, store, broker)), last_beat)
 
         async def live() -> None:
             await App(settings, store, broker, trader, lock).run()

@@ -168,12 +168,12 @@ class Floor:
         self.broker.clock = self.clock
         self.rules = {asset.symbol: rules_of(asset.symbol)}
         self.trader = Trader(self.store, self.broker, self.clock, self.rules)
-        self.trader.open_cycle(asset.asset_id)
+        self.trader.books.open_cycle(asset.asset_id)
         self.tells_at_once(at_once)
 
     def tells_at_once(self, at_once: bool) -> None:
         def hear(update: OrderUpdate) -> None:
-            self.trader.on_update(update)
+            self.hear(update)
 
         self.broker.listener = hear if at_once else lambda _: None
 
@@ -185,7 +185,16 @@ class Floor:
     def see(self, bid: Decimal | str | int, ask: Decimal | str | int | None = None) -> Order | None:
         """The market moves, and the trader looks at it; the order that it placed."""
         quote = self.quote(bid, ask)
-        return self.trader.on_quote(self.state, quote)
+        return self.trader.on_quote(self.state, quote).order
+
+    def hear(self, update: OrderUpdate) -> bool:
+        """The exchange says something of an order; whether that changed the books."""
+        entry = self.trader.books.on_update(self.asset.asset_id, update)
+        return entry is not None and entry.is_news
+
+    def settle(self, client_order_id: str) -> bool:
+        """Ask about one order; whether that is settled."""
+        return self.trader.books.settle(self.order(client_order_id))
 
     def edit(self, **columns: Any) -> None:
         """Change the asset's row as a user's SQL would."""
@@ -201,7 +210,7 @@ class Floor:
     def recover(self) -> Recovered:
         """Ask about everything under way, until nothing is in doubt."""
         for _ in range(10):
-            found = recover(self.trader, self.store, self.broker)
+            found = recover(self.trader.books, self.store, self.broker)
             if not found.in_doubt:
                 return found
             self.clock.pass_by(10)

@@ -12,7 +12,15 @@ from typing import Any
 from consistency_checker import check
 from cooldown_manager import end_cooldowns
 from dca_bot.caretakers.run import Run
-from dca_bot.core.model import AssetState, Cycle, CycleStatus, Order, OrderKind, OrderStatus
+from dca_bot.core.model import (
+    AssetState,
+    Cycle,
+    CycleStatus,
+    Order,
+    OrderKind,
+    OrderStatus,
+    OrderUpdate,
+)
 from dca_bot.program.settings import read_common_settings
 from dca_bot.store.memory_store import MemoryStore
 from dca_bot.trading.trader import Trader
@@ -48,6 +56,9 @@ class SmallWorld:
         self.slept: list[float] = []
         self.broker.quote(BTC, 100, 100)
 
+    def hears(self, update: OrderUpdate) -> None:
+        self.main_app.books.on_update(1, update)
+
     # -- what main_app.py or a user does
 
     def put_cycle(self, **columns: Any) -> Cycle:
@@ -64,11 +75,11 @@ class SmallWorld:
 
     def trade(self, price: int | str = 100) -> Order | None:
         """Let main_app.py see a quote; what it orders stays open while `holds_fills`."""
-        return self.main_app.on_quote(self.state, self.broker.quote(BTC, price, price))
+        return self.main_app.on_quote(self.state, self.broker.quote(BTC, price, price)).order
 
     def listen(self) -> None:
         """From now on main_app.py hears of every fill at once."""
-        self.broker.listener = self.main_app.on_update
+        self.broker.listener = self.hears
 
     def hold(self, quantity: str = "1", price: int = 100, **columns: Any) -> Cycle:
         """A watching cycle that holds coins, which Alpaca holds as well."""

@@ -18,11 +18,13 @@ class BrokenStore(MemoryStore):
     """Fails as nobody expected, so many times."""
 
     failures = 0
+    locks = 0
 
     def transaction(self, asset_id: int) -> AbstractContextManager[MemoryTransaction]:
         if self.failures:
             self.failures -= 1
             raise RuntimeError("no one expected this")
+        self.locks += 1
         return super().transaction(asset_id)
 
 
@@ -40,13 +42,12 @@ def test_a_reading_that_fails_unexpectedly_does_not_leave_the_worker_busy_for_ev
             )
             [state] = store.assets()
             worker = Worker(state, around)
-            store.failures = 1
+            store.failures = 2  # the update's own work, and the reading after it
             worker.put_update(an_update(an_order(), "canceled"))
             await until(lambda: not worker.is_busy)
             assert store.failures == 0
-            trader.open_cycle(state.asset.asset_id)
             worker.put_update(an_update(an_order(), "canceled"))
-            await until(lambda: worker.state.cycle is not None)
+            await until(lambda: store.locks > 0 and not worker.is_busy)
 
     asyncio.run(asyncio.wait_for(scenario(), 20))
 

@@ -107,7 +107,7 @@ class Player:
         self.exchange = InstantExchange(Quote(SYMBOL, ZERO, ZERO, EPOCH))
         broker = cast(Broker, self.exchange)
         self.trader = Trader(self.store, broker, lambda: self.now, {SYMBOL: EXACT})
-        self.trader.open_cycle(asset.asset_id)
+        self.trader.books.open_cycle(asset.asset_id)
         self.watch = Watch(lambda: None)
         self.cooldown_ends = float("inf")  # nanoseconds
         self.sold_at = EPOCH
@@ -133,7 +133,7 @@ class Player:
         self.end_cooldown_if_over()
         quote = Quote(SYMBOL, Decimal(bid), Decimal(ask), self.now)
         self.exchange.quote = quote
-        order = self.trader.on_quote(self.state, quote)
+        order = self.trader.on_quote(self.state, quote).order
         if order is not None:
             is_buy = order.side is Side.BUY
             self.sold_at = self.sold_at if is_buy else self.now

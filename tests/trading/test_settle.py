@@ -44,7 +44,7 @@ def placed(floor: Floor, price: int = 100) -> Order:
 def test_with_nothing_under_way_alpaca_is_not_asked() -> None:
     floor = Floor()
     floor.broker.calls.clear()
-    assert recover(floor.trader, floor.store, floor.broker) == Recovered(0, 0, ())
+    assert recover(floor.trader.books, floor.store, floor.broker) == Recovered(0, 0, ())
     assert floor.broker.calls == []
 
 
@@ -106,7 +106,9 @@ def test_an_intent_that_never_left_is_given_up_after_a_while() -> None:
         floor.see(100)
     [intent] = floor.store.live_orders()
     assert intent.status is OrderStatus.INTENDED
-    assert recover(floor.trader, floor.store, floor.broker).in_doubt == (intent.client_order_id,)
+    assert recover(floor.trader.books, floor.store, floor.broker).in_doubt == (
+        intent.client_order_id,
+    )
     floor.recover()
     assert floor.order(intent.client_order_id).status is OrderStatus.LOST
     assert floor.cycle == a_cycle(created_at=NOW)
@@ -125,10 +127,10 @@ def test_an_order_whose_answer_was_lost_is_adopted() -> None:
 def test_young_orders_are_left_to_the_stream_when_asked_so() -> None:
     floor = deaf_floor(holds_fills=False)
     order = placed(floor)
-    found = recover(floor.trader, floor.store, floor.broker, intended_before=order.created_at)
+    found = recover(floor.trader.books, floor.store, floor.broker, intended_before=order.created_at)
     assert found.asked == 0
     later = order.created_at + timedelta(seconds=1)
-    assert recover(floor.trader, floor.store, floor.broker, intended_before=later).asked == 1
+    assert recover(floor.trader.books, floor.store, floor.broker, intended_before=later).asked == 1
 
 
 @pytest.mark.parametrize("verb", ["open_orders", "order"])
@@ -138,7 +140,7 @@ def test_when_alpaca_cannot_be_asked_nothing_changes(verb: str) -> None:
     before = (floor.state, floor.order(order.client_order_id))
     floor.broker.fail(verb, BrokerUnavailable("down"))
     with pytest.raises(BrokerUnavailable):
-        recover(floor.trader, floor.store, floor.broker)
+        recover(floor.trader.books, floor.store, floor.broker)
     assert (floor.state, floor.order(order.client_order_id)) == before
     floor.recover()
     assert floor.cycle.quantity == floor.held
@@ -161,16 +163,16 @@ def test_an_asset_whose_rows_cannot_be_read_does_not_stop_the_others() -> None:
     )
     trader = Trader(store, floor.broker, floor.clock, {each: rules_of(each) for each in coins})
     for asset_id, symbol in enumerate(coins, 1):
-        trader.open_cycle(asset_id)
+        trader.books.open_cycle(asset_id)
         state: AssetState = store.assets()[asset_id - 1]
         trader.on_quote(state, floor.broker.quote(symbol, 100, 100))
     unreadable.add(1)
-    assert len(recover(trader, store, floor.broker).stuck) == 1
+    assert len(recover(trader.books, store, floor.broker).stuck) == 1
     cycle = store.assets()[1].cycle
     assert cycle is not None
     assert cycle.quantity == Decimal("0.1995")
     unreadable.clear()
-    assert recover(trader, store, floor.broker).stuck == ()
+    assert recover(trader.books, store, floor.broker).stuck == ()
 
 
 # -- power cuts at every point
@@ -254,7 +256,7 @@ class Life:
         floor.tells_at_once(self.at_once)
 
     def live(self) -> None:
-        self.surviving(lambda: self.floor.trader.open_cycle(1))
+        self.surviving(lambda: self.floor.trader.books.open_cycle(1))
         for price in STORY:
             for _ in range(3):  # quotes come again and again
                 self.surviving(lambda price=price: self.see(price))
@@ -263,11 +265,11 @@ class Life:
     def see(self, price: int) -> None:
         floor = self.floor
         heard = len(floor.broker.updates)
-        floor.trader.open_cycle(1)
+        floor.trader.books.open_cycle(1)
         floor.see(price)
         if not self.at_once:
             for update in floor.broker.updates[heard:]:
-                floor.trader.on_update(update)
+                floor.hear(update)
 
     def surviving(self, act: Callable[[], object]) -> None:
         with suppress(PowerCut, DcaError):
@@ -317,7 +319,7 @@ def test_every_power_cut_leaves_books_that_a_restart_brings_to_what_alpaca_holds
         blows_at += 1
         life = Life(Fuse(blows_at), at_once=at_once)
         with suppress(PowerCut):
-            life.floor.trader.open_cycle(1)
+            life.floor.trader.books.open_cycle(1)
             for price in STORY[:3]:
                 life.see(price)
             break  # the story ended before the fuse blew

@@ -27,6 +27,7 @@ from dca_bot.program.errors import (
     OrderRefused,
 )
 from dca_bot.store.memory_store import MemoryStore, MemoryTransaction
+from dca_bot.trading.books import Books
 from dca_bot.trading.trader import Trader
 from tests.builders import NOW, Floor, TestClock, a_cycle, a_fill, a_holding_cycle
 from tests.fakes import FakeBroker
@@ -46,7 +47,7 @@ def holding_floor(**columns: Any) -> Floor:
 
 def test_an_enabled_asset_gets_one_watching_cycle() -> None:
     floor = Floor()
-    floor.trader.open_cycle(floor.asset.asset_id)
+    floor.trader.books.open_cycle(floor.asset.asset_id)
     assert floor.cycle == a_cycle(created_at=NOW)
 
 
@@ -66,7 +67,7 @@ def test_an_asset_disabled_at_the_last_moment_gets_no_order() -> None:
     floor = Floor()
     known, quote = floor.state, floor.quote(100)
     floor.edit(is_enabled=False)
-    assert floor.trader.on_quote(known, quote) is None
+    assert floor.trader.on_quote(known, quote).order is None
     assert floor.broker.submitted == []
 
 
@@ -75,7 +76,7 @@ def test_an_asset_given_another_symbol_gets_no_order_by_the_old_ones_price(price
     floor = holding_floor()
     known, quote = floor.state, floor.quote(price)
     floor.edit(symbol="ETH/USD")
-    assert floor.trader.on_quote(known, quote) is None
+    assert floor.trader.on_quote(known, quote).order is None
     assert floor.kinds_sent == [BASE]
 
 
@@ -119,7 +120,7 @@ def test_an_order_is_not_sent_when_time_stood_still_after_its_intent() -> None:
     slow = SlowStore([floor.asset], clock=floor.clock)
     trader = Trader(slow, floor.broker, floor.clock, floor.rules)
     seconds = 0
-    trader.open_cycle(floor.asset.asset_id)
+    trader.books.open_cycle(floor.asset.asset_id)
     [state] = slow.assets()
     seconds = 6
     with pytest.raises(BrokerUnavailable, match="not sent"):
@@ -130,7 +131,7 @@ def test_an_order_is_not_sent_when_time_stood_still_after_its_intent() -> None:
     assert state.cycle is not None
     assert state.cycle.status is CycleStatus.WATCHING
     seconds = 4
-    assert trader.on_quote(state, floor.quote(100)) is not None
+    assert trader.on_quote(state, floor.quote(100)).order is not None
 
 
 def test_a_position_that_the_bot_does_not_own_blocks_the_base_order() -> None:
@@ -271,16 +272,16 @@ def test_an_update_heard_twice_late_and_in_any_order_changes_nothing_more() -> N
     floor.broker.fill(order.client_order_id, "0.05", 98)
     floor.broker.fill(order.client_order_id, price=100)
     for update in (*reversed(floor.broker.updates), *floor.broker.updates):
-        floor.trader.on_update(update)
+        floor.hear(update)
     assert floor.cycle.quantity == floor.held
     assert floor.cycle.average_purchase_price == Decimal("99.25")
-    assert floor.trader.on_update(floor.broker.updates[-1]) is False
+    assert floor.hear(floor.broker.updates[-1]) is False
 
 
 def test_news_of_orders_that_are_not_ours_is_passed_over() -> None:
     floor = Floor()
     stranger = a_fill(replace(an_order_of(floor), client_order_id="somebody-elses"), 1)
-    assert floor.trader.on_update(stranger) is False
+    assert floor.hear(stranger) is False
     assert floor.cycle.quantity == 0
 
 
@@ -365,9 +366,9 @@ def test_all_that_a_sale_changes_is_changed_at_once_or_not_at_all() -> None:
     sold = floor.broker.fill(order.client_order_id)
     broken = BrokenStore(floor.store, BrokenTransaction)
     with pytest.raises(BrokerUnavailable):
-        Trader(broken, floor.broker, floor.clock, floor.rules).on_update(sold)
+        Books(broken, floor.broker, floor.clock).on_update(1, sold)
     assert (floor.state, floor.order(order.client_order_id)) == before
-    floor.trader.on_update(sold)
+    floor.hear(sold)
     assert floor.cycle.status is CycleStatus.COOLDOWN
 
 
@@ -570,7 +571,7 @@ def test_an_answer_that_already_tells_the_fill_counts_once() -> None:
     floor.broker.answer_shows_fill = True
     floor.see(100)
     for update in floor.broker.updates:
-        floor.trader.on_update(update)
+        floor.hear(update)
     assert floor.cycle.quantity == floor.held
 
 
@@ -590,7 +591,7 @@ def test_an_order_in_doubt_that_exists_is_adopted_when_asked_for() -> None:
     floor.broker.lose_answer(taken=True)
     with pytest.raises(OrderOutcomeUnknown):
         floor.see(100)
-    assert floor.trader.settle(floor.broker.submitted[0].client_order_id) is True
+    assert floor.settle(floor.broker.submitted[0].client_order_id) is True
     assert floor.cycle.quantity == floor.held == Decimal("0.1995")
     assert floor.cycle.status is CycleStatus.WATCHING
 
@@ -602,10 +603,10 @@ def test_an_order_in_doubt_that_does_not_exist_is_given_up_only_after_a_while() 
         floor.see(100)
     name = floor.broker.submitted[0].client_order_id
     floor.clock.pass_by(29)
-    assert floor.trader.settle(name) is False
+    assert floor.settle(name) is False
     assert floor.cycle.status is CycleStatus.BUYING
     floor.clock.pass_by(1)
-    assert floor.trader.settle(name) is True
+    assert floor.settle(name) is True
     assert floor.cycle == a_cycle(created_at=NOW)
     again = floor.see(100)
     assert again is not None
@@ -628,7 +629,7 @@ def test_an_answer_of_long_ago_gives_up_no_order_that_may_have_arrived_since() -
         floor.see(100)
     name = floor.broker.submitted[0].client_order_id
     floor.clock.pass_by(15)
-    assert floor.trader.settle(name) is False
+    assert floor.settle(name) is False
     assert floor.cycle.status is CycleStatus.BUYING
 
 
@@ -636,7 +637,7 @@ def test_the_fill_told_by_rest_is_booked_with_the_fee_that_the_position_shows() 
     floor = Floor(at_once=False, broker=FakeBroker(fee_rate="0.0015"))
     order = floor.see(100)
     assert order is not None
-    floor.trader.settle(order.client_order_id)
+    floor.settle(order.client_order_id)
     assert floor.cycle.quantity == floor.held == Decimal("0.1997")
 
 
@@ -645,9 +646,9 @@ def test_without_an_answer_about_the_position_the_fee_is_estimated_until_it_is_t
     order = floor.see(100)
     assert order is not None
     floor.broker.fail("holdings", BrokerUnavailable("down"))
-    floor.trader.settle(order.client_order_id)
+    floor.settle(order.client_order_id)
     assert floor.cycle.quantity == Decimal("0.1995")
-    floor.trader.on_update(floor.broker.updates[-1])
+    floor.hear(floor.broker.updates[-1])
     assert floor.cycle.quantity == floor.held == Decimal("0.1997")
 
 
@@ -664,7 +665,7 @@ def test_a_fill_is_not_lost_to_an_edit_by_hand_at_the_same_moment() -> None:
     order = floor.see(100)
     assert order is not None
     meddled = BrokenStore(floor.store, Meddled)
-    Trader(meddled, floor.broker, floor.clock, floor.rules).on_update(floor.broker.updates[-1])
+    Books(meddled, floor.broker, floor.clock).on_update(1, floor.broker.updates[-1])
     assert floor.cycle.quantity == floor.held
 
 
@@ -672,7 +673,7 @@ def test_an_old_view_of_the_cycle_places_no_order() -> None:
     floor = Floor()
     known, quote = floor.state, floor.quote(100)
     floor.trader.on_quote(known, quote)
-    assert floor.trader.on_quote(known, quote) is None
+    assert floor.trader.on_quote(known, quote).order is None
     assert floor.kinds_sent == [BASE]
 
 
@@ -681,7 +682,7 @@ def test_an_old_view_never_places_an_order_that_was_not_looked_into() -> None:
     floor = Floor()
     floor.broker.hold("BTC/USD", 1, 100)
     stale = replace(floor.state, cycle=a_holding_cycle())
-    assert floor.trader.on_quote(stale, floor.quote(90)) is None
+    assert floor.trader.on_quote(stale, floor.quote(90)).order is None
     assert floor.broker.submitted == []
 
 
@@ -700,7 +701,7 @@ def test_a_cycle_whose_row_was_reset_by_hand_gets_no_second_order_beside_the_fir
 def test_an_asset_without_an_active_cycle_is_left_alone() -> None:
     floor = Floor()
     quote = floor.quote(100)
-    assert floor.trader.on_quote(AssetState(floor.asset, None), quote) is None
+    assert floor.trader.on_quote(AssetState(floor.asset, None), quote).order is None
 
 
 def test_two_refused_orders_in_a_row_never_leave_two_live_ones() -> None:
@@ -741,5 +742,5 @@ def test_a_quote_that_is_too_old_is_not_even_looked_into() -> None:
     floor = Floor()
     quote = replace(floor.quote(100), at=floor.clock())
     floor.clock.pass_by(11)
-    assert floor.trader.on_quote(floor.state, quote) is None
+    assert floor.trader.on_quote(floor.state, quote).order is None
     assert floor.broker.calls == []

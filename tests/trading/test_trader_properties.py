@@ -163,7 +163,7 @@ class TraderMachine(RuleBasedStateMachine):
     def some_news_is_heard_in_some_order(self, data: st.DataObject) -> None:
         news = st.lists(st.sampled_from(self.broker.updates), min_size=1, max_size=4)
         for update in data.draw(news):
-            self.floor.trader.on_update(update)
+            self.floor.hear(update)
 
     @rule(seconds=st.sampled_from([1, 15, 31]))
     def time_passes_and_alpaca_is_asked(self, seconds: int) -> None:
@@ -197,7 +197,7 @@ class TraderMachine(RuleBasedStateMachine):
         if quantity:
             self.broker.fill(order.client_order_id, quantity, max(CENT, limit - slip * CENT))
         if heard:
-            self.floor.trader.on_update(self.broker.updates[-1])
+            self.floor.hear(self.broker.updates[-1])
 
     def see(self, bid: Decimal, ask: Decimal | None = None) -> None:
         self.price = bid

@@ -1,6 +1,6 @@
 """How the caretakers bring orders under way to their end in the books.
 
-Rule: Alpaca is asked, and what it says enters by the trader's one door; what Alpaca does not say
+Rule: Alpaca is asked, and what it says enters the books by their one door; what Alpaca does not say
 changes nothing.  Used by order_manager.py and consistency_checker.py.
 """
 
@@ -25,8 +25,8 @@ from dca_bot.core.overdue import WAITING_FOR_ORDER, Tracking, is_awaited
 from dca_bot.core.transition import UNDER_WAY, let_go
 from dca_bot.program.clock import Clock
 from dca_bot.program.logs import asset_log, event
+from dca_bot.trading.books import GIVE_UP_AFTER, Books
 from dca_bot.trading.ports import Broker, Store
-from dca_bot.trading.trader import GIVE_UP_AFTER, Trader
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Settler:
         self._broker = broker
         self._clock = clock
         self._run = this_run
-        self._trader = Trader(store, broker, clock, {})  # never asked to place an order
+        self._books = Books(store, broker, clock)
 
     def is_awaited(self, row: Order) -> bool:
         """Whether main_app.py may still be waiting for the answer to this order."""
@@ -86,14 +86,12 @@ class Settler:
         """Book what Alpaca says of a live order; `listed`: as it stands among the open ones."""
         if self.is_awaited(row):
             return
-        same_fill = listed is not None and listed.filled_quantity == row.filled_quantity
-        if same_fill and row.status is OrderStatus.OPEN:
+        is_known = row.status is OrderStatus.OPEN
+        if is_known and listed and listed.filled_quantity == row.filled_quantity:
             return
         if self._run.is_dry_run:
             self._tell(asset, row.cycle_id, listed or self._broker.order(row.client_order_id))
-        elif listed is not None and same_fill:
-            self._trader.on_update(listed)
-        elif not self._trader.settle(row.client_order_id):
+        elif not self._books.settle_listed(row, listed):
             return  # still in doubt: too young to be given up
         self._run.count(settled=1)
 
@@ -101,12 +99,13 @@ class Settler:
         """Book how an order ended that is no longer among the open ones."""
         row = self._store.order(order.client_order_id)
         if row is not None and not row.status.is_finished:
-            self._trader.settle(order.client_order_id)
+            self._books.settle(row)
         elif row is None and state and state.cycle and _waits_for(state.cycle, order):
             self.settle_by_hand(state)
         else:
             update = self._broker.order(order.client_order_id)
-            if update is not None and not self._trader.on_update(update):
+            entry = self._books.on_update(row.asset_id, update) if row and update else None
+            if update is not None and not (entry and entry.is_news):
                 asset_log(log, order.symbol).info(
                     event(f"{update.side} order {update.status}", **order_facts(update))
                 )
@@ -116,7 +115,7 @@ class Settler:
         if self._run.is_dry_run:
             asset_log(log, asset.symbol).info(self._run.said("new cycle"))
         else:
-            self._trader.open_cycle(asset.asset_id)
+            self._books.open_cycle(asset.asset_id)
         self._run.count(opened=1)
 
     def settle_by_hand(self, state: AssetState) -> None:
@@ -137,8 +136,7 @@ class Settler:
         if self._run.is_dry_run:
             self._tell(asset, cycle.cycle_id, update)
         elif update is not None and self._is_new_and_fits(asset, cycle, update):
-            self._adopt(asset, cycle, update)
-            self._trader.settle(update.client_order_id)
+            self._books.settle(self._adopt(asset, cycle, update))
         else:
             self._let_go(asset, cycle)
 
@@ -149,7 +147,7 @@ class Settler:
             and self._store.order(update.client_order_id) is None
         )
 
-    def _adopt(self, asset: Asset, cycle: Cycle, update: OrderUpdate) -> None:
+    def _adopt(self, asset: Asset, cycle: Cycle, update: OrderUpdate) -> Order:
         kind = OrderKind.TAKE_PROFIT
         if update.side is Side.BUY:
             kind = OrderKind.SAFETY if cycle.quantity > 0 else OrderKind.BASE
@@ -168,6 +166,7 @@ class Settler:
         with self._store.transaction(asset.asset_id) as tx:
             if tx.cycle == cycle:
                 tx.add_order(row)
+        return row
 
     def _let_go(self, asset: Asset, cycle: Cycle) -> None:
         with self._store.transaction(asset.asset_id) as tx:

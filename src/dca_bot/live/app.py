@@ -93,7 +93,7 @@ class App:
                     self._trades.run(),
                     self._beat(),
                     self._keep_lock(),
-                    keep_orders_settled(trader, store, broker, utc_now, self._gap),
+                    keep_orders_settled(trader.books, store, broker, utc_now, self._gap),
                     follow_database(self._desk, self._quotes.watch, refresh_seconds),
                     follow_rules(trader, broker, self._desk),
                     tell_what_is_seen(

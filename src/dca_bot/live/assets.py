@@ -154,7 +154,7 @@ class Desk:
         ]
         for asset in lacking:
             try:
-                self._around.trader.open_cycle(asset.asset_id)
+                self._around.trader.books.open_cycle(asset.asset_id)
             except StoreUnavailable:
                 raise
             except DcaError as error:

@@ -17,6 +17,7 @@ from dca_bot.live.assets import Desk
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
 from dca_bot.program.logs import event
+from dca_bot.trading.books import Books
 from dca_bot.trading.ports import Broker, Store
 from dca_bot.trading.settle import recover
 from dca_bot.trading.trader import Trader
@@ -32,7 +33,7 @@ QUIET_AFTER = timedelta(seconds=60)
 
 
 async def keep_orders_settled(
-    trader: Trader, store: Store, broker: Broker, clock: Clock, gap: asyncio.Event
+    books: Books, store: Store, broker: Broker, clock: Clock, gap: asyncio.Event
 ) -> None:
     """After each gap all orders under way, every 15 s those that should have ended by then."""
     told: set[str] = set()
@@ -41,7 +42,7 @@ async def keep_orders_settled(
         gap.clear()
         before = None if after_gap else clock() - SETTLED_BY_THEN
         try:
-            found = await asyncio.to_thread(recover, trader, store, broker, intended_before=before)
+            found = await asyncio.to_thread(recover, books, store, broker, intended_before=before)
         except (BrokerUnavailable, StoreUnavailable) as error:
             told = _tell_news(
                 {f"could not ask about orders under way, trying again: {error}"}, told

@@ -57,6 +57,7 @@ class Worker:
         self.watch = Watch(self.hit)
         self._around = around
         self._updates: deque[OrderUpdate] = deque()
+        self._learned: AssetState | None = None  # what the thread leaves for `_done`
         self._settling: int | None = None  # how often an order in doubt was asked about
         self._pauses = Pauses(around.loop.time)
         self._told = ""
@@ -121,11 +122,12 @@ class Worker:
             self._timer.cancel()
         self._timer = self._around.loop.call_later(seconds, what)
 
-    def _done(self, state: AssetState | None) -> None:
-        """On the loop again, after a piece of work; `state`: the row as it is now, if known."""
+    def _done(self) -> None:
+        """On the loop again, after a piece of work."""
         self.is_busy = False
-        if state is not None:
-            self.state = replace(state, problem=self.state.problem)
+        if self._learned is not None:
+            self.state = replace(self._learned, problem=self.state.problem)
+            self._learned = None
         if self._updates:
             self._start()
         elif self._settling is not None:
@@ -150,7 +152,13 @@ class Worker:
                 self._on_quote(raw)
         except Exception as error:  # noqa: BLE001 - one asset's trouble must not stop the others
             self._contain(error)
-        self._around.loop.call_soon_threadsafe(self._done, self._read())
+            self._learn(self._read())
+        self._around.loop.call_soon_threadsafe(self._done)
+
+    def _learn(self, state: AssetState | None) -> None:
+        """In a thread: the row is like this now, as far as that is known."""
+        if state is not None and state.asset.asset_id == self.state.asset.asset_id:
+            self._learned = state
 
     def _read(self) -> AssetState | None:
         try:
@@ -163,10 +171,12 @@ class Worker:
             return None
 
     def _on_update(self, update: OrderUpdate) -> None:
-        is_news = self._around.trader.on_update(update)
+        entry = self._around.trader.books.on_update(self.state.asset.asset_id, update)
+        if entry is not None:
+            self._learn(entry.state)
         if update.filled_quantity:
             self._pauses.clear()
-        elif is_news and update.status.is_finished:
+        elif entry is not None and entry.is_news and update.status.is_finished:
             seconds = self._pauses.begin(update.side)
             self._say(f"{update.side} {update.status}: next try in {seconds:.0f} s")
 
@@ -177,7 +187,9 @@ class Worker:
             return
         side = _side_of(state, quote)
         try:
-            if around.trader.on_quote(state, quote) is not None:
+            acted = around.trader.on_quote(state, quote)
+            self._learn(acted.state)
+            if acted.order is not None:
                 self._told = ""
         except OrderRefused as refusal:
             longest = CASH_MAX_SECONDS if refusal.needs_cash else MAX_SECONDS
@@ -189,8 +201,9 @@ class Worker:
         with self._around.store.transaction(self.state.asset.asset_id) as tx:
             order = tx.live_order()
         self._settling = asked + 1
-        if order is None or self._around.trader.settle(order.client_order_id):
+        if order is None or self._around.trader.books.settle(order):
             self._settling = None
+            self._learn(self._read())
 
     def _contain(self, error: Exception) -> None:
         """React to what ended a piece of work (see errors.py)."""

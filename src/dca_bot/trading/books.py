@@ -1,61 +1,146 @@
-"""The one door by which what Alpaca says of an order enters the books.
+"""The books and their one door: whatever Alpaca says of an order, from wherever it was heard,
+enters through `on_update`.
 
-Rule: the cycle, its order, what it came to and the event that tells of it change in one
-transaction, or not at all.
+Rule: each piece of work is one transaction on the locked asset; no lock is held while Alpaca is
+asked.  The books ask what became of an order; they never place one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from dca_bot.core import story
 from dca_bot.core.earnings import result_of, seen_fee_rate
-from dca_bot.core.model import Asset, Cycle, CycleStatus, Order, OrderUpdate, Side
-from dca_bot.core.transition import Booked, apply_alone, apply_update
+from dca_bot.core.model import (
+    Asset,
+    AssetState,
+    Cycle,
+    CycleStatus,
+    Order,
+    OrderStatus,
+    OrderUpdate,
+    Side,
+)
+from dca_bot.core.transition import Booked, apply_alone, apply_update, conclude
 from dca_bot.program.clock import Clock
-from dca_bot.program.errors import AssetDeleted, CycleChanged
-from dca_bot.trading.ports import Store, Transaction
+from dca_bot.program.errors import AssetDeleted, BrokerUnavailable, CycleChanged
+from dca_bot.trading import log_lines
+from dca_bot.trading.ports import Broker, Store, Transaction
 
+# How long an order that Alpaca doesn't know may still be on its way there, so that no second one
+# is placed for the same intent: longer than a request may wait for its turn (10 s), connect (3 s)
+# and be answered (10 s), with room for Alpaca to find what it has taken.
+GIVE_UP_AFTER = timedelta(seconds=30)
 BOOK_TRIES = 3
 
 
-class Books:
-    """Safe to call from several threads."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an update has changed: asset, cycle and order as they were before it, what became of
+    them, and `state`, the asset with its active cycle as they are now."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    asset: Asset
+    cycle: Cycle
+    order: Order
+    booked: Booked
+    state: AssetState
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the update changed anything."""
+        return (self.cycle, self.order) != (self.booked.cycle, self.booked.order)
+
+
+class Books:
+    """Safe to call from several threads and processes: the asset's row is the lock."""
+
+    def __init__(self, store: Store, broker: Broker, clock: Clock) -> None:
         self._store = store
+        self._broker = broker
         self._clock = clock
 
-    def book(self, update: OrderUpdate) -> tuple[Asset, Cycle, Order, Booked] | None:
-        """The one door for fills; None: not our order.
+    def on_update(self, asset_id: int, update: OrderUpdate) -> Entry | None:
+        """Book what Alpaca says of an order of this asset; None: the books have no such order.
 
-        A row edited by hand at the same moment, or a deadlock, is no reason to lose a fill: the
-        books are read again, and what Alpaca said is applied to what they say now.  Of an asset
-        that was deleted the order alone remembers what was traded.
+        Raises CycleChanged when somebody else moves the rows at every try, and StoreUnavailable;
+        then nothing was booked, and Alpaca has to be asked again.
         """
+        entry = self._book(asset_id, update)
+        if entry is None:
+            # the symbol belongs to another row by now than when the order was placed
+            known = self._store.order(update.client_order_id)
+            entry = self._book(known.asset_id, update) if known else None
+        if entry is not None:
+            log_lines.updated(entry.asset, entry.cycle, entry.order, entry.booked, update)
+        return entry
+
+    def close(self, order: Order, status: OrderStatus, reason: str) -> None:
+        """Book that an order was refused or never sent; why is for the caller to say."""
+        self._book(order.asset_id, conclude(order, status, reason))
+
+    def settle(self, order: Order) -> bool:
+        """Ask Alpaca what became of an order and book it; False while that is still in doubt.
+
+        An order that Alpaca doesn't know is given up if it couldn't be on its way any more when
+        Alpaca was asked; the answer itself may come much later.
+        """
+        asked_at = self._clock()
+        update = self._broker.order(order.client_order_id)
+        if update is None:
+            if asked_at - order.created_at < GIVE_UP_AFTER:
+                return False
+            update = conclude(order, OrderStatus.LOST, "Alpaca has never heard of it")
+        elif order.side is Side.BUY and update.filled_quantity > order.filled_quantity:
+            update = self._with_position(update)
+        self.on_update(order.asset_id, update)
+        return True
+
+    def settle_listed(self, order: Order, listed: OrderUpdate | None) -> bool:
+        """Settle an order; `listed` is how it stands among Alpaca's open ones, if it does.
+
+        What is open and unchanged needs no second question.
+        """
+        if listed is not None and listed.filled_quantity == order.filled_quantity:
+            self.on_update(order.asset_id, listed)
+            return True
+        return self.settle(order)
+
+    def open_cycle(self, asset_id: int) -> None:
+        """Give an asset without an active cycle a watching one (behaviour 1)."""
+        with self._store.transaction(asset_id) as tx:
+            if tx.cycle is not None or not tx.asset.is_enabled:
+                return
+            cycle = tx.add_cycle(Cycle(0, asset_id, CycleStatus.WATCHING))
+            tx.add_event(story.began(cycle, self._clock()))
+            asset = tx.asset
+        log_lines.status_changed(asset, cycle, cycle.status, "new cycle")
+
+    def _book(self, asset_id: int, update: OrderUpdate) -> Entry | None:
+        """A row edited by hand at the same moment, or a deadlock, is no reason to lose a fill: the
+        books are read again, and what Alpaca said is applied to what they say now.  Of an asset
+        that was deleted the order alone remembers what was traded."""
         try:
             for _ in range(BOOK_TRIES - 1):
                 with suppress(CycleChanged):
-                    return self._book_once(update)
-            return self._book_once(update)
+                    return self._book_once(asset_id, update)
+            return self._book_once(asset_id, update)
         except AssetDeleted:
             order = self._store.order(update.client_order_id)
-            if order is not None and (after := apply_alone(order, update)) != order:
-                self._store.keep_order(order, after)
+            if order is not None and order.asset_id == asset_id:
+                self._store.keep_order(order, apply_alone(order, update))
             return None
 
-    def _book_once(self, update: OrderUpdate) -> tuple[Asset, Cycle, Order, Booked] | None:
+    def _book_once(self, asset_id: int, update: OrderUpdate) -> Entry | None:
         """Lock, load, apply, save, commit."""
-        known = self._store.order(update.client_order_id)
-        if known is None:
-            return None
-        with self._store.transaction(known.asset_id) as tx:
+        with self._store.transaction(asset_id) as tx:
             order = tx.order(update.client_order_id)
-            cycle = tx.cycle_by_id(known.cycle_id)
-            if order is None:  # deleted by hand in between
+            if order is None:
                 return None
-            if cycle is None:
+            cycle = tx.cycle_by_id(order.cycle_id)
+            if cycle is None:  # deleted by hand
                 tx.save_order(order, apply_alone(order, update))
                 return None
             now, orders = self._clock(), _orders_that_matter(tx, cycle, order)
@@ -68,10 +153,15 @@ class Books:
             if booked.order != order and not booked.cycle.status.is_active:
                 ours = [each for each in orders if each.client_order_id != order.client_order_id]
                 tx.put_result(result_of(tx.asset, booked.cycle, [*ours, booked.order]))
-            if booked.sold_at is not None:
-                tx.set_last_sell_price(booked.sold_at)
-                tx.add_cycle(Cycle(0, tx.asset.asset_id, CycleStatus.COOLDOWN))
-            return tx.asset, cycle, order, booked
+            return Entry(tx.asset, cycle, order, booked, _afterwards(tx, cycle, booked))
+
+    def _with_position(self, update: OrderUpdate) -> OrderUpdate:
+        # An order over REST tells the gross fill only; the position tells what the fee has left.
+        try:
+            holding = self._broker.holdings().of(update.symbol.partition("/")[0])
+        except BrokerUnavailable:
+            return update  # then the fee is estimated
+        return replace(update, position_quantity=holding.quantity if holding else None)
 
 
 def _orders_that_matter(tx: Transaction, cycle: Cycle, order: Order) -> Sequence[Order]:
@@ -79,3 +169,13 @@ def _orders_that_matter(tx: Transaction, cycle: Cycle, order: Order) -> Sequence
     if order.side is Side.BUY and cycle.status.is_active:
         return ()
     return tx.orders_of_cycle(cycle.cycle_id)
+
+
+def _afterwards(tx: Transaction, cycle: Cycle, booked: Booked) -> AssetState:
+    """The asset with its active cycle as they are now; after a take profit a new one cools down."""
+    if booked.sold_at is None:
+        is_active = tx.cycle is not None and tx.cycle.cycle_id == cycle.cycle_id
+        return AssetState(tx.asset, booked.cycle if is_active else tx.cycle)
+    tx.set_last_sell_price(booked.sold_at)
+    cooling = tx.add_cycle(Cycle(0, tx.asset.asset_id, CycleStatus.COOLDOWN))
+    return AssetState(replace(tx.asset, last_sell_price=booked.sold_at), cooling)

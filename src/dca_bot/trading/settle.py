@@ -7,10 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from dca_bot.core.model import Order, OrderUpdate
 from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
+from dca_bot.trading.books import Books
 from dca_bot.trading.ports import Broker, Store
-from dca_bot.trading.trader import Trader
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class Recovered:
 
 
 def recover(
-    trader: Trader, store: Store, broker: Broker, *, intended_before: datetime | None = None
+    books: Books, store: Store, broker: Broker, *, intended_before: datetime | None = None
 ) -> Recovered:
     """Settle every live order; with `intended_before`, only those that were intended before it.
 
@@ -47,7 +46,7 @@ def recover(
     for order in live:
         listed = open_at_alpaca.get(order.client_order_id)
         try:
-            is_settled = _settle(trader, order, listed)
+            is_settled = books.settle_listed(order, listed)
         except (BrokerUnavailable, StoreUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 - one asset's trouble must not stop the others
@@ -58,11 +57,3 @@ def recover(
         elif listed is None:
             ended += 1
     return Recovered(len(live), ended, tuple(in_doubt), tuple(stuck))
-
-
-def _settle(trader: Trader, order: Order, listed: OrderUpdate | None) -> bool:
-    # What is open and unchanged needs no second question.
-    if listed is not None and listed.filled_quantity == order.filled_quantity:
-        trader.on_update(listed)
-        return True
-    return trader.settle(order.client_order_id)

@@ -1,14 +1,14 @@
 """The only code that joins core, store and broker: load, decide, persist the intent, act,
 persist the outcome.
 
-Rules: the intent is committed before the request; no lock is held while Alpaca is asked; whatever
-Alpaca says of an order enters the books through `on_update`, from wherever it was heard.
+Rules: the intent is committed before the request; no lock is held while Alpaca is asked; what
+Alpaca says of an order is for the books (`books.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import assert_never
@@ -32,21 +32,15 @@ from dca_bot.core.model import (
     AssetRules,
     AssetState,
     Cycle,
-    CycleStatus,
     Holding,
     Order,
     OrderKind,
     OrderStatus,
     OrderUpdate,
     Quote,
-    Side,
 )
 from dca_bot.core.order_ids import client_order_id
-from dca_bot.core.transition import (
-    conclude,
-    end_cooldown,
-    start_order,
-)
+from dca_bot.core.transition import end_cooldown, start_order
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import (
     BrokerUnavailable,
@@ -58,13 +52,18 @@ from dca_bot.trading.books import Books
 from dca_bot.trading.cash import Cash
 from dca_bot.trading.ports import Broker, Store, Transaction
 
-# How long an order that Alpaca doesn't know may still be on its way there, so that no second one
-# is placed for the same intent: longer than a request may wait for its turn (10 s), connect (3 s)
-# and be answered (10 s), with room for Alpaca to find what it has taken.
-GIVE_UP_AFTER = timedelta(seconds=30)
 # How old an intent may be when its request begins.  A process that stood still after the commit (a
 # suspended machine, SIGSTOP) wakes up when others may have given its order up, and bought.
 SEND_WITHIN = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What a quote has led to: the asset with its active cycle as they are now, and the order that
+    was placed, if any."""
+
+    state: AssetState
+    order: Order | None = None
 
 
 class Trader:
@@ -84,35 +83,33 @@ class Trader:
         self._clock = clock
         self.rules = rules
         self.quote_age_max = quote_age_max
+        self.books = Books(store, broker, clock)
         self._cash = Cash(broker)
-        self._books = Books(store, clock)
 
-    def on_quote(self, known: AssetState, quote: Quote) -> Order | None:
-        """Act on a quote that seems to trigger something; return the order placed, if any.
+    def on_quote(self, known: AssetState, quote: Quote) -> Acted:
+        """Act on a quote that seems to trigger something.
 
         1. Decide on what is known; ask Alpaca for the position where the order depends on it.
         2. Lock the asset, decide again on what is locked, write the intent, commit; unless the
            quote has become too old meanwhile.
         3. Send the order, and book what Alpaca says of it.
         Raises OrderRefused (also when we refuse it ourselves), BrokerUnavailable (nothing was
-        sent) and OrderOutcomeUnknown (`settle` it); the books are in order in each case.
+        sent) and OrderOutcomeUnknown (`Books.settle` it); the books are in order in each case.
         """
         if self._is_too_old(quote):
-            return None
-        rules = self.rules[known.asset.symbol]
-        known = self._restart_if_fallen(known, quote, rules)
-        if known.cycle is None:
-            return None
-        expected = decide(known.asset, known.cycle, quote, rules)
-        if isinstance(expected, Hold):
-            _refuse_if_reported(expected)
-            return None
+            return Acted(known)
+        expected = self._decide(known, quote)
+        if isinstance(expected, Restart):
+            known = self._restart(known.asset.asset_id, quote)
+            expected = self._decide(known, quote)
+        if order_kind(expected) is None:
+            return Acted(known)
         holding = self._look_before_leaping(known.asset, expected)
         with self._store.transaction(known.asset.asset_id) as tx:
-            intended = self._intend(tx, expected, quote, holding)
             asset = tx.asset
-        if intended is None:
-            return None
+            intended = self._intend(tx, expected, quote, holding)
+            if intended is None:
+                return Acted(AssetState(asset, tx.cycle))
         cycle, order = intended
         try:
             update = self._submit(asset, order)
@@ -120,60 +117,26 @@ class Trader:
             log_lines.decided(asset, cycle, order, quote, in_doubt=unknown)
             raise
         log_lines.decided(asset, cycle, order, quote, alpaca_order_id=update.alpaca_order_id)
-        self.on_update(update)
-        return order
+        entry = self.books.on_update(asset.asset_id, update)
+        return Acted(entry.state if entry else known, order)
 
-    def on_update(self, update: OrderUpdate) -> bool:
-        """Book what Alpaca says of an order; whether that changed anything in the books."""
-        found = self._books.book(update)
-        if found is None:  # not our order
-            return False
-        asset, cycle, order, booked = found
-        log_lines.updated(asset, cycle, order, booked, update)
-        return (cycle, order) != (booked.cycle, booked.order)
-
-    def settle(self, client_id: str) -> bool:
-        """Ask Alpaca what became of an order and book it; False while that is still in doubt.
-
-        An order that Alpaca doesn't know is given up if it couldn't be on its way any more when
-        Alpaca was asked; the answer itself may come much later.
-        """
-        order = self._store.order(client_id)
-        if order is None or order.status.is_finished:
-            return True
-        asked_at = self._clock()
-        update = self._broker.order(client_id)
-        if update is None:
-            if asked_at - order.created_at < GIVE_UP_AFTER:
-                return False
-            update = conclude(order, OrderStatus.LOST, "Alpaca has never heard of it")
-        elif order.side is Side.BUY and update.filled_quantity > order.filled_quantity:
-            update = self._with_position(update)
-        self.on_update(update)
-        return True
-
-    def open_cycle(self, asset_id: int) -> None:
-        """Give an asset without an active cycle a watching one (behaviour 1)."""
-        with self._store.transaction(asset_id) as tx:
-            if tx.cycle is not None or not tx.asset.is_enabled:
-                return
-            cycle = tx.add_cycle(Cycle(0, asset_id, CycleStatus.WATCHING))
-            tx.add_event(story.began(cycle, self._clock()))
-            asset = tx.asset
-        log_lines.status_changed(asset, cycle, cycle.status, "new cycle")
+    def _decide(self, known: AssetState, quote: Quote) -> Decision:
+        """Raises OrderRefused where a human must be told why there is no order."""
+        if known.cycle is None:
+            return Hold("no active cycle")
+        decision = decide(known.asset, known.cycle, quote, self.rules[quote.symbol])
+        if isinstance(decision, Hold) and decision.reported:
+            raise OrderRefused(decision.reason)
+        return decision
 
     def _is_too_old(self, quote: Quote) -> bool:
         return self._clock() - quote.at > self.quote_age_max
 
-    def _restart_if_fallen(self, known: AssetState, quote: Quote, rules: AssetRules) -> AssetState:
+    def _restart(self, asset_id: int, quote: Quote) -> AssetState:
         """End a cooldown that the price cuts short (behaviour 7); what is known afterwards."""
-        if known.cycle is None or not isinstance(
-            decide(known.asset, known.cycle, quote, rules), Restart
-        ):
-            return known
-        with self._store.transaction(known.asset.asset_id) as tx:
+        with self._store.transaction(asset_id) as tx:
             asset, cycle = tx.asset, tx.cycle
-            decision = decide(asset, cycle, quote, rules) if cycle else None
+            decision = self._decide(AssetState(asset, cycle), quote)
             if cycle is None or not isinstance(decision, Restart):
                 return AssetState(asset, cycle)
             watching = end_cooldown(cycle)
@@ -197,10 +160,10 @@ class Trader:
 
         Raises OrderRefused when the position forbids what was decided.
         """
-        cycle, rules = tx.cycle, self.rules[quote.symbol]
+        cycle = tx.cycle
         if cycle is None or self._is_too_old(quote):
             return None
-        decision = decide(tx.asset, cycle, quote, rules)
+        decision = self._decide(AssetState(tx.asset, cycle), quote)
         if order_kind(decision) is not order_kind(expected):
             return None  # the cycle has moved, and Alpaca was asked for something else
         match decision:
@@ -209,7 +172,7 @@ class Trader:
                     raise OrderRefused(why_blocked(tx.asset, holding))
                 order = self._order(cycle, kind, rung, quantity=quantity, limit_price=limit_price)
             case Sell():
-                quantity = size_sell(tx.asset, cycle, holding, quote, rules)
+                quantity = size_sell(tx.asset, cycle, holding, quote, self.rules[quote.symbol])
                 if not quantity:
                     raise OrderRefused(why_nothing_to_sell(cycle, holding))
                 order = self._order(cycle, OrderKind.TAKE_PROFIT, quantity=quantity)
@@ -255,23 +218,10 @@ class Trader:
         except OrderRefused as refusal:
             if refusal.needs_cash:
                 self._cash.is_short(asset)
-            self._books.book(conclude(order, OrderStatus.REJECTED, str(refusal)))
+            self.books.close(order, OrderStatus.REJECTED, str(refusal))
             raise
         except BrokerUnavailable as error:
-            self._books.book(conclude(order, OrderStatus.LOST, str(error)))
+            self.books.close(order, OrderStatus.LOST, str(error))
             raise
         self._cash.sufficed(asset)
         return update
-
-    def _with_position(self, update: OrderUpdate) -> OrderUpdate:
-        # An order over REST tells the gross fill only; the position tells what the fee has left.
-        try:
-            holding = self._broker.holdings().of(update.symbol.partition("/")[0])
-        except BrokerUnavailable:
-            return update  # then the fee is estimated
-        return replace(update, position_quantity=holding.quantity if holding else None)
-
-
-def _refuse_if_reported(hold: Hold) -> None:
-    if hold.reported:
-        raise OrderRefused(hold.reason)

@@ -109,7 +109,7 @@ class Bot:
             self._until_answered(self._broker.account)
             rules = self._until_answered(self._broker.rules)
             trader = Trader(self._store, self._broker, self._surface.clock.utc, rules)
-            self._until_answered(lambda: recover(trader, self._store, self._broker))
+            self._until_answered(lambda: recover(trader.books, self._store, self._broker))
         except (StoreUnavailable, KeysRefused):
             self.process.end()  # main_app.py ends with status 1; the watchdog starts it again
             return

@@ -27,8 +27,9 @@ from dca_bot.program.errors import (
 )
 from dca_bot.program.settings import AlpacaSettings, DatabaseSettings
 from dca_bot.store.mysql_store import MySqlStore
+from dca_bot.trading.books import GIVE_UP_AFTER
 from dca_bot.trading.settle import recover
-from dca_bot.trading.trader import GIVE_UP_AFTER, Trader
+from dca_bot.trading.trader import Trader
 from tests.helpers import Simulator, eventually
 from tests.proofs.whole.auditor import complaints, read_books, rows
 
@@ -129,17 +130,17 @@ class OneCycle:
         self._exchange.post("/sim/quote", bid_and_ask)
 
         def act() -> bool:
-            found = recover(trader, store, broker)
+            found = recover(trader.books, store, broker)
             if found.in_doubt:
                 self._clock.skip(GIVE_UP_AFTER.total_seconds() + 1)
                 return False
             assert not found.stuck
             [state] = store.assets()
             if state.cycle is None:
-                trader.open_cycle(state.asset.asset_id)
+                trader.books.open_cycle(state.asset.asset_id)
                 return False
             quote = Quote(SYMBOL, price, price, self._clock.now())
-            return trader.on_quote(state, quote) is None and not store.live_orders()
+            return trader.on_quote(state, quote).order is None and not store.live_orders()
 
         self._until_done(act)
 
