@@ -56,7 +56,7 @@ def call(words: Sequence[str]) -> int:
 
 def overview() -> str:
     """What `dca --help` says."""
-    width = max(map(len, VERBS), default=0)
+    width = max(map(len, VERBS))
     verbs = "\n".join(f"  {name:{width}}  {sentence}" for name, (_, sentence) in VERBS.items())
     return OVERVIEW.format(verbs=verbs)
 

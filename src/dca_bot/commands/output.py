@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dca_bot.program.clock import utc_now
+from dca_bot.report.words import age_in_words, price_in_words
 
 IN_ASCII = str.maketrans(
     {"●": "o", "┿": "+", "━": "=", "─": "-", "…": "~", "–": "-", "≤": "<", "│": "|", "→": ">"}
@@ -59,6 +61,31 @@ def local(at: datetime | None, *, seconds: bool = False) -> str:
 def zone() -> str:
     """The name of the user's time zone."""
     return utc_now().astimezone().tzname() or "local time"
+
+
+def price(value: Decimal | None) -> str:
+    return price_in_words(value)
+
+
+def amount(value: Decimal | None, places: int = 2) -> str:
+    """Money; a dash where it isn't known."""
+    return "-" if value is None else f"{value:,.{places}f}"
+
+
+def signed(value: Decimal | None) -> Text:
+    """A gain in green, a loss in red; a dash where it isn't known."""
+    if value is None:
+        return Text("-", "dim")
+    return Text(f"{value:+,.2f}", "green" if value >= 0 else "red")
+
+
+def percent(value: Decimal | None) -> str:
+    return "-" if value is None else f"{value:+.2f} %"
+
+
+def age(seconds: float | None) -> str:
+    """How long ago something was."""
+    return "never" if seconds is None else age_in_words(timedelta(seconds=seconds))
 
 
 def _plain(value: object) -> str:

@@ -24,7 +24,9 @@ class Verb(Protocol):
 
 
 # name: (module below dca_bot.commands, one sentence)
-VERBS: dict[str, tuple[str, str]] = {}
+VERBS = {
+    "status": ("see.status", "Shows how the bot is, what it holds, earned and waits for."),
+}
 
 
 def load(name: str) -> Verb:

@@ -42,12 +42,12 @@ def ordered(asset: Asset, cycle: Cycle, order: Order, quote: Quote) -> Event:
     told = f"{_name(asset, order)}: "
     match order.kind:
         case OrderKind.BASE:
-            told, against = told + f"the ask is {price:f}", None
+            told, against = told + f"the ask is {_plain(price)}", None
         case OrderKind.SAFETY:
-            told += f"the ask is {price:f}, the last fill was at {_plain(against)}"
+            told += f"the ask is {_plain(price)}, the last fill was at {_plain(against)}"
         case OrderKind.TAKE_PROFIT:
             price, against = quote.bid, cycle.average_purchase_price
-            told += f"the bid is {price:f}, the average {against:f}"
+            told += f"the bid is {_plain(price)}, the average {_plain(against)}"
     return Event(
         order.created_at,
         cycle.cycle_id,
@@ -71,13 +71,14 @@ def booked(
     if growth > 0:
         part = "filled" if order.status is OrderStatus.FILLED else "partly filled"
         deed = "bought" if order.side is Side.BUY else "sold"
-        told = f"{name} {part}: {deed} {growth:f} at {_plain(price)} on average"
+        told = f"{name} {part}: {deed} {_plain(growth)} at {_plain(price)} on average"
         kind = EventKind.FILLED
         yield Event(at, key[0], kind, _bounded(told), key[1], price, order.limit_price, growth)
     has_ended = order.status.is_finished and not before.status.is_finished
     if has_ended and order.status is not OrderStatus.FILLED:
         why = f": {update.reason}" if update.reason else ""
-        told = f"{name} {order.status}, {order.filled_quantity:f} of {order.quantity:f} filled{why}"
+        filled = f"{_plain(order.filled_quantity)} of {_plain(order.quantity)} filled"
+        told = f"{name} {order.status}, {filled}{why}"
         yield Event(at, key[0], EventKind.ENDED, _bounded(told), key[1], price)
     if after.sold_at is not None:
         yield Event(at, key[0], EventKind.COMPLETE, "all is sold, the cycle is complete", key[1])
@@ -85,7 +86,8 @@ def booked(
 
 def cut_short(asset: Asset, cycle: Cycle, quote: Quote, trigger_price: Decimal) -> Event:
     """The price has ended a cooldown."""
-    told = f"the ask {quote.ask:f} is at or below {trigger_price:f}: the cooldown ends early"
+    ask, limit = _plain(quote.ask), _plain(trigger_price)
+    told = f"the ask {ask} is at or below {limit}: the cooldown ends early"
     return Event(
         quote.at,
         cycle.cycle_id,
@@ -103,7 +105,8 @@ def cooldown_over(asset: Asset, cycle: Cycle, at: datetime) -> Event:
 
 def corrected(before: Cycle, after: Cycle, at: datetime) -> Event:
     """The books were brought to Alpaca's position."""
-    told = f"Alpaca holds {after.quantity:f}, the books said {before.quantity:f}: corrected"
+    held, said = _plain(after.quantity), _plain(before.quantity)
+    told = f"Alpaca holds {held}, the books said {said}: corrected"
     return Event(
         at,
         before.cycle_id,
@@ -117,7 +120,7 @@ def corrected(before: Cycle, after: Cycle, at: datetime) -> Event:
 
 def given_up(cycle: Cycle, at: datetime) -> Event:
     """The cycle's coins are no longer at Alpaca."""
-    told = f"Alpaca holds none of the {cycle.quantity:f} coins: the cycle is given up"
+    told = f"Alpaca holds none of the {_plain(cycle.quantity)} coins: the cycle is given up"
     return Event(at, cycle.cycle_id, EventKind.GIVEN_UP, _bounded(told), quantity=cycle.quantity)
 
 
@@ -133,7 +136,11 @@ def _name(asset: Asset, order: Order) -> str:
 
 
 def _plain(price: Decimal | None) -> str:
-    return "an unknown price" if price is None else f"{price:f}"
+    """Without the zeros that fill up a column."""
+    if price is None:
+        return "an unknown price"
+    text = f"{price:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _bounded(told: str) -> str:

@@ -32,6 +32,10 @@ class AssetSight:
     sell_pause_seconds: float = 0.0
     why: str = ""  # what went wrong last, and has not gone right since
 
+    @property
+    def is_paused(self) -> bool:
+        return self.buy_pause_seconds > 0 or self.sell_pause_seconds > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:

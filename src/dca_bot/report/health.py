@@ -1,0 +1,100 @@
+"""How the bot is, in one word with its reasons.
+
+BLIND     nobody looks at the prices: main_app.py is not running, hangs, or hears nothing
+PAUSED    somebody has told it to stand still
+DEGRADED  it trades, but something needs a human
+OK        none of these
+
+Rule: judged by the signs of life in LOG_DIR and by the rows, without asking Alpaca.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from dca_bot.report.now import Now
+from dca_bot.watchdog import heartbeat
+from dca_bot.watchdog.incidents import PAUSE_FILE_NAME
+
+# The bot reconnects a stream that is silent for 30 s by itself; after a minute it is blind.
+QUOTES_SILENT_SECONDS = 60.0
+TRADE_STREAM_SILENT_SECONDS = 300.0
+SIGHT_AGE_MAX = timedelta(seconds=30)
+
+
+class Word(StrEnum):
+    OK = "OK"
+    DEGRADED = "DEGRADED"
+    PAUSED = "PAUSED"
+    BLIND = "BLIND"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    word: Word
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def sees(self) -> bool:
+        """Whether somebody looks at the prices."""
+        return self.word is not Word.BLIND
+
+
+def health_of(now: Now, log_dir: Path, *, beat_age_max: float) -> Health:
+    """The worst word that something is said of, with everything that is said."""
+    blind = list(_blind(now, beat_age_max))
+    is_stopped_on_purpose = (log_dir / PAUSE_FILE_NAME).exists() and not _is_running(now)
+    degraded = list(_degraded(now))
+    if is_stopped_on_purpose:
+        told = (
+            "main_app.py is stopped and the watchdog leaves it so: watchdog.py --resume ends that"
+        )
+        return Health(Word.PAUSED, (told, *degraded))
+    if blind:
+        return Health(Word.BLIND, (*blind, *degraded))
+    return Health(Word.DEGRADED if degraded else Word.OK, tuple(degraded))
+
+
+def _is_running(now: Now) -> bool:
+    beat = now.beat
+    return beat is not None and heartbeat.process_start(beat.pid) == beat.process_start
+
+
+def _blind(now: Now, beat_age_max: float) -> Iterator[str]:
+    beat = now.beat
+    if beat is None:
+        yield "main_app.py has left no heartbeat in LOG_DIR: start it, or run watchdog.py"
+        return
+    age = (now.at - beat.at).total_seconds()
+    if not _is_running(now):
+        yield f"main_app.py is not running, its last heartbeat is {age:.0f} s old: run watchdog.py"
+        return
+    if age > beat_age_max:
+        yield (
+            f"main_app.py hangs: its last heartbeat is {age:.0f} s old, the limit is "
+            f"{beat_age_max:.0f} s; the watchdog replaces it"
+        )
+        return
+    running = (now.at - beat.started_at).total_seconds()
+    quotes = running if beat.quote_age_seconds is None else beat.quote_age_seconds + age
+    if beat.symbols and (quotes > QUOTES_SILENT_SECONDS or beat.quote_age_seconds is None):
+        yield f"no quotes for {quotes:.0f} s: see main_app.log for what the quote stream says"
+    silent = beat.trade_stream_age_seconds
+    if silent is not None and silent + age > TRADE_STREAM_SILENT_SECONDS:
+        yield f"the trade stream is silent for {silent + age:.0f} s: see main_app.log"
+
+
+def _degraded(now: Now) -> Iterator[str]:
+    if now.beat is not None and not now.beat.database_reachable:
+        yield "main_app.py does not reach the database: it places no orders until it does"
+    if now.sight is not None and _is_running(now) and now.at - now.sight.at > SIGHT_AGE_MAX:
+        yield f"the prices shown are {(now.at - now.sight.at).total_seconds():.0f} s old"
+    for each in now.assets:
+        if each.problem:
+            yield f"{each.asset.symbol} is not traded: {each.problem}"
+        elif each.seen.is_paused and each.seen.why and each.asset.is_enabled:
+            yield f"{each.asset.symbol}: {each.seen.why}"

@@ -1,0 +1,251 @@
+"""Everything as it is at one moment, read once: rows, orders of active cycles, and what the bot
+sees.  What is asked of it (invested, next prices, net if sold) is worked out here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+
+from dca_bot.core.decide import Triggers, triggers
+from dca_bot.core.earnings import Tally, fee_step, seen_fee_rate, sell_fee, tally
+from dca_bot.core.model import (
+    ZERO,
+    Asset,
+    AssetRules,
+    Cycle,
+    CycleStatus,
+    Order,
+    Quote,
+    Side,
+)
+from dca_bot.report import queries
+from dca_bot.report.ladder import finest_rules, ladder_from, money_wanted
+from dca_bot.report.reader import Reader, moment
+from dca_bot.store import statements
+from dca_bot.store.rows import read_order, read_state
+from dca_bot.watchdog import heartbeat, sight
+from dca_bot.watchdog.heartbeat import Heartbeat
+from dca_bot.watchdog.sight import AssetSight, Sight
+
+NO_SIGHT = AssetSight()
+HUNDRED = Decimal(100)
+
+
+@dataclass(frozen=True)
+class AssetNow:
+    """One row of `dca_assets` with everything that is known of it at the moment."""
+
+    asset: Asset
+    cycle: Cycle | None
+    problem: str = ""  # why the row can't be read or traded
+    orders: tuple[Order, ...] = ()  # of the active cycle, oldest first
+    seen: AssetSight = NO_SIGHT
+    completed_at: datetime | None = None  # of the cycle before, while in cooldown
+    last_event: tuple[datetime, str] | None = None
+
+    @property
+    def quote(self) -> Quote | None:
+        return self.seen.quote
+
+    @property
+    def rules(self) -> AssetRules:
+        return self.seen.rules or finest_rules(self.asset.symbol)
+
+    @cached_property
+    def sums(self) -> Tally:
+        return tally(self.orders)
+
+    @property
+    def fee_rate(self) -> Decimal:
+        return seen_fee_rate(self.orders)
+
+    @property
+    def live_order(self) -> Order | None:
+        return next((order for order in self.orders if not order.status.is_finished), None)
+
+    @property
+    def quantity(self) -> Decimal:
+        return self.cycle.quantity if self.cycle else ZERO
+
+    @property
+    def is_holding(self) -> bool:
+        return self.quantity > 0
+
+    @property
+    def invested(self) -> Decimal:
+        """What was paid for what is held; of a cycle made by hand, by its columns."""
+        if self.cycle is None or not self.is_holding:
+            return ZERO
+        if self.sums.received <= 0:
+            return self.cycle.quantity * self.cycle.average_purchase_price
+        left = min(Decimal(1), max(ZERO, self.sums.left / self.sums.received))
+        return self.sums.cost * left
+
+    @property
+    def triggers(self) -> Triggers:
+        """The prices at which it acts, also while an order keeps it from acting now."""
+        if self.cycle is None:
+            return Triggers()
+        if self.cycle.status in (CycleStatus.BUYING, CycleStatus.SELLING):
+            return triggers(self.asset, replace(self.cycle, status=CycleStatus.WATCHING))
+        return triggers(self.asset, self.cycle)
+
+    @property
+    def next_buy_price(self) -> Decimal | None:
+        """The ask at or below which it buys, or the limit of the BUY that rests."""
+        live = self.live_order
+        if live is not None and live.side is Side.BUY:
+            return live.limit_price
+        price = self.triggers.buy_at_or_below
+        if price is not None and price.is_infinite():
+            return self.quote.ask if self.quote else None
+        return price
+
+    @property
+    def take_profit_price(self) -> Decimal | None:
+        return self.triggers.sell_at_or_above
+
+    @property
+    def net_if_sold(self) -> Decimal | None:
+        """What is left after all fees if everything held were sold at the bid; None: no price."""
+        if not self.is_holding or self.quote is None:
+            return None
+        worth = self.quantity * self.quote.bid
+        income = worth - sell_fee(worth, self.fee_rate, fee_step(self.asset))
+        if self.sums.received <= 0:
+            return income - self.invested
+        return income + self.sums.proceeds - self.sums.sell_fees - self.sums.cost
+
+    @property
+    def cooldown_ends_at(self) -> datetime | None:
+        if self.completed_at is None:
+            return None
+        return self.completed_at + timedelta(seconds=self.asset.cooldown_seconds)
+
+    @property
+    def began_at(self) -> datetime | None:
+        """When its first BUY was ordered, or the cycle's row was made."""
+        if self.is_holding and self.orders:
+            return self.orders[0].created_at
+        return self.cycle.created_at if self.cycle else None
+
+    @cached_property
+    def money_wanted(self) -> Decimal:
+        """What the rungs that are left can still ask for."""
+        if not self.asset.is_enabled or self.problem:
+            return ZERO
+        price = self.quote.ask if self.quote else None
+        price = price or (self.cycle.last_order_fill_price if self.cycle else None)
+        if price is None:
+            return self._amounts
+        left = ladder_from(self.asset, price, self.rules, cycle=self.cycle)
+        return money_wanted(left)
+
+    @property
+    def _amounts(self) -> Decimal:
+        return self.asset.base_order_amount + (
+            self.asset.safety_order_amount * self.asset.max_safety_orders
+        )
+
+    def distance_pct(self, price: Decimal | None, side: Side) -> Decimal | None:
+        """How far the market is from a price, in % of the market's."""
+        if price is None or self.quote is None:
+            return None
+        here = self.quote.ask if side is Side.BUY else self.quote.bid
+        return (price / here - 1) * HUNDRED if here else None
+
+    @property
+    def nearness(self) -> Decimal:
+        """The smaller of both distances, for sorting; without any it comes last."""
+        distances = (
+            self.distance_pct(self.next_buy_price, Side.BUY),
+            self.distance_pct(self.take_profit_price, Side.SELL),
+        )
+        return min((abs(each) for each in distances if each is not None), default=Decimal(1000))
+
+
+@dataclass(frozen=True)
+class Now:
+    """One moment: the bot's signs of life, what it sees, and every asset."""
+
+    at: datetime
+    mode: str
+    beat: Heartbeat | None
+    sight: Sight | None
+    assets: tuple[AssetNow, ...]
+
+    @property
+    def invested(self) -> Decimal:
+        return sum((each.invested for each in self.assets), ZERO)
+
+    @property
+    def net_if_sold(self) -> Decimal | None:
+        """Of all that is held; None where a price is missing."""
+        nets = [each.net_if_sold for each in self.assets if each.is_holding]
+        known = [net for net in nets if net is not None]
+        return sum(known, ZERO) if len(known) == len(nets) else None
+
+    @property
+    def money_wanted(self) -> Decimal:
+        return sum((each.money_wanted for each in self.assets), ZERO)
+
+    def find(self, symbol: str) -> AssetNow | None:
+        """The asset with this symbol, however it is spelt: BTC/USD, btcusd."""
+        wanted = plain(symbol)
+        return next((each for each in self.assets if plain(each.asset.symbol) == wanted), None)
+
+
+def plain(symbol: str) -> str:
+    """`BTCUSD` for BTC/USD and btc/usd."""
+    return symbol.replace("/", "").upper()
+
+
+def look(reader: Reader, log_dir: Path, now: datetime, *, mode: str) -> Now:
+    """Everything as it is at `now`; `mode` is what the settings say, where the bot says nothing."""
+    seen = sight.read(log_dir)
+    orders = defaultdict(list)
+    for row in reader.rows(queries.ORDERS_OF_ACTIVE_CYCLES):
+        order = read_order(row)
+        orders[order.asset_id].append(order)
+    completed = {
+        int(str(row[0])): moment(row[1])
+        for row in reader.rows(queries.LAST_COMPLETED)
+        if row[1] is not None
+    }
+    events = {
+        int(str(row[0])): (moment(row[1]), str(row[2])) for row in reader.rows(queries.LAST_EVENTS)
+    }
+    states = [read_state(row) for row in reader.rows(statements.ALL_ASSETS)]
+    assets = []
+    for state in states:
+        asset = state.asset
+        asset_sight = seen.assets.get(asset.symbol, NO_SIGHT) if seen else NO_SIGHT
+        assets.append(
+            AssetNow(
+                asset=asset,
+                cycle=state.cycle,
+                problem=state.problem or (asset_sight.problem if asset.is_enabled else ""),
+                orders=tuple(orders[asset.asset_id]),
+                seen=asset_sight,
+                completed_at=completed.get(asset.asset_id),
+                last_event=events.get(asset.asset_id),
+            )
+        )
+    return Now(
+        at=now,
+        mode=seen.mode if seen else mode,
+        beat=heartbeat.read(log_dir),
+        sight=seen,
+        assets=tuple(assets),
+    )
+
+
+def closest_first(assets: Sequence[AssetNow]) -> list[AssetNow]:
+    """The assets that are about to act come first."""
+    return sorted(assets, key=lambda each: (not each.asset.is_enabled, each.nearness))

@@ -1,0 +1,189 @@
+"""Every statement of the reports.
+
+Rule: SELECT only; each can be pasted into a client once its %s are filled in.  What is asked again
+and again reads by an index: the assets, their active cycles, and results since a moment.
+"""
+
+# Those that have been filled: an active cycle has few orders.
+ORDERS_OF_ACTIVE_CYCLES = """
+SELECT o.client_order_id, o.asset_id, o.cycle_id, o.kind, o.rung, o.quantity, o.limit_price,
+       o.status, o.created_at, o.alpaca_order_id, o.filled_quantity, o.filled_average_price,
+       o.received_quantity, o.quantity_before, o.average_before, o.fee
+  FROM dca_cycles c
+  JOIN dca_orders o ON o.cycle_id = c.id
+ WHERE c.active_asset_id IS NOT NULL
+ ORDER BY o.id
+"""
+
+# For those in cooldown: when the cycle before was completed.
+LAST_COMPLETED = """
+SELECT c.asset_id, (SELECT d.completed_at FROM dca_cycles d
+                     WHERE d.asset_id = c.asset_id AND d.status = 'complete'
+                       AND d.completed_at IS NOT NULL
+                     ORDER BY d.completed_at DESC LIMIT 1)
+  FROM dca_cycles c
+ WHERE c.active_asset_id IS NOT NULL AND c.status = 'cooldown'
+"""
+
+LAST_EVENTS = """
+SELECT e.asset_id, e.at, e.told
+  FROM dca_events e
+  JOIN (SELECT MAX(id) AS id FROM dca_events GROUP BY asset_id) AS newest ON newest.id = e.id
+"""
+
+# The four moments: midnight, seven days ago, thirty days ago, and the beginning.
+TOTALS = """
+SELECT COUNT(*), SUM(net), SUM(IF(net IS NULL, 0, fees)), SUM(net IS NULL),
+       SUM(IF(completed_at >= %s, net, 0)), SUM(IF(completed_at >= %s, net, 0)),
+       SUM(IF(completed_at >= %s, net, 0))
+  FROM dca_results
+ WHERE status = 'complete'
+"""
+
+RESULTS = """
+SELECT cycle_id, asset_id, symbol, status, began_at, completed_at, safety_orders,
+       max_safety_orders, cost, proceeds, fees, net, left_quantity, drawdown_pct
+  FROM dca_results
+ WHERE completed_at >= %s AND completed_at < %s
+ ORDER BY completed_at DESC, cycle_id DESC
+ LIMIT %s
+"""
+
+RESULTS_OF_SYMBOL = """
+SELECT cycle_id, asset_id, symbol, status, began_at, completed_at, safety_orders,
+       max_safety_orders, cost, proceeds, fees, net, left_quantity, drawdown_pct
+  FROM dca_results
+ WHERE completed_at >= %s AND completed_at < %s AND symbol = %s
+ ORDER BY completed_at DESC, cycle_id DESC
+ LIMIT %s
+"""
+
+RESULT = """
+SELECT cycle_id, asset_id, symbol, status, began_at, completed_at, safety_orders,
+       max_safety_orders, cost, proceeds, fees, net, left_quantity, drawdown_pct
+  FROM dca_results
+ WHERE cycle_id = %s
+"""
+
+COUNT_OF_RESULTS = """
+SELECT COUNT(*) FROM dca_results WHERE status = 'complete'
+"""
+
+# What no result is known of: finished before, without an order in the books.
+CYCLES_WITHOUT_RESULT = """
+SELECT c.id, c.asset_id, a.asset_symbol, c.status, c.created_at, c.completed_at, c.safety_orders
+  FROM dca_cycles c
+  JOIN dca_assets a ON a.id = c.asset_id
+  LEFT JOIN dca_results r ON r.cycle_id = c.id
+ WHERE r.cycle_id IS NULL AND c.status IN ('complete', 'error')
+ ORDER BY c.id DESC
+ LIMIT %s
+"""
+
+CYCLE = """
+SELECT c.id, c.asset_id, c.status, c.quantity, c.average_purchase_price, c.safety_orders,
+       c.latest_order_id, c.last_order_fill_price, c.completed_at, c.created_at
+  FROM dca_cycles c
+ WHERE c.id = %s
+"""
+
+ORDERS_OF_CYCLE = """
+SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
+       alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
+       quantity_before, average_before, fee, symbol
+  FROM dca_orders
+ WHERE cycle_id = %s
+ ORDER BY id
+"""
+
+EVENTS_OF_CYCLE = """
+SELECT at, kind, told, client_order_id, price, against, quantity
+  FROM dca_events
+ WHERE cycle_id = %s
+ ORDER BY id
+"""
+
+# A group is a symbol, or a day of the user's: the moment moved by his distance from UTC.
+BY_SYMBOL = """
+SELECT symbol, COUNT(*), SUM(net), SUM(fees), MAX(net), MIN(net), SUM(cost)
+  FROM dca_results
+ WHERE status = 'complete' AND net IS NOT NULL AND completed_at >= %s AND completed_at < %s
+ GROUP BY symbol
+ ORDER BY symbol
+"""
+
+BY_DAY = """
+SELECT DATE(DATE_ADD(completed_at, INTERVAL %s SECOND)), COUNT(*), SUM(net), SUM(fees), MAX(net),
+       MIN(net), SUM(cost)
+  FROM dca_results
+ WHERE status = 'complete' AND net IS NOT NULL AND completed_at >= %s AND completed_at < %s
+ GROUP BY 1
+ ORDER BY 1
+"""
+
+UNKNOWN_RESULTS = """
+SELECT COUNT(*)
+  FROM dca_results
+ WHERE status = 'complete' AND net IS NULL AND completed_at >= %s AND completed_at < %s
+"""
+
+# Money at work: what each finished cycle had in, for as long as it lasted within the time asked.
+CAPITAL_SECONDS = """
+SELECT SUM(cost * TIMESTAMPDIFF(SECOND, GREATEST(began_at, %s), LEAST(completed_at, %s))),
+       MIN(began_at)
+  FROM dca_results
+ WHERE completed_at >= %s AND began_at < %s
+"""
+
+# First and last price of each symbol that the bot bought at within a time, for buy and hold.
+FIRST_AND_LAST_BUY = """
+SELECT o.symbol, f.filled_average_price, l.filled_average_price
+  FROM (SELECT symbol, MIN(id) AS first_id, MAX(id) AS last_id
+          FROM dca_orders
+         WHERE created_at >= %s AND created_at < %s AND filled_quantity > 0
+         GROUP BY symbol) AS o
+  JOIN dca_orders f ON f.id = o.first_id
+  JOIN dca_orders l ON l.id = o.last_id
+"""
+
+HONEST = """
+SELECT COUNT(*), SUM(safety_orders >= max_safety_orders AND max_safety_orders > 0),
+       MIN(drawdown_pct), SUM(net < 0)
+  FROM dca_results
+ WHERE status = 'complete'
+"""
+
+DURATION_AT = """
+SELECT TIMESTAMPDIFF(SECOND, began_at, completed_at) AS lasted
+  FROM dca_results
+ WHERE status = 'complete'
+ ORDER BY lasted
+ LIMIT 1 OFFSET %s
+"""
+
+DEEPEST = """
+SELECT cycle_id, symbol, drawdown_pct
+  FROM dca_results
+ WHERE drawdown_pct < 0
+ ORDER BY drawdown_pct
+ LIMIT 5
+"""
+
+FILLED_ORDERS = """
+SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
+       alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
+       quantity_before, average_before, fee, symbol
+  FROM dca_orders
+ WHERE created_at >= %s AND created_at < %s AND filled_quantity > 0
+ ORDER BY id
+"""
+
+SYMBOLS = """
+SELECT asset_symbol FROM dca_assets
+UNION
+SELECT symbol FROM dca_orders WHERE symbol IS NOT NULL
+"""
+
+SERVER = """
+SELECT VERSION(), DATABASE(), CURRENT_USER(), @@session.time_zone, UTC_TIMESTAMP()
+"""

@@ -1,0 +1,227 @@
+"""States and reasons in words: what an asset does, and what it waits for.
+
+Rule: every reachable state has its word and its sentence, and `State` names them all; a sentence
+says the numbers that are compared, and what a human can do where only he can.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from dca_bot.core.decide import below
+from dca_bot.core.model import CycleStatus, OrderStatus, Side
+from dca_bot.report.health import Health, Word
+from dca_bot.report.now import AssetNow
+
+QUOTE_OLD = timedelta(seconds=10)
+LINE = "{:,}"
+
+
+class State(StrEnum):
+    """What an asset is doing, in a word or two."""
+
+    UNUSABLE = "unusable"
+    DISABLED = "disabled"
+    NOT_BEGUN = "not begun"
+    IN_DOUBT = "in doubt"
+    BUYING = "buying"
+    SELLING = "selling"
+    COOLDOWN = "cooldown"
+    HELD_UP = "held up"  # an order is due, and a reason keeps it back
+    WATCHING = "watching"  # holds nothing, buys at the next price
+    HOLDING = "holding"  # between the next safety order and the take profit
+    LAST_RUNG = "last rung"  # waits for the take profit alone
+
+
+def state_of(now: AssetNow) -> State:
+    """The state of an asset; whether anybody looks at it is `Health`'s to say."""
+    cycle, live = now.cycle, now.live_order
+    if now.problem:
+        return State.UNUSABLE
+    if not now.asset.is_enabled:
+        return State.DISABLED
+    if cycle is None:
+        return State.NOT_BEGUN
+    if live is not None and live.status is OrderStatus.INTENDED and live.alpaca_order_id is None:
+        return State.IN_DOUBT
+    if cycle.status is CycleStatus.BUYING:
+        return State.BUYING
+    if cycle.status is CycleStatus.SELLING:
+        return State.SELLING
+    if cycle.status is CycleStatus.COOLDOWN:
+        return State.COOLDOWN
+    if _held_up_side(now) is not None:
+        return State.HELD_UP
+    if not now.is_holding:
+        return State.WATCHING
+    return State.LAST_RUNG if now.triggers.buy_at_or_below is None else State.HOLDING
+
+
+def why(now: AssetNow, health: Health, at: datetime) -> str:
+    """In one or two sentences: what the asset waits for, with the numbers."""
+    waits = _sentence(now, state_of(now), at)
+    if health.word in (Word.BLIND, Word.PAUSED) and now.asset.is_enabled:
+        lead = "Nobody looks at the prices" if health.word is Word.BLIND else "Paused"
+        return f"{lead}: {health.reasons[0]}. Then: {waits}"
+    return waits
+
+
+def _sentence(now: AssetNow, state: State, at: datetime) -> str:
+    asset = now.asset
+    match state:
+        case State.UNUSABLE:
+            return f"Not traded until its row in dca_assets is mended: {now.problem}."
+        case State.DISABLED:
+            held = _holds(now, " It holds {}, which is not sold either.")
+            return f"Disabled: is_enabled is FALSE in dca_assets, so it gets no orders.{held}"
+        case State.NOT_BEGUN:
+            return (
+                "Has no cycle yet: main_app.py begins one within seconds once it runs, "
+                "and buys at the next price."
+            )
+        case State.IN_DOUBT:
+            return (
+                "Waits for Alpaca's answer to its last order; without one the bot asks by its own "
+                "order id until it knows, and sends nothing twice."
+            )
+        case State.BUYING | State.SELLING:
+            return _under_way(now, at)
+        case State.COOLDOWN:
+            return _cooldown(now, at)
+        case State.HELD_UP:
+            return _held_up(now)
+        case State.WATCHING:
+            return _first_buy(now, at)
+        case State.HOLDING | State.LAST_RUNG:
+            return _two_prices(now, at)
+    raise AssertionError(asset)
+
+
+def _under_way(now: AssetNow, at: datetime) -> str:
+    order = now.live_order
+    if order is None:
+        return (
+            "Waits for an order that its row names and the bot did not place; "
+            "consistency_checker.py settles it."
+        )
+    age = age_in_words(at - order.created_at)
+    filled = f"{order.filled_quantity:f} of {order.quantity:f} filled"
+    if order.side is Side.SELL:
+        return f"Waits for its market SELL, sent {age} ago, to fill: {filled}."
+    limit = price_in_words(order.limit_price)
+    ask = f" The ask is {price_in_words(now.quote.ask)}." if now.quote else ""
+    return f"Waits for its BUY at {limit} or below, sent {age} ago, to fill: {filled}.{ask}"
+
+
+def _cooldown(now: AssetNow, at: datetime) -> str:
+    asset, ends_at = now.asset, now.cooldown_ends_at
+    early = ""
+    if asset.last_sell_price is not None:
+        price = below(asset.last_sell_price, asset.restart_deviation_pct)
+        early = (
+            f" Sooner if the ask falls to {price_in_words(price)}, "
+            f"{asset.restart_deviation_pct.normalize():f} % below the last sale"
+        )
+        early += f"; it is {price_in_words(now.quote.ask)} now." if now.quote else "."
+    if ends_at is None or ends_at <= at:
+        return f"The cooldown is over: the next run of cooldown_manager.py ends it.{early}"
+    return f"Cooldown for another {age_in_words(ends_at - at)} after its take profit.{early}"
+
+
+def _held_up_side(now: AssetNow) -> Side | None:
+    """The side whose order is due and kept back, if one is."""
+    if not now.seen.why or now.cycle is None:
+        return None
+    prices, quote = now.triggers, now.quote
+    for side, seconds, price in (
+        (Side.BUY, now.seen.buy_pause_seconds, prices.buy_at_or_below),
+        (Side.SELL, now.seen.sell_pause_seconds, prices.sell_at_or_above),
+    ):
+        if price is None or seconds <= 0 or quote is None:
+            continue
+        is_due = quote.ask <= price if side is Side.BUY else quote.bid >= price
+        if is_due:
+            return side
+    return None
+
+
+def _held_up(now: AssetNow) -> str:
+    side = _held_up_side(now)
+    left = now.seen.buy_pause_seconds if side is Side.BUY else now.seen.sell_pause_seconds
+    what = "A BUY" if side is Side.BUY else "Its take profit"
+    return f"{what} is due but held up, next try within {left:.0f} s: {now.seen.why}."
+
+
+def _first_buy(now: AssetNow, at: datetime) -> str:
+    amount = amount_in_words(now.asset.base_order_amount, now.asset.quote_currency)
+    if now.quote is None:
+        return f"Waits for a first price, and then buys for {amount} at the ask."
+    return f"Buys for {amount} at the next price{_old_quote(now, at)}."
+
+
+def _two_prices(now: AssetNow, at: datetime) -> str:
+    asset, prices = now.asset, now.triggers
+    bid = f", it is {price_in_words(now.quote.bid)} now" if now.quote else ""
+    ask = f", it is {price_in_words(now.quote.ask)} now" if now.quote else ""
+    sell = (
+        f"Sells {now.quantity:f} when the bid reaches {price_in_words(prices.sell_at_or_above)}"
+        f"{_percent(now, prices.sell_at_or_above, Side.SELL)}{bid}"
+    )
+    if prices.buy_at_or_below is None:
+        used = f"all {asset.max_safety_orders} safety orders are used"
+        return f"{sell}; buys no more, since {used}{_old_quote(now, at)}."
+    rung = (now.cycle.safety_orders if now.cycle else 0) + 1
+    return (
+        f"{sell}. Buys safety order {rung} of {asset.max_safety_orders} when the ask falls to "
+        f"{price_in_words(prices.buy_at_or_below)}"
+        f"{_percent(now, prices.buy_at_or_below, Side.BUY)}{ask}{_old_quote(now, at)}."
+    )
+
+
+def _percent(now: AssetNow, price: Decimal | None, side: Side) -> str:
+    distance = now.distance_pct(price, side)
+    return "" if distance is None else f" ({distance:+.2f} %)"
+
+
+def _old_quote(now: AssetNow, at: datetime) -> str:
+    """Said only of a quote that the bot would not act on."""
+    if now.quote is None or at - now.quote.at <= QUOTE_OLD:
+        return ""
+    age = age_in_words(at - now.quote.at)
+    return f"; but its last quote is {age} old, and only fresh ones count"
+
+
+def _holds(now: AssetNow, sentence: str) -> str:
+    if not now.is_holding:
+        return ""
+    coin = now.asset.symbol.partition("/")[0]
+    return sentence.format(f"{now.quantity:f} {coin}")
+
+
+def age_in_words(age: timedelta) -> str:
+    """`42 s`, `7 min`, `3 h 5 min`, `12 days`."""
+    seconds = max(0, int(age.total_seconds()))
+    if seconds < 120:
+        return f"{seconds} s"
+    minutes, hours = seconds // 60, seconds // 3600
+    if minutes < 120:
+        return f"{minutes} min"
+    if hours < 48:
+        return f"{hours} h {minutes % 60} min"
+    return f"{hours // 24} days"
+
+
+def price_in_words(price: Decimal | None) -> str:
+    """As many digits as matter: 64,120.50, 3.1416, 0.00001234."""
+    if price is None:
+        return "-"
+    if not price.is_finite():
+        return "any price"
+    digits = 2 if abs(price) >= 1000 else 4 if abs(price) >= 1 else 8
+    return f"{price:,.{digits}f}"
+
+
+def amount_in_words(amount: Decimal, currency: str) -> str:
+    return f"{amount:,.2f} {currency}"
