@@ -1,4 +1,4 @@
-"""What the README prints is what the product does: its numbers, its SQL and its log lines."""
+"""What README and pages print is what the product does: numbers, SQL and log lines."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from dca_bot.trading.log_lines import NAMES
 from tests.helpers import apply_sql
 
 README = (PROJECT_ROOT / "README.md").read_text()
+PAGES = {path.name: path.read_text() for path in sorted((PROJECT_ROOT / "docs").glob("*.md"))}
 PASTED = (PROJECT_ROOT / "tests" / "store" / "readme.sql").read_text()
 # What a sentence gets when it is written: names of orders and streams, words for states, places.
 FILLED_IN = re.compile(
@@ -45,9 +46,10 @@ LOG_LINE = re.compile(
 )
 
 
-def table(first_column: str) -> list[list[str]]:
-    """The cells of every table whose head begins with this column."""
-    tables = re.findall(rf"^ *\| {first_column} \|.*\n *\|[-| ]+\|\n((?: *\|.*\n)+)", README, re.M)
+def table(page: str, first_column: str) -> list[list[str]]:
+    """The cells of every table of a page whose head begins with this column."""
+    pattern = rf"^\| {first_column} \|.*\n\|[-| ]+\|\n((?:\|.*\n)+)"
+    tables = re.findall(pattern, PAGES[page], re.M)
     assert tables, f"no table about {first_column}"
     return [
         [cell.strip() for cell in row.strip().strip("|").split(" | ")]
@@ -200,11 +202,13 @@ def test_pasting_the_sql_makes_a_database_that_the_bot_completes(
 
 
 def test_the_ladder_is_what_the_core_buys() -> None:
-    assert table("Order") == ladder(pasted_row(), Decimal(64000))
+    assert table("strategy.md", "Order") == ladder(pasted_row(), Decimal(64000))
 
 
 def test_the_settings_have_the_defaults_that_are_printed() -> None:
-    printed = {name.strip("`"): default.strip("`") for name, default, *_ in table("Setting")}
+    printed = {
+        name.strip("`"): default.strip("`") for name, default, *_ in table("settings.md", "Setting")
+    }
     assert printed == defaults()
 
 
@@ -212,12 +216,13 @@ def test_every_column_of_dca_assets_that_a_user_fills_is_explained() -> None:
     create, *_ = printed_sql()
     columns = re.findall(r"^ +([a-z_]+) [A-Z]", create, re.M)
     not_for_users = {"id", "created_at", "updated_at"}
-    explained = [column.strip("`") for column, _ in table("Column")]
+    explained = [column.strip("`") for column, _ in table("strategy.md", "Column")]
     assert explained == [column for column in columns if column not in not_for_users]
 
 
 def example_lines() -> list[str]:
-    lines = re.findall(r"^ *(\d{4}-\d\d-\d\dT.*)$", README, re.M)
+    pages = README + PAGES["log-lines.md"]
+    lines = sorted(set(re.findall(r"^ *(\d{4}-\d\d-\d\dT.*)$", pages, re.M)))
     assert len(lines) > 10
     return lines
 
@@ -230,7 +235,11 @@ def test_an_example_line_has_the_form_and_the_words_of_the_log(line: str) -> Non
 
 
 def told_sentences() -> list[str]:
-    return [sentence for cell, *_ in table("Line") for sentence in re.findall("`(.+?)`", cell)]
+    return [
+        sentence
+        for cell, *_ in table("log-lines.md", "Line")
+        for sentence in re.findall("`(.+?)`", cell)
+    ]
 
 
 @pytest.mark.parametrize("told", told_sentences())
@@ -239,11 +248,14 @@ def test_a_line_that_is_explained_is_one_that_the_code_writes(told: str) -> None
 
 
 def test_every_script_that_is_named_exists() -> None:
-    named = set(re.findall(r"\b[a-z_]+\.py\b", README))
+    pages = README + PAGES["scripts.md"] + PAGES["log-lines.md"] + PAGES["troubleshooting.md"]
+    named = set(re.findall(r"\b[a-z_]+\.py\b", pages))
     assert [name for name in sorted(named) if not (PROJECT_ROOT / name).exists()] == []
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"\bdocs/[a-z_.]+\b", README))))
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"\bdocs/[a-z_./-]+\b", README + "".join(PAGES.values()))))
+)
 def test_every_page_that_is_named_exists(name: str) -> None:
     assert (PROJECT_ROOT / name).exists()
 

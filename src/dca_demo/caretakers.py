@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from dca_demo.state import CaretakerNow
 from dca_sandbox.children import Child
 
-# In seconds.  Cron runs them every minute or every five (README, section 5.3).
+# In seconds.  Cron runs them every minute or every five (README 5.3).
 EVERY_SECONDS = {
     "cooldown_manager.py": 4,
     "order_manager.py": 7,

@@ -1,4 +1,4 @@
-"""The README's GRANT lines are enough for everything, and a line shows the one that is missing."""
+"""The README's GRANT is enough for everything, and a line shows the right that is missing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ README = (PROJECT_ROOT / "README.md").read_text()
 SCHEMA = (PROJECT_ROOT / "sql" / "schema.sql").read_bytes()
 PASTED = (PROJECT_ROOT / "tests" / "store" / "readme.sql").read_bytes()
 SETUP = README.partition("### **5.2.")[2].partition("**Table: ")[0]
-AS_ADMINISTRATOR = re.findall(r"^ *(sudo mysql -e .*)$", SETUP, re.M)
+AS_ADMINISTRATOR = re.findall(r'^ *(sudo mysql -e "[^"]*")$', SETUP, re.M)
 QUIET = ("--no-walk", "--stale-slot-seconds", "0")
 CARETAKERS = ("order_manager.py", "cooldown_manager.py", "consistency_checker.py")
 DATABASE, USER, PASSWORD = "dca_bot_db", "your_db_user", "your_db_password"
@@ -100,7 +100,7 @@ def printed_grants(text: str) -> list[str]:
 def test_the_readme_grants_what_the_messages_name_and_nothing_more() -> None:
     lines = "\n".join(AS_ADMINISTRATOR).replace("\\`", "`")
     rights = [re.findall(r"GRANT (.+) ON", grant)[0] for grant in printed_grants(lines)]
-    assert rights == [TO_TRADE, TO_COMPLETE]
+    assert rights == [f"{TO_TRADE}, {TO_COMPLETE}"]
     assert "ALL PRIVILEGES" not in lines
 
 
