@@ -18,6 +18,7 @@ from alpaca_simulator.world import World
 
 BACKLOG = 200  # frames that a client may lag behind at full speed
 FRAMES_A_TURN = 32
+JUST_AFTER = 0.05  # seconds after the minute that its bar is told
 BURST_STEPS = 2000  # a burst repeats so many prices, shared by its symbols
 
 
@@ -55,6 +56,7 @@ class Feeds:
     def start_walk(self) -> None:
         """Starts the walk; it moves nothing while `walking` is false."""
         self._start("walk", self._walk())
+        self._start("minutes", self._minutes())
 
     def play(self, steps: Sequence[ScriptStep]) -> str:
         """Plays a script; its symbols stop walking."""
@@ -94,7 +96,7 @@ class Feeds:
             self._state.clear()
 
     def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        if name != "walk":
+        if name not in ("walk", "minutes"):
             self._state[name] = {"quotes": 0, "finished": False}
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
@@ -132,6 +134,20 @@ class Feeds:
         ]
         if quotes:
             world.push(quotes)
+            since = dict(ready)
+            for quote in quotes:
+                world.trade_of_somebody(quote, since[quote.symbol] * world.options.volatility)
+
+    async def _minutes(self) -> None:
+        """Ends each minute, and half a minute later tells what came late."""
+        while True:
+            seconds = self._world.clock.timer() / SECOND % 60
+            rest = (30 if seconds < 30 else 60) - seconds
+            await asyncio.sleep(rest + JUST_AFTER)
+            if seconds < 30:
+                self._world.update_minute()
+            else:
+                self._world.end_minute()
 
     # Scripts, recordings, bursts
 

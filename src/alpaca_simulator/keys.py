@@ -11,7 +11,9 @@ class Keys:
     secret: str | None = None
 
     def accept(self, key: object, secret: object) -> bool:
-        """Whether a pair may enter."""
+        """Whether a pair may enter; a bearer token, given as both, is the secret of the pair."""
+        if key == secret and self.secret is not None:
+            return key == self.secret
         return _fits(self.key, key) and _fits(self.secret, secret)
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,22 +12,24 @@ from alpaca_simulator.decimals import ZERO, wire
 from alpaca_simulator.exchange.assets import AssetBook, invented_asset, known_assets, start_prices
 from alpaca_simulator.exchange.drafts import Draft
 from alpaca_simulator.exchange.orders import Order, Status
-from alpaca_simulator.exchange.plans import AfterPart, Plan
-from alpaca_simulator.exchange.rejections import Rejection
 from alpaca_simulator.exchange.updates import TradeUpdate
 from alpaca_simulator.exchange.venue import Exchange
+from alpaca_simulator.fates import Fates
 from alpaca_simulator.faults import Fault, FaultBook
 from alpaca_simulator.journal import Journal
 from alpaca_simulator.keys import Keys
 from alpaca_simulator.options import Options
-from alpaca_simulator.prices.bars import BarKeeper
+from alpaca_simulator.prices.bar import Bar
+from alpaca_simulator.prices.book import book_message
 from alpaca_simulator.prices.quotes import Quote
+from alpaca_simulator.prices.tape import PairTape, Tape
 from alpaca_simulator.prices.walk import Step, Walk
 from alpaca_simulator.streams.data import DataStream
 from alpaca_simulator.streams.slots import Slot
 from alpaca_simulator.streams.trade import TradeStream
 
 LONGEST_WAIT = 3600.0
+LATE_SHARE = 0.2  # of bars that get a late trade
 
 
 class World:
@@ -62,9 +63,10 @@ class World:
             options.rules, self.clock, seed=options.seed, assets=known_assets()
         )
         self.activities = Activities(self.exchange)
-        self.bars = BarKeeper(options.seed)
+        self.tape = Tape(options.seed)
         self.walks: dict[str, Walk] = {}
         self._dice = random.Random(f"world:{options.seed}")  # noqa: S311
+        self._fates = Fates(self.faults, options.seed, early_fills=options.early_fills)
         for symbol, price in start_prices().items():
             self._start_price(symbol, price)
         self.exchange.listeners.append(self._tell)
@@ -119,10 +121,7 @@ class World:
         self.data.publish_quotes(shown)
         for quote in quotes:
             self.exchange.set_quote(quote)
-            finished = self.bars.note_quote(quote)
-            if finished is not None:
-                message = {"T": "b", "S": quote.symbol} | finished.to_wire()
-                self.data.publish("bars", [message])
+            self.tape.note_quote(quote)
         if self.data.wants_books:
             self.data.publish("orderbooks", [book_message(quote) for quote in shown])
         self.wake()
@@ -143,36 +142,9 @@ class World:
 
     # Orders
 
-    def plan(self, draft: Draft) -> Plan:
-        """Given a draft, decides its fate: the seed's, and what faults make of it."""
-        subject = {
-            "symbol": draft.asset.symbol,
-            "side": draft.side.value,
-            "client_order_id": draft.client_order_id or "",
-        }
-        plan = self.exchange.ordinary_plan()
-        if self._dice.random() < self.options.early_fills:
-            plan = replace(plan, latency=0)
-        take = self.faults.take
-        if fault := take("reject_order", **subject):
-            raise _refusal(fault)
-        if fault := take("reject_later", **subject):
-            plan = replace(plan, reject=str(fault.params.get("reason", "rejected")))
-        if fault := take("partial_fill", **subject):
-            plan = _partial(plan, fault)
-        if fault := take("price_band_cancel", **subject):
-            part = fault.params.get("fraction")
-            plan = replace(
-                plan, band_cancel=True, part=None if part is None else Decimal(str(part))
-            )
-            plan = replace(plan, after_part=AfterPart.CANCEL)
-        if fault := take("slow_fill", **subject):
-            plan = replace(plan, latency=round(fault.seconds(2) * SECOND))
-        return plan
-
     def take_order(self, draft: Draft) -> Order:
         """Given a draft, submits it; raises Rejection when the exchange or a fault refuses it."""
-        order = self.exchange.submit(draft, self.plan(draft))
+        order = self.exchange.submit(draft, self._fates.plan(draft, self.exchange.ordinary_plan()))
         self.wake()
         return order
 
@@ -197,8 +169,40 @@ class World:
     def _tell(self, update: TradeUpdate) -> None:
         self.trades.publish(update)
         if update.execution is not None:
-            trade = self.bars.note_trade(update.execution)
+            self._publish_trade(self.tape.note_execution(update.execution))
+
+    def trade_of_somebody(self, quote: Quote, seconds: float) -> None:
+        """Given a quote and the time since the last, lets the market trade now and then."""
+        self._publish_trade(self.tape.invent_trade(quote, seconds))
+
+    def _publish_trade(self, trade: dict[str, Any] | None) -> None:
+        if trade is not None:
             self.data.publish("trades", [trade])
+
+    def end_minute(self, *, early: bool = False) -> None:
+        """Sends the bar of the minute before and the day's so far, or those of now when early."""
+        now = self.clock.now()
+        for symbol, pair in self._wanted_pairs("bars"):
+            self._publish_bar("bars", "b", symbol, pair.latest(now, running=early))
+        for symbol, pair in self._wanted_pairs("dailyBars"):
+            self._publish_bar("dailyBars", "d", symbol, pair.today(now))
+
+    def update_minute(self, *, early: bool = False) -> None:
+        """Half a minute later, some of these bars are sent again with a trade that came late."""
+        now = self.clock.now()
+        for symbol, pair in self._wanted_pairs("updatedBars"):
+            if early or self._dice.random() < LATE_SHARE:
+                bar = self.tape.late_trade(symbol, pair.latest(now, running=early))
+                self._publish_bar("updatedBars", "u", symbol, bar)
+
+    def _wanted_pairs(self, channel: str) -> list[tuple[str, PairTape]]:
+        symbols = self.data.wanted_in(channel, self.exchange.quotes)
+        found = ((symbol, self.tape.pair(symbol)) for symbol in symbols)
+        return [(symbol, pair) for symbol, pair in found if pair is not None]
+
+    def _publish_bar(self, channel: str, kind: str, symbol: str, bar: Bar | None) -> None:
+        if bar is not None:
+            self.data.publish(channel, [{"T": kind, "S": symbol} | bar.to_wire()])
 
     # Time
 
@@ -255,32 +259,6 @@ class World:
             "streams": {"trade": self.trades.state(), "data": self.data.state()},
             "faults": self.faults.record(),
         }
-
-
-def book_message(quote: Quote) -> dict[str, Any]:
-    """Given a quote, writes it as an order book of one level."""
-    return {
-        "T": "o",
-        "S": quote.symbol,
-        "t": quote.at,
-        "b": [{"p": float(quote.bid), "s": float(quote.bid_size)}],
-        "a": [{"p": float(quote.ask), "s": float(quote.ask_size)}],
-        "r": True,
-    }
-
-
-def _partial(plan: Plan, fault: Fault) -> Plan:
-    part = Decimal(str(fault.params.get("fraction", "0.5")))
-    return replace(plan, part=part, after_part=AfterPart(fault.params.get("then", "fill")))
-
-
-def _refusal(fault: Fault) -> Rejection:
-    params = fault.params
-    return Rejection(
-        int(params.get("status", 403)),
-        int(params.get("code", 40310000)),
-        str(params.get("message", "account is restricted to liquidation only")),
-    )
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -39,6 +39,7 @@ class MarketControl:
             web.post("/sim/replay", self.replay),
             web.post("/sim/burst", self.burst),
             web.post("/sim/stop", self.stop),
+            web.post("/sim/minute", self.minute),
             web.get("/sim/faults", self.faults),
             web.post("/sim/faults", self.turn_on),
             web.delete("/sim/faults", self.turn_off),
@@ -126,6 +127,12 @@ class MarketControl:
         """Stops the feed of a name."""
         self._feeds.stop(text_of(await read_object(request), "feed"))
         return json_answer(200, self._feeds.state())
+
+    async def minute(self, request: web.Request) -> web.Response:
+        """Ends the minute for the stream: its bars, updated bars and daily bars are sent now."""
+        self._world.end_minute(early=True)
+        self._world.update_minute(early=True)
+        return json_answer(200, {})
 
     async def faults(self, request: web.Request) -> web.Response:
         """Lists the faults that are on, and those that there are."""

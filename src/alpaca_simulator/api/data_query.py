@@ -2,22 +2,28 @@
 
 import base64
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from alpaca_simulator.clock import SECOND, parse_rfc3339
 from alpaca_simulator.exchange.rejections import Rejection
-from alpaca_simulator.prices.bars import MINUTE, Bar
+from alpaca_simulator.prices.bar import DAY, HOUR, MINUTE
+from alpaca_simulator.prices.past import BEGINNING
+
+Row = Mapping[str, Any]
 
 SYMBOL = re.compile(r"^[A-Z0-9]+x?/[A-Z0-9]+$")
-FRAME = re.compile(r"^(\d+)(Min|T|Hour|H|Day|D|Week|W|Month|M)$")
+FRAME = re.compile(r"^([0-9]+)(min|t|hour|h|day|d|week|w|month|m)$", re.IGNORECASE)
+UNITS = {"t": "min", "h": "hour", "d": "day", "w": "week", "m": "month"}
+UNITS |= {name: name for name in UNITS.values()}
 LIMIT, MAXIMUM = 1000, 10_000
-HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
+WEEK = 7 * DAY
 # The epoch was a Thursday; weeks begin on Mondays.
 MONDAY = 4 * DAY
-MOST = {"M": 59, "H": 23, "D": 1, "W": 1}
+MOST = {"min": 59, "hour": 23, "day": 1, "week": 1}
 MONTHS = (1, 2, 3, 6, 12)
 
 
@@ -47,21 +53,25 @@ class HistoryQuery:
     limit: int
     descending: bool
     token: str | None
+    window: int = DAY  # so much is read at a time when the newest comes first
 
 
 def read_history_query(query: Mapping[str, str], *, now: int) -> HistoryQuery:
     """Given the parameters, reads them; raises Rejection when they are off."""
     limit = query.get("limit", str(LIMIT))
-    if not limit.isdecimal() or int(limit) < 1:
+    if not limit.isascii() or not limit.isdecimal() or not int(limit[:9]):
         raise invalid_query(f"invalid limit: {limit}")
-    if int(limit) > MAXIMUM:
+    if int(limit[:9]) > MAXIMUM:
         raise invalid_query(f"invalid limit: larger than the allowed maximum of {MAXIMUM}")
+    sort = query.get("sort") or "asc"
+    if sort not in ("asc", "desc"):
+        raise invalid_query(f"invalid sort: {sort}")
     return HistoryQuery(
         symbols=read_symbols(query),
         start=_time(query, "start", now // DAY * DAY),
         end=_time(query, "end", now),
         limit=int(limit),
-        descending=query.get("sort", "asc") == "desc",
+        descending=sort == "desc",
         token=query.get("page_token"),
     )
 
@@ -72,37 +82,53 @@ def _time(query: Mapping[str, str], name: str, default: int) -> int:
         return default
     moment = parse_rfc3339(text.replace(" ", "+"))
     if moment is None:
-        raise invalid_query(f"invalid {name}: {text}")
+        raise invalid_query(
+            f"Invalid format for parameter {name}: error parsing '{text}' as RFC3339 or "
+            f'2006-01-02 time: parsing time "{text}" as "2006-01-02": cannot parse "{text}" '
+            f'as "2006"'
+        )
     return moment
 
 
+Rows = Callable[[int, int], Iterator[Row]]  # from a moment to another, oldest first
+
+
 def page(
-    query: HistoryQuery, rows_of: Callable[[str], Sequence[Mapping[str, Any]]]
-) -> tuple[dict[str, list[Mapping[str, Any]]], str | None]:
-    """Given how to get a symbol's rows, returns a page of all symbols, and the next one's token.
+    query: HistoryQuery, rows_of: Mapping[str, Rows]
+) -> tuple[dict[str, list[Row]], str | None]:
+    """Given how to get each symbol's rows, returns a page of them, and the next one's token.
 
     The limit counts rows across the symbols; a token says where the page before ended.
     """
     after_symbol, after_at = _read_token(query.token)
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    found: dict[str, list[Row]] = {}
     left, token = query.limit, None
-    for symbol in query.symbols:
-        if symbol < after_symbol:
-            continue
-        rows = [row for row in rows_of(symbol) if query.start <= row["t"] <= query.end]
-        rows.sort(key=lambda row: int(row["t"]), reverse=query.descending)
-        if symbol == after_symbol:
-            behind = after_at if query.descending else -after_at
-            rows = [r for r in rows if (r["t"] if query.descending else -r["t"]) < behind]
+    for symbol in (one for one in query.symbols if one >= after_symbol and one in rows_of):
+        start, end = query.start, query.end
+        if symbol == after_symbol and query.descending:
+            end = min(end, after_at - 1)
+        elif symbol == after_symbol:
+            start = max(start, after_at + 1)
+        rows = list(islice(_ordered(rows_of[symbol], start, end, query), left + 1))
         if rows and not left:
             return found, token
         if rows:
             found[symbol] = rows[:left]
-            left -= len(found[symbol])
             token = _write_token(symbol, int(found[symbol][-1]["t"]))
-            if len(found[symbol]) < len(rows):
+            if left < len(rows):
                 return found, token
+            left -= len(rows)
     return found, None
+
+
+def _ordered(rows: Rows, start: int, end: int, query: HistoryQuery) -> Iterator[Row]:
+    if not query.descending:
+        yield from rows(max(start, BEGINNING), end)
+        return
+    while end >= max(start, BEGINNING):
+        since = max(start, BEGINNING, end - query.window)
+        yield from reversed(list(rows(since, end)))
+        end = since - 1
 
 
 def _write_token(symbol: str, at: int) -> str:
@@ -120,42 +146,35 @@ def _read_token(token: str | None) -> tuple[str, int]:
         raise invalid_query("invalid page_token") from None
 
 
-def read_timeframe(text: str) -> Callable[[int], int]:
-    """Given `5Min`, `1Hour`, `1Day` …, returns what maps a time to the start of its bar."""
+@dataclass(frozen=True, slots=True)
+class Timeframe:
+    """How long bars are: where the one of a moment begins, and of which they are made."""
+
+    start_of: Callable[[int], int]
+    made_of: int  # a minute, an hour or a day
+    longest: int
+
+
+def read_timeframe(text: str) -> Timeframe:
+    """Given `5Min`, `1Hour`, `1Day` … in any case, reads it; raises Rejection."""
     found = FRAME.match(text)
-    if found is None:
+    if found is None or len(found[1]) > 2:
         raise invalid_query(f"invalid timeframe: {text}")
-    number, unit = int(found[1]), found[2]
-    if unit in ("Month", "M"):
+    number, unit = int(found[1]), UNITS[found[2].lower()]
+    if unit == "month":
         if number not in MONTHS:
             raise invalid_query(f"invalid timeframe: {text}")
-        return lambda at: _month(at, number)
-    if not 0 < number <= MOST[{"T": "M"}.get(unit[0], unit[0])]:
+        return Timeframe(lambda at: _month(at, number), DAY, 31 * number * DAY)
+    if not 0 < number <= MOST[unit]:
         raise invalid_query(f"invalid timeframe: {text}")
-    if unit[0] == "W":
-        return lambda at: (at - MONDAY) // (7 * DAY) * 7 * DAY + MONDAY
-    length = number * {"M": MINUTE, "T": MINUTE, "H": HOUR, "D": DAY}[unit[0]]
-    return lambda at: at // length * length
+    if unit == "week":
+        return Timeframe(lambda at: (at - MONDAY) // WEEK * WEEK + MONDAY, DAY, WEEK)
+    base = {"min": MINUTE, "hour": HOUR, "day": DAY}[unit]
+    length = number * base
+    return Timeframe(lambda at: at // length * length, base, length)
 
 
 def _month(at: int, number: int) -> int:
     moment = datetime.fromtimestamp(at // SECOND, UTC)
     month = (moment.month - 1) // number * number + 1
     return int(datetime(moment.year, month, 1, tzinfo=UTC).timestamp()) * SECOND
-
-
-def merge(bars: Sequence[Bar], start_of: Callable[[int], int]) -> list[Bar]:
-    """Given minute bars, merges those that begin in the same span."""
-    merged: list[Bar] = []
-    for bar in bars:
-        at = start_of(bar.at)
-        if not merged or merged[-1].at != at:
-            merged.append(Bar(at, bar.open, bar.high, bar.low, bar.close))
-        whole = merged[-1]
-        whole.high = max(whole.high, bar.high)
-        whole.low = min(whole.low, bar.low)
-        whole.close = bar.close
-        whole.volume += bar.volume
-        whole.trades += bar.trades
-        whole.value += bar.value
-    return merged

@@ -1,12 +1,15 @@
 """The market-data REST API, /v1beta3/crypto (docs/alpaca.md 5): latest values and history."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
 from alpaca_simulator.api.data_query import (
-    merge,
+    Row,
+    Rows,
     page,
     read_history_query,
     read_symbols,
@@ -14,12 +17,13 @@ from alpaca_simulator.api.data_query import (
 )
 from alpaca_simulator.api.gate import json_answer
 from alpaca_simulator.clock import rfc3339
-from alpaca_simulator.prices.bars import Bar
+from alpaca_simulator.prices.bar import DAY, merged
+from alpaca_simulator.prices.book import book_of
+from alpaca_simulator.prices.history import History
 from alpaca_simulator.prices.quotes import Quote
 from alpaca_simulator.world import World
 
-ROOT = "/v1beta3/crypto/{location:us|us-1|us-2|eu-1|bs-1}"
-Row = Mapping[str, Any]
+ROOT = "/{version:v1beta3|v1beta2}/crypto/{location:us|us-1|us-2|eu-1|bs-1}"
 
 
 class DataApi:
@@ -27,7 +31,6 @@ class DataApi:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._past: dict[str, list[Bar]] = {}
 
     def routes(self) -> list[web.RouteDef]:
         """The paths."""
@@ -55,68 +58,85 @@ class DataApi:
         return None if quote is None else _timed(quote_row(quote))
 
     def _trade(self, symbol: str) -> Row | None:
-        trades = self._world.bars.trades(symbol)
-        return _timed(trades[-1]) if trades else None
+        pair = self._world.tape.pair(symbol)
+        trade = None if pair is None else pair.latest_trade()
+        return None if trade is None else _timed(trade.to_wire())
 
     def _bar(self, symbol: str) -> Row | None:
-        bars = self._world.bars.bars(symbol)
-        return _timed(bars[-1].to_wire()) if bars else None
+        pair = self._world.tape.pair(symbol)
+        return None if pair is None else _timed(pair.bar(self._world.clock.now()).to_wire())
 
     def _book(self, symbol: str) -> Row | None:
         quote = self._world.exchange.quotes.get(symbol)
         if quote is None:
             return None
-        return {
-            "a": [{"p": float(quote.ask), "s": float(quote.ask_size)}],
-            "b": [{"p": float(quote.bid), "s": float(quote.bid_size)}],
-            "t": rfc3339(quote.at),
-        }
+        book = book_of(quote)
+        return {"a": book.asks, "b": book.bids, "t": rfc3339(quote.at)}
 
     def _snapshot(self, symbol: str) -> Row | None:
-        bars = self._bars(symbol)
-        if not bars:
+        pair, now = self._world.tape.pair(symbol), self._world.clock.now()
+        if pair is None:
             return None
-        days = merge(bars, read_timeframe("1Day"))
+        before = pair.yesterday(now)
         parts = {
-            "dailyBar": _timed(days[-1].to_wire()),
+            "dailyBar": _timed(pair.today(now).to_wire()),
             "latestQuote": self._quote(symbol),
             "latestTrade": self._trade(symbol),
-            "minuteBar": _timed(bars[-1].to_wire()),
-            "prevDailyBar": _timed(days[-2].to_wire()) if len(days) > 1 else None,
+            "minuteBar": self._bar(symbol),
+            "prevDailyBar": None if before is None else _timed(before.to_wire()),
         }
         return {name: part for name, part in parts.items() if part is not None}
 
-    def _bars(self, symbol: str) -> list[Bar]:
-        if symbol not in self._past:
-            self._past[symbol] = self._world.bars.past(symbol)
-        return self._past[symbol] + self._world.bars.bars(symbol)
-
     async def bars(self, request: web.Request) -> web.Response:
         """Historical bars: an invented past, then what has happened here."""
-        start_of = read_timeframe(request.query.get("timeframe", "1Min"))
+        frame = read_timeframe(request.query.get("timeframe", "1Min"))
 
-        def rows(symbol: str) -> list[Row]:
-            return [bar.to_wire() for bar in merge(self._bars(symbol), start_of)]
+        def rows_of(history: History) -> Rows:
+            def rows(start: int, end: int) -> Iterator[Row]:
+                found = history.bars(frame.start_of(start), end + frame.longest, frame.made_of)
+                for bar in merged(found, frame.start_of):
+                    if start <= bar.at <= end:
+                        yield bar.to_wire()
 
-        return self._history(request, "bars", rows)
+            return rows
+
+        window = max(DAY, 500 * frame.longest)
+        return await self._history(request, "bars", rows_of, window=window)
 
     async def quotes(self, request: web.Request) -> web.Response:
-        """Historical quotes: the latest that there were here."""
+        """Historical quotes: three a minute for the past, then the latest that there were."""
 
-        def rows(symbol: str) -> list[Row]:
-            return [quote_row(quote) for quote in self._world.bars.quotes(symbol)]
+        def rows_of(history: History) -> Rows:
+            return lambda start, end: map(quote_row, history.quotes(start, end))
 
-        return self._history(request, "quotes", rows)
+        return await self._history(request, "quotes", rows_of)
 
     async def trades(self, request: web.Request) -> web.Response:
-        """Historical trades: those of this account, as there are no others."""
-        return self._history(request, "trades", self._world.bars.trades)
+        """Historical trades of the market, this account's among them."""
 
-    def _history(
-        self, request: web.Request, name: str, rows: Callable[[str], Sequence[Row]]
+        def rows_of(history: History) -> Rows:
+            return lambda start, end: (one.to_wire() for one in history.trades(start, end))
+
+        return await self._history(request, "trades", rows_of)
+
+    async def _history(
+        self,
+        request: web.Request,
+        name: str,
+        rows_of: Callable[[History], Rows],
+        *,
+        window: int = DAY,
     ) -> web.Response:
-        query = read_history_query(request.query, now=self._world.clock.now())
-        found, token = page(query, rows)
+        now = self._world.clock.now()
+        query = replace(read_history_query(request.query, now=now), window=window)
+        pairs = {symbol: self._world.tape.pair(symbol) for symbol in query.symbols}
+        rows = {
+            symbol: rows_of(History(pair, now))
+            for symbol, pair in pairs.items()
+            if pair is not None
+        }
+        # A thread of its own: years of bars take a second, and the streams go on meanwhile.
+        found, token = await asyncio.to_thread(page, query, rows)
         timed = {symbol: [_timed(row) for row in found[symbol]] for symbol in found}
         return json_answer(200, {name: timed, "next_page_token": token})
 

@@ -1,8 +1,11 @@
 """What every request passes: the record, faults, keys, and the rate limit."""
 
 import asyncio
+import base64
+import contextlib
 import json
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from typing import Any
@@ -16,11 +19,13 @@ from alpaca_simulator.journal import Journal
 from alpaca_simulator.keys import Keys
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ESCAPED = (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"))
 LOOPBACK = ("127.", "::1", "::ffff:127.")
 NGINX = (
     "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n"
     "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
+DATA = ("/v1beta3/", "/v1beta2/")
 REASONS = {
     401: "401 Authorization Required",
     500: "500 Internal Server Error",
@@ -72,7 +77,7 @@ class Gate:
 
     async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Serves a request of either API."""
-        body = await request.text()
+        body = (await request.read()).decode(errors="replace")
         entry = self._journal.request(
             method=request.method,
             path=request.path,
@@ -103,6 +108,7 @@ class Gate:
             entry["outcome"] = answer.status
             response = await self._strike_after(request, answer, subject)
         response.headers.update(limit.headers())
+        response.headers["X-Request-ID"] = uuid.uuid4().hex
         response.headers["Date"] = formatdate(self._clock.now() // SECOND, usegmt=True)
         return response
 
@@ -118,14 +124,13 @@ class Gate:
         return await _never()
 
     def _limit(self, request: web.Request) -> RateLimit:
-        return self.limits["data" if request.path.startswith("/v1beta3/") else "trading"]
+        return self.limits["data" if request.path.startswith(DATA) else "trading"]
 
     def _check(self, request: web.Request, limit: RateLimit) -> web.StreamResponse | None:
-        key = request.headers.get("APCA-API-KEY-ID")
-        secret = request.headers.get("APCA-API-SECRET-KEY")
+        key, secret = credentials(request)
         if key is None and secret is None:
             # The data API needs no keys, but refuses wrong ones (docs/alpaca.md 5).
-            if not request.path.startswith("/v1beta3/"):
+            if not request.path.startswith(DATA):
                 return html_answer(401)
         elif not self._keys.accept(key, secret):
             return json_answer(401, {"message": "unauthorized."})
@@ -176,16 +181,34 @@ class Gate:
         return response
 
 
+def credentials(request: web.Request) -> tuple[str | None, str | None]:
+    """Key and secret of a request: of Alpaca's two headers, or of `Authorization`.
+
+    A bearer token stands for both. Basic is what the older APIs take.
+    """
+    key = request.headers.get("APCA-API-KEY-ID")
+    secret = request.headers.get("APCA-API-SECRET-KEY")
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if key is None and secret is None and kind.lower() == "bearer":
+        return token, token
+    if key is None and secret is None and kind.lower() == "basic":
+        with contextlib.suppress(ValueError):
+            key, _, secret = base64.b64decode(token).decode().partition(":")
+    return key, secret
+
+
 def is_loopback(request: web.Request) -> bool:
     """Whether a request comes from this machine."""
     return (request.remote or "").startswith(LOOPBACK)
 
 
 def json_answer(status: int, body: object) -> web.Response:
-    """Given a body, answers it as JSON."""
-    return web.Response(
-        status=status, body=json.dumps(body).encode(), content_type="application/json"
-    )
+    """Given a body, answers it as compact JSON with `<`, `>` and `&` escaped, as Go writes it."""
+    text = json.dumps(body, separators=(",", ":"))
+    for character, escaped in ESCAPED:
+        if character in text:
+            text = text.replace(character, escaped)
+    return web.Response(status=status, body=text.encode(), content_type="application/json")
 
 
 def html_answer(status: int) -> web.Response:

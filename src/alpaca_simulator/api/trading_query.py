@@ -6,11 +6,11 @@ from dataclasses import replace
 from decimal import Decimal
 
 from alpaca_simulator.clock import parse_rfc3339
-from alpaca_simulator.decimals import round_down
+from alpaca_simulator.decimals import NINE_PLACES, round_down
 from alpaca_simulator.exchange.assets import Asset
 from alpaca_simulator.exchange.drafts import (
     Draft,
-    check_increments,
+    checked,
     read_client_order_id,
     read_positive,
 )
@@ -26,7 +26,7 @@ def read_closing_qty(held: Decimal, query: Mapping[str, str], asset: Asset) -> D
     if "qty" in query and "percentage" in query:
         raise invalid("only one of qty or percentage is accepted")
     if "qty" in query:
-        return read_positive(query["qty"], "qty")
+        return round_down(read_positive(query["qty"], "qty"), NINE_PLACES)
     if "percentage" in query:
         percentage = read_positive(query["percentage"], "percentage")
         if percentage > 100:
@@ -43,7 +43,7 @@ def read_json(text: str) -> object:
         raise invalid("request body format is invalid") from None
 
 
-def read_replacement(old: Order, body: Mapping[str, object]) -> Draft:
+def read_replacement(old: Order, body: Mapping[str, object], *, strict: bool) -> Draft:
     """Given an order and a PATCH body, returns the draft that is to take its place."""
     terms = old.terms
     draft = Draft(
@@ -67,8 +67,7 @@ def read_replacement(old: Order, body: Mapping[str, object]) -> Draft:
         if body["time_in_force"] not in tuple(TimeInForce):
             raise unprocessable("invalid crypto time_in_force")
         draft = replace(draft, time_in_force=TimeInForce(str(body["time_in_force"])))
-    check_increments(draft)
-    return draft
+    return checked(draft, strict=strict)
 
 
 def read_order_query(query: Mapping[str, str]) -> OrderQuery:
@@ -77,18 +76,21 @@ def read_order_query(query: Mapping[str, str]) -> OrderQuery:
     if state not in ("open", "closed", "all"):
         raise invalid("invalid order status")
     limit = query.get("limit", str(LIST_LIMIT))
-    if not limit.isdecimal() or not 0 < int(limit) <= LIST_MAXIMUM:
+    if not limit.isascii() or not limit.isdecimal() or not int(limit[:9]):
         raise invalid(f"limit must be between 1 and {LIST_MAXIMUM}")
+    direction = query.get("direction", "desc") or "desc"
+    if direction not in ("asc", "desc"):
+        raise invalid("direction must be asc or desc")
     symbols = frozenset(symbol for symbol in query.get("symbols", "").split(",") if symbol)
     crypto = query.get("asset_class", "crypto") in ("crypto", "all", "")
     return OrderQuery(
         state=state,
-        limit=int(limit),
+        limit=min(int(limit[:9]), LIST_MAXIMUM),  # more is answered with that many
         after=_read_time(query, "after"),
         until=_read_time(query, "until"),
         after_id=query.get("after_order_id"),
         before_id=query.get("before_order_id"),
-        ascending=query.get("direction", "desc") == "asc",
+        ascending=direction == "asc",
         symbols=symbols if crypto else frozenset({"none of another class"}),
         side=query.get("side"),
     )

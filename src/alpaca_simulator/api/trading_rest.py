@@ -47,10 +47,14 @@ class OrdersApi:
             web.patch("/v2/orders/{order_id}", self.replace),
         ]
 
+    @property
+    def _strict(self) -> bool:
+        return self._world.exchange.rules.strict_decimals
+
     async def submit(self, request: web.Request) -> web.Response:
         """Takes an order: 200 and `pending_new`, or a refusal."""
-        body = read_json(await request.text())
-        draft = read_draft(body, self._world.assets)
+        body = read_json((await request.read()).decode(errors="replace"))
+        draft = read_draft(body, self._world.assets, strict=self._strict)
         return json_answer(200, self._views.order(self._world.take_order(draft)))
 
     async def index(self, request: web.Request) -> web.Response:
@@ -91,11 +95,11 @@ class OrdersApi:
 
     async def replace(self, request: web.Request) -> web.Response:
         """Replaces an order by a new one."""
-        body = read_json(await request.text())
+        body = read_json((await request.read()).decode(errors="replace"))
         if not isinstance(body, dict):
             raise invalid("request body format is invalid")
         old = self._find(request)
-        draft = read_replacement(old, body)
+        draft = read_replacement(old, body, strict=self._strict)
         order = self._world.exchange.replace_order(old.id, draft)
         self._world.wake()
         return json_answer(200, self._views.order(order))

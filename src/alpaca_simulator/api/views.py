@@ -95,11 +95,19 @@ class Views:
         account = self._world.exchange.account
         holding = account.holding(asset.base, at)
         free = min(account.ledger.free(asset.base), holding.qty)
-        lastday = self._world.bars.first_price(asset.symbol) or self._price(asset)
+        lastday = self._closed_at(asset) or self._price(asset)
         shown = position_wire(asset, holding, free=free, price=self._price(asset), lastday=lastday)
         if fault := self._world.faults.take("unreadable_position", symbol=asset.symbol):
             shown[str(fault.params.get("field", "avg_entry_price"))] = fault.params.get("value")
         return shown
+
+    def _closed_at(self, asset: Asset) -> Decimal | None:
+        """The price in USD of an asset's coin at the end of yesterday."""
+        pair = self._world.tape.pair(asset.symbol)
+        before = None if pair is None else pair.yesterday(self._world.clock.now())
+        if before is None:
+            return None
+        return Decimal(str(before.close)) * self._world.exchange.usd_price(asset.quote)
 
     def _price(self, asset: Asset) -> Decimal:
         """The price in USD of an asset's coin."""

@@ -1,13 +1,15 @@
 """The pairs that can be traded: what /v2/assets says about them, and where their prices start.
 
-Ids, names and minimums are those of 2026-09-18 (docs/alpaca.md 1.3); every rule can be edited
-through the control API, as they move on the real exchange too.
+All 73 pairs of Alpaca, with the ids, names and minimums of 2026-09-18, stand in pairs.csv; every
+rule can be edited through the control API, as they move on the real exchange too.
 """
 
+import csv
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 from alpaca_simulator.decimals import NINE_PLACES, round_down, wire
 
@@ -65,49 +67,31 @@ class Asset:
         }
 
 
-# symbol, name, id, min_order_size, start price
-_KNOWN = """
-AAVE/USD,Aave / US Dollar,8588af33-3a8e-4a09-bb6c-ba4226dc7aff,0.007647598,130
-AVAX/USD,Avalanche / US Dollar,0515189d-1933-4a94-89ce-4e9a24356d58,0.130792338,7.6
-BCH/USD,Bitcoin Cash / US Dollar,f0a05db3-5c93-4524-8a32-2f2b8d4f12fc,0.004224168,236
-BTC/USD,Bitcoin  / US Dollar,276e2673-764b-4ab6-a611-caf665ca6340,0.000013047,76600
-BTC/USDC,Bitcoin / USD Coin,e88ec72e-9707-4aac-8e33-86291e5f2b4a,0.000012957,76610
-BTC/USDT,Bitcoin / USD Tether,c150e086-1e75-44e6-9c2c-093bb1e93139,0.000012603,76590
-DOGE/USD,Dogecoin / US Dollar,03e005f7-4bfc-4616-b1b0-225dd64074fa,12.148645972,0.0851
-DOT/USD,Polkadot / US Dollar,764fb9f4-14a1-4c93-bcf9-6a460029143d,0.90950432,1.1
-ETH/BTC,Ethereum / Bitcoin ,47d0ce51-247b-483b-908a-b62dfbcb957e,36.390366742,0.032
-ETH/USD,Ethereum / US Dollar,a1733398-6acc-4e92-af24-0d0667f78713,0.000407123,2450
-ETH/USDC,Ethereum / USD Coin,30c8659a-9a9b-42c8-a093-2673ce98f875,0.000400605,2451
-ETH/USDT,Ethereum / USD Tether,08b74a3d-9046-4e8f-abbc-8af9f4e5cad7,0.000404601,2449
-LINK/USD,Chainlink / US Dollar,faf30512-0c0d-4ff8-a7a0-169c747d1e9c,0.0869555,11.5
-LTC/BTC,Litecoin / Bitcoin ,a9897852-02eb-444a-80fa-ff2a2d329643,113.170948112,0.00071
-LTC/USD,Litecoin / US Dollar,19c466e7-e8f7-43e0-a8c5-f17ec9f5de8d,0.018439977,54.2
-PEPE/USD,Pepe / US Dollar,91c9fb26-c2f6-4199-bc01-2c37db5b592b,274725.274725274,0.00000364
-SHIB/USD,Shiba Inu / US Dollar,80d871ac-7a59-48b1-b71d-760d5a6876c6,192307.692307692,0.0000052
-SHIB/USDT,Shib USD Tether,bce5b2e7-0678-4b81-9607-4a997471fc92,86880.973066898,0.0000052
-SOL/USD,Solana / US Dollar,9226ef75-ba41-4a4b-a1b4-96e1a1b818f0,0.009762764,102.4
-UNI/USD,Uniswap / US Dollar,39d2df3b-4273-46a9-956d-c23634be1e38,0.125062531,8
-USDC/USD,USDC/USD pair,38f8a0a4-399c-4f5a-8c0d-7435faef70d1,1.00050025,0.9998
-USDT/USD,USD Tether / US Dollar,541b0d67-c2c7-4135-ac31-ff2aa6c0dd71,1.001562437,1.0002
-XRP/USD,Ripple / US Dollar,85cbcac6-e08c-4516-a635-ebbd6515ccd3,0.766283524,1.3
-"""
+PAIRS = Path(__file__).with_name("pairs.csv")
 
 
-def _known_rows() -> list[list[str]]:
-    return [line.split(",") for line in _KNOWN.strip().splitlines()]
+def _known_rows() -> list[dict[str, str]]:
+    with PAIRS.open(newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def known_assets() -> list[Asset]:
     """The pairs that a fresh simulator offers."""
     return [
-        Asset(asset_id, symbol, name, Decimal(smallest), fractionable=symbol != "SHIB/USDT")
-        for symbol, name, asset_id, smallest, _ in _known_rows()
+        Asset(
+            row["id"],
+            row["symbol"],
+            row["name"],
+            Decimal(row["min_order_size"]),
+            fractionable=row["symbol"] != "SHIB/USDT",  # the only one (docs/alpaca.md 1.3)
+        )
+        for row in _known_rows()
     ]
 
 
 def start_prices() -> dict[str, Decimal]:
     """Where the random walk of each known pair begins."""
-    return {symbol: Decimal(price) for symbol, *_, price in _known_rows()}
+    return {row["symbol"]: Decimal(row["start_price"]) for row in _known_rows()}
 
 
 def invented_asset(symbol: str, price: Decimal) -> Asset:

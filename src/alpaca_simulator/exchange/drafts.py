@@ -1,17 +1,18 @@
 """Reading an order request: from a JSON body to a `Draft`, or the refusal Alpaca would give."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from alpaca_simulator.decimals import places, read_decimal
+from alpaca_simulator.decimals import NINE_PLACES, places, read_decimal, round_down
 from alpaca_simulator.exchange.assets import Asset, AssetBook
 from alpaca_simulator.exchange.orders import OrderType, Side, TimeInForce
-from alpaca_simulator.exchange.rejections import Rejection, invalid, unprocessable
+from alpaca_simulator.exchange.rejections import BAD_REQUEST, Rejection, invalid, unprocessable
 
 QTY_PLACES = 9  # docs/alpaca.md 1.1
 NOTIONAL_PLACES = 2
 CLIENT_ID_LENGTH = 128  # docs/alpaca.md 2.1
+WHOLE_DIGITS = 18  # what is larger is no amount of anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,11 @@ class Draft:
     client_order_id: str | None = None
 
 
-def read_draft(body: object, assets: AssetBook) -> Draft:
-    """Given the body of POST /v2/orders, returns the draft; raises Rejection as Alpaca would."""
+def read_draft(body: object, assets: AssetBook, *, strict: bool = False) -> Draft:
+    """Given the body of POST /v2/orders, returns the draft; raises Rejection as Alpaca would.
+
+    Numbers finer than 9 decimals are cut to 9, or refused when `strict`.
+    """
     if not isinstance(body, dict):
         raise invalid("request body format is invalid")
     order_type = _order_type(body)
@@ -46,8 +50,29 @@ def read_draft(body: object, assets: AssetBook) -> Draft:
         stop_price=_price(body, "stop", needed=order_type is OrderType.STOP_LIMIT),
         client_order_id=read_client_order_id(body),
     )
+    return checked(draft, strict=strict)
+
+
+def checked(draft: Draft, *, strict: bool) -> Draft:
+    """Given a draft, returns it with numbers that its asset takes; raises Rejection."""
+    if not strict:
+        draft = replace(
+            draft,
+            qty=_cut(draft.qty, "qty"),
+            limit_price=_cut(draft.limit_price, "limit price"),
+            stop_price=_cut(draft.stop_price, "stop price"),
+        )
     check_increments(draft)
     return draft
+
+
+def _cut(number: Decimal | None, name: str) -> Decimal | None:
+    if number is None:
+        return None
+    cut = round_down(number, NINE_PLACES)
+    if cut <= 0:
+        raise invalid(f"{name} must be > 0")
+    return cut
 
 
 def check_increments(draft: Draft) -> None:
@@ -130,6 +155,8 @@ def read_positive(value: object, name: str) -> Decimal:
     number = read_decimal(value)
     if number is None:
         raise invalid(f"{name} is invalid")
+    if number.adjusted() >= WHOLE_DIGITS:
+        raise Rejection(400, BAD_REQUEST, f"{name} is out of range")
     if number <= 0:
         raise invalid(f"{name} must be > 0")
     return number

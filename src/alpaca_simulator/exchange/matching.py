@@ -31,6 +31,7 @@ class Rules:
     remainder_latency: int = 50 * MILLISECOND
     cancel_latency: int = 5 * MILLISECOND
     fee_posting_delay: int = 1800 * SECOND  # 1.5: minutes to hours later, in batches
+    strict_decimals: bool = False  # refuse numbers finer than 9 decimals instead of cutting them
 
 
 class Liquidity(StrEnum):

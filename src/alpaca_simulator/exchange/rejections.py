@@ -6,6 +6,7 @@ from alpaca_simulator.decimals import wire
 
 INSUFFICIENT = 40310000
 INVALID = 40010001
+BAD_REQUEST = 40010000
 UNPROCESSABLE = 42210000
 NOT_FOUND = 40410000
 
@@ -23,7 +24,7 @@ class Rejection(Exception):
 def insufficient_balance(
     currency: str, requested: Decimal, free: Decimal, owned: Decimal
 ) -> Rejection:
-    """`symbol` is USD even when a coin is short, as it was recorded."""
+    """`symbol` names what is short (recorded by ccxt with USDT; older answers said USD always)."""
     return Rejection(
         403,
         INSUFFICIENT,
@@ -31,7 +32,7 @@ def insufficient_balance(
         f"(requested: {wire(requested)}, available: {wire(free)})",
         available=wire(free),
         balance=wire(owned),
-        symbol="USD",
+        symbol=currency,
     )
 
 

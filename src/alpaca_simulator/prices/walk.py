@@ -30,8 +30,7 @@ class Walk:
     def __init__(
         self, symbol: str, price: Decimal, *, seed: int, volatility: float, reversion_seconds: float
     ) -> None:
-        stable = symbol.partition("/")[0] in STABLE
-        yearly = YEARLY_VOLATILITY * volatility * (0.01 if stable else 1.0)
+        yearly = YEARLY_VOLATILITY * volatility * (0.01 if is_stable(symbol) else 1.0)
         self._random = random.Random(f"walk:{seed}:{symbol}")  # noqa: S311
         self._sigma = yearly / math.sqrt(YEAR_SECONDS)
         self._reversion = 1.0 / reversion_seconds
@@ -58,6 +57,11 @@ class Walk:
     def _size(self, price: float) -> Decimal:
         size = SIZE_VALUE / price * self._random.uniform(0.2, 2.0)
         return Decimal(size).quantize(NINE_PLACES)
+
+
+def is_stable(symbol: str) -> bool:
+    """Whether a pair's coin is worth a dollar and stays so."""
+    return symbol.partition("/")[0] in STABLE
 
 
 def tick_of(price: Decimal) -> Decimal:

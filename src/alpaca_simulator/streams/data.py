@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -240,6 +240,11 @@ class DataStream:
         """Waits until every subscriber has taken all but so many frames."""
         for subscriber in list(self._subscribers):
             await subscriber.outbox.wait_for_room(frames)
+
+    def wanted_in(self, channel: str, known: Iterable[str]) -> list[str]:
+        """Those of the known symbols that anybody wants in a channel."""
+        wanted = {symbol for one in self._subscribers for symbol in one.symbols[channel]}
+        return [symbol for symbol in known if symbol in wanted or "*" in wanted]
 
     @property
     def wants_books(self) -> bool:

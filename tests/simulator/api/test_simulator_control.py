@@ -78,7 +78,7 @@ def test_assets_are_added_and_edited(wire: Wire) -> None:
     refused = wire.try_order(symbol="NEW/USD", qty="10", limit_price="2.505")
     assert refused.json()["message"] == "limit price increment must be > 0.01"
     many = [{"symbol": f"C{number}/USD", "price": 10} for number in range(500)]
-    assert wire.call("POST", "/sim/assets", json=many).json()["assets"] == 524
+    assert wire.call("POST", "/sim/assets", json=many).json()["assets"] == 574
 
 
 def test_settings_change_while_it_runs(wire: Wire) -> None:
