@@ -73,6 +73,42 @@ SET @addition = (
 PREPARE addition FROM @addition;
 EXECUTE addition;
 
+-- What a strategy may have beyond the plainest; docs/strategy.md explains each column.  With their
+-- defaults nothing of it happens.  `allowed`: 'all'; 'cycle', no new cycle begins; 'exit', no BUYs.
+SET @addition = (
+    SELECT IF(COUNT(*) > 0, 'DO 0', 'ALTER TABLE dca_assets
+        ADD COLUMN safety_order_volume_scale DECIMAL(10, 4) NOT NULL DEFAULT 1,
+        ADD COLUMN safety_order_step_scale DECIMAL(10, 4) NOT NULL DEFAULT 1,
+        ADD COLUMN take_profit_after_fees BOOLEAN NOT NULL DEFAULT FALSE,
+        ADD COLUMN trailing_percent DECIMAL(10, 4) NULL,
+        ADD COLUMN stop_loss_percent DECIMAL(10, 4) NULL,
+        ADD COLUMN stop_loss_seconds INT NOT NULL DEFAULT 0,
+        ADD COLUMN after_stop_loss ENUM(''pause'', ''cooldown'') NOT NULL DEFAULT ''pause'',
+        ADD COLUMN max_spread_percent DECIMAL(10, 4) NULL,
+        ADD COLUMN min_start_price DECIMAL(20, 10) NULL,
+        ADD COLUMN max_start_price DECIMAL(20, 10) NULL,
+        ADD COLUMN allowed ENUM(''all'', ''cycle'', ''exit'') NOT NULL DEFAULT ''all''')
+      FROM information_schema.columns
+     WHERE table_schema = DATABASE() AND table_name = 'dca_assets'
+       AND column_name = 'allowed'
+);
+PREPARE addition FROM @addition;
+EXECUTE addition;
+
+-- What a cycle remembers for them: the fee rate that its last BUY was charged; since that BUY, the
+-- highest bid at or above the target, and when the bid fell to the stop loss.
+SET @addition = (
+    SELECT IF(COUNT(*) > 0, 'DO 0', 'ALTER TABLE dca_cycles
+        ADD COLUMN fee_rate DECIMAL(6, 4) NULL,
+        ADD COLUMN highest_bid DECIMAL(20, 10) NULL,
+        ADD COLUMN stop_loss_since TIMESTAMP(6) NULL')
+      FROM information_schema.columns
+     WHERE table_schema = DATABASE() AND table_name = 'dca_cycles'
+       AND column_name = 'stop_loss_since'
+);
+PREPARE addition FROM @addition;
+EXECUTE addition;
+
 -- Every order that the bot ever meant to send, written before it is sent.
 CREATE TABLE IF NOT EXISTS dca_orders (
     id INT AUTO_INCREMENT PRIMARY KEY,
@@ -80,7 +116,7 @@ CREATE TABLE IF NOT EXISTS dca_orders (
     alpaca_order_id VARCHAR(255) NULL, -- Alpaca's, once it has answered
     asset_id INT NOT NULL,
     cycle_id INT NOT NULL,
-    kind VARCHAR(20) NOT NULL, -- 'base', 'safety' or 'take_profit'
+    kind VARCHAR(20) NOT NULL, -- 'base', 'safety', 'extra', 'take_profit', 'stop_loss' or 'close'
     rung INT NOT NULL DEFAULT 0, -- which safety order of the cycle; 0 for the others
     status VARCHAR(20) NOT NULL, -- 'intended', 'open', 'filled', 'canceled', 'expired', 'rejected', 'lost'
     quantity DECIMAL(30, 15) NOT NULL,
@@ -195,13 +231,13 @@ SELECT id, asset_id, symbol, status, began_at, completed_at, safety_orders, cost
        received - sold
   FROM (SELECT c.id, c.asset_id, MAX(o.symbol) AS symbol, c.status,
                MIN(o.created_at) AS began_at, c.completed_at, c.safety_orders,
-               SUM(IF(o.kind = 'take_profit', 0, o.received_quantity)) AS received,
-               SUM(IF(o.kind = 'take_profit', o.filled_quantity, 0)) AS sold,
-               SUM(IF(o.kind = 'take_profit', 0, o.filled_quantity * o.filled_average_price)) AS cost,
-               SUM(IF(o.kind = 'take_profit', o.filled_quantity * o.filled_average_price, 0)) AS proceeds,
-               SUM(IF(o.kind = 'take_profit', 0,
+               SUM(IF(o.kind IN ('take_profit', 'stop_loss', 'close'), 0, o.received_quantity)) AS received,
+               SUM(IF(o.kind IN ('take_profit', 'stop_loss', 'close'), o.filled_quantity, 0)) AS sold,
+               SUM(IF(o.kind IN ('take_profit', 'stop_loss', 'close'), 0, o.filled_quantity * o.filled_average_price)) AS cost,
+               SUM(IF(o.kind IN ('take_profit', 'stop_loss', 'close'), o.filled_quantity * o.filled_average_price, 0)) AS proceeds,
+               SUM(IF(o.kind IN ('take_profit', 'stop_loss', 'close'), 0,
                       (o.filled_quantity - o.received_quantity) * o.filled_average_price)) AS buy_fees,
-               COALESCE(ROUND(MAX(IF(o.kind = 'take_profit', NULL,
+               COALESCE(ROUND(MAX(IF(o.kind IN ('take_profit', 'stop_loss', 'close'), NULL,
                       (o.filled_quantity - o.received_quantity) / o.filled_quantity)), 4), 0.0025) AS rate
           FROM dca_cycles c
           JOIN dca_orders o ON o.cycle_id = c.id AND o.filled_quantity > 0

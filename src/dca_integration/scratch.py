@@ -13,9 +13,8 @@ from decimal import Decimal
 
 from dca_bot.program.errors import DcaError
 from dca_bot.program.settings import DatabaseSettings
-from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
+from dca_bot.store.connection import LOCK_WAIT_SECONDS, Row, Session, Value
 from dca_bot.store.failures import NOT_GRANTED, Failure, grant
-from dca_bot.store.rows import Row, Value
 from dca_bot.store.schema import ensure_schema
 
 SUFFIX = "_integration_test"

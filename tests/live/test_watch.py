@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dca_bot.core.decide import ANY_PRICE, Triggers
+from dca_bot.core.model import Side
 from dca_bot.live.watch import Watch, look_at
 from tests.builders import CHECKED
 
@@ -121,3 +122,35 @@ def test_nor_is_one_missed_that_rest_tells_in_decimals(price: Decimal, pct: Deci
     look_at({"X": selling}, [raw("X", sell_at, sell_at * 2)])
     look_at({"X": buying}, [raw("X", buy_at / 2, buy_at)])
     assert (sell_hits.count, buy_hits.count) == (1, 1)
+
+
+def test_a_bid_that_falls_to_the_stop_loss_hits() -> None:
+    watch, hits = armed(Triggers(Decimal(80), Decimal(110), stop_at_or_below=Decimal(90)))
+    look_at({"X": watch}, [raw("X", 91, 92), raw("X", 90, 91)])
+    assert hits.count == 1
+
+
+def test_a_trailing_bid_hits_between_target_and_fall_only() -> None:
+    watch, hits = armed(Triggers(None, Decimal(110), sell_between=(Decimal(101), Decimal(105))))
+    look_at({"X": watch}, [raw("X", 100, 101), raw("X", 106, 107)])
+    assert hits.count == 0
+    look_at({"X": watch}, [raw("X", 101, 102), raw("X", 105, 106), raw("X", 110, 111)])
+    assert hits.count == 3
+
+
+def test_an_ask_below_the_lowest_start_or_with_a_wide_spread_does_not_hit() -> None:
+    limits = Triggers(Decimal(100), buy_at_or_above=Decimal(90), max_spread_pct=Decimal(2))
+    watch, hits = armed(limits)
+    look_at({"X": watch}, [raw("X", 89, 89), raw("X", 97, 100), raw("X", 101, 101)])
+    assert hits.count == 0
+    look_at({"X": watch}, [raw("X", 98, 100), raw("X", 90, 90)])
+    assert hits.count == 2
+
+
+def test_while_one_side_waits_the_other_still_hits() -> None:
+    prices = Triggers(Decimal(95), Decimal(110), stop_at_or_below=Decimal(90))
+    watch, hits = armed(prices.without(Side.SELL))
+    look_at({"X": watch}, [raw("X", 89, 96), raw("X", 111, 112)])
+    assert hits.count == 0
+    look_at({"X": watch}, [raw("X", 89, 95)])
+    assert hits.count == 1

@@ -5,16 +5,19 @@ from dataclasses import astuple
 
 from dca_bot.core.model import Asset
 from dca_bot.program.settings import DatabaseSettings
-from dca_bot.store.connection import Session
+from dca_bot.store.connection import Row, Session, Value
 from dca_bot.store.failures import Failure
 from dca_bot.store.mysql_store import MySqlStore
-from dca_bot.store.rows import Row, Value
 
 INSERT_ASSET = """
 INSERT INTO dca_assets (id, asset_symbol, is_enabled, base_order_amount, safety_order_amount,
                          max_safety_orders, safety_order_deviation, take_profit_percent,
-                         cooldown_period, buy_order_price_deviation_percent, last_sell_price)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                         cooldown_period, buy_order_price_deviation_percent, last_sell_price,
+                        safety_order_volume_scale, safety_order_step_scale, take_profit_after_fees,
+                        trailing_percent, stop_loss_percent, stop_loss_seconds, after_stop_loss,
+                        max_spread_percent, min_start_price, max_start_price, allowed)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+        %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 NO_SUCH_CONNECTION = 1094

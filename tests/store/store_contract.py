@@ -12,16 +12,16 @@ from typing import Any, Protocol
 import pytest
 
 from dca_bot.core.model import (
+    AfterStopLoss,
+    Allowed,
     Asset,
     Cycle,
-    CycleResult,
     CycleStatus,
-    Event,
-    EventKind,
     Order,
     OrderKind,
     OrderStatus,
 )
+from dca_bot.core.records import CycleResult, Event, EventKind
 from dca_bot.program.errors import CycleChanged
 from dca_bot.trading.ports import Store
 
@@ -75,6 +75,23 @@ FULL = {
     "latest_order_id": 'it\'s "quoted" \\ with % and \u20bf \U0001f600',
     "last_order_fill_price": Decimal("0.0000000001"),
     "completed_at": NOON,
+    "fee_rate": Decimal("0.0018"),
+    "highest_bid": Decimal("0.0000000001"),
+    "stop_loss_since": NOON + timedelta(microseconds=1),
+}
+# Every column of an asset that is off by default.
+TURNED_ON = {
+    "safety_order_volume_scale": Decimal("1.5"),
+    "safety_order_step_scale": Decimal("0.9999"),
+    "take_profit_after_fees": True,
+    "trailing_pct": Decimal("0.5"),
+    "stop_loss_pct": Decimal("99.9999"),
+    "stop_loss_seconds": 60,
+    "after_stop_loss": AfterStopLoss.COOLDOWN,
+    "max_spread_pct": Decimal("0.0001"),
+    "min_start_price": Decimal("0.0000000001"),
+    "max_start_price": Decimal("9999999999.9999999999"),
+    "allowed": Allowed.CYCLE,
 }
 
 
@@ -157,6 +174,16 @@ class StoreContract:
         with world.store.transaction(7) as tx:
             assert tx.asset == asset
         assert [state.asset for state in world.store.assets()] == [asset]
+
+    def test_every_column_that_is_off_by_default_comes_back(self, world: World) -> None:
+        asset = make_asset(7, **TURNED_ON)
+        world.put_asset(asset)
+        assert [state.asset for state in world.store.assets()] == [asset]
+
+    def test_how_far_an_asset_may_go_is_kept(self, store: Store) -> None:
+        with store.transaction(1) as tx:
+            tx.set_allowed(Allowed.EXIT)
+        assert [state.asset.allowed for state in store.assets()] == [Allowed.EXIT, Allowed.ALL]
 
     def test_every_field_of_a_new_cycle_comes_back(self, store: Store) -> None:
         cycle = start_cycle(store, **FULL, created_at=NOON - timedelta(days=1))

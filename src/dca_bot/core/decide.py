@@ -3,12 +3,24 @@ nothing else; it never acts, and the trader asks it again on what it has locked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import assert_never
 
+from dca_bot.core.ladder import (
+    below,
+    next_safety_price,
+    safety_amount,
+    spread_pct,
+    stop_loss_price,
+    take_profit_price,
+    trailing_price,
+    watched,
+)
 from dca_bot.core.model import (
     ZERO,
+    Allowed,
     Asset,
     AssetRules,
     Cycle,
@@ -16,19 +28,50 @@ from dca_bot.core.model import (
     Holding,
     OrderKind,
     Quote,
+    Side,
 )
-from dca_bot.core.money import MIN_BUY_USD, QUANTITY_LIMIT, is_dust, round_down
+from dca_bot.core.money import MIN_BUY_USD, PRICE_STEP, QUANTITY_LIMIT, is_dust, round_down
 
 ANY_PRICE = Decimal("Infinity")
-HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
 class Triggers:
-    """The two prices that matter until the cycle changes; None: no price triggers."""
+    """The prices that matter until the cycle changes; None: no such price triggers.
 
-    buy_at_or_below: Decimal | None = None
-    sell_at_or_above: Decimal | None = None
+    The first two are the plain strategy.  The others belong to columns that are off by default.
+    """
+
+    buy_at_or_below: Decimal | None = None  # the ask
+    sell_at_or_above: Decimal | None = None  # the bid; or the cycle must remember it
+    buy_at_or_above: Decimal | None = None  # the ask must not be below it either
+    max_spread_pct: Decimal | None = None  # nor ask and bid further apart
+    sell_between: tuple[Decimal, Decimal] | None = None  # the bid: a trailing take profit
+    stop_at_or_below: Decimal | None = None  # the bid: the stop loss begins to count
+
+    def buys(self, quote: Quote) -> bool:
+        """Whether the ask of `quote` triggers a BUY."""
+        return (
+            self.buy_at_or_below is not None
+            and quote.ask <= self.buy_at_or_below
+            and (self.buy_at_or_above is None or quote.ask >= self.buy_at_or_above)
+            and (self.max_spread_pct is None or spread_pct(quote) <= self.max_spread_pct)
+        )
+
+    @property
+    def are_more_than_two_prices(self) -> bool:
+        return Triggers(self.buy_at_or_below, self.sell_at_or_above) != self
+
+    def side(self, quote: Quote) -> Side:
+        """The side of the order that `quote` seems to ask for."""
+        never_sells = self.without(Side.SELL) == self
+        return Side.BUY if self.buys(quote) or never_sells else Side.SELL
+
+    def without(self, side: Side) -> Triggers:
+        """The prices of the other side alone."""
+        if side is Side.BUY:
+            return replace(self, buy_at_or_below=None)
+        return replace(self, sell_at_or_above=None, sell_between=None, stop_at_or_below=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +99,18 @@ class Buy:
 
 @dataclass(frozen=True, slots=True)
 class Sell:
-    """Take profit; the quantity is what the exchange will let go (`size_sell`)."""
+    """Sell all that the exchange will let go (`size_sell`): take profit or stop loss."""
 
     trigger_price: Decimal
+    kind: OrderKind = OrderKind.TAKE_PROFIT
 
 
-Decision = Hold | Restart | Buy | Sell
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """No order yet, but the cycle has to keep what it saw: `watched`."""
+
+
+Decision = Hold | Restart | Buy | Sell | Remember
 
 
 def order_kind(decision: Decision) -> OrderKind | None:
@@ -69,9 +118,9 @@ def order_kind(decision: Decision) -> OrderKind | None:
     match decision:
         case Buy(kind):
             return kind
-        case Sell():
-            return OrderKind.TAKE_PROFIT
-        case Hold() | Restart():
+        case Sell(_, kind):
+            return kind
+        case Hold() | Restart() | Remember():
             return None
         case _:
             assert_never(decision)
@@ -83,30 +132,82 @@ def triggers(asset: Asset, cycle: Cycle) -> Triggers:
         return Triggers()
     match cycle.status:
         case CycleStatus.COOLDOWN if asset.last_sell_price is not None:
-            return Triggers(below(asset.last_sell_price, asset.restart_deviation_pct))
+            return _beginning(asset, below(asset.last_sell_price, asset.restart_deviation_pct))
         case CycleStatus.WATCHING if cycle.quantity <= 0:
-            return Triggers(ANY_PRICE)
+            return _beginning(asset, ANY_PRICE)
         case CycleStatus.WATCHING:
-            return Triggers(_next_safety_price(asset, cycle), _take_profit_price(asset, cycle))
+            return _holding(asset, cycle)
         case _:
             return Triggers()
 
 
+def _beginning(asset: Asset, at_or_below: Decimal) -> Triggers:
+    """A cycle begins at or below a price, and only between the prices that the row allows."""
+    if asset.allowed is not Allowed.ALL:
+        return Triggers()
+    if asset.max_start_price is not None:
+        at_or_below = min(at_or_below, asset.max_start_price)
+    return Triggers(
+        at_or_below, buy_at_or_above=asset.min_start_price, max_spread_pct=asset.max_spread_pct
+    )
+
+
+def _holding(asset: Asset, cycle: Cycle) -> Triggers:
+    safety = None if asset.allowed is Allowed.EXIT else next_safety_price(asset, cycle)
+    at = Triggers(safety, take_profit_price(asset, cycle))
+    if safety is not None:
+        at = replace(at, max_spread_pct=asset.max_spread_pct)
+    target, trailing = at.sell_at_or_above, trailing_price(asset, cycle)
+    if trailing is not None and target is not None and cycle.highest_bid is not None:
+        higher = cycle.highest_bid + PRICE_STEP
+        at = replace(at, sell_at_or_above=higher, sell_between=(target, trailing))
+    if cycle.stop_loss_since is not None:  # each quote counts, whether it is still so low or not
+        return replace(at, sell_at_or_above=ZERO)
+    return replace(at, stop_at_or_below=stop_loss_price(asset, cycle))
+
+
 def decide(asset: Asset, cycle: Cycle, quote: Quote, rules: AssetRules) -> Decision:
-    """What to do about `quote`.  BUY looks at the ask, SELL at the bid; a BUY comes first."""
+    """What to do about `quote`.  BUY looks at the ask, SELL at the bid.
+
+    A stop loss whose time has come is first, then a BUY, then the take profit.
+    """
     if quote.symbol != asset.symbol:
         return Hold(f"the row is about {asset.symbol} now")
     at = triggers(asset, cycle)
-    if at.buy_at_or_below is not None and quote.ask <= at.buy_at_or_below:
+    is_holding = asset.is_enabled and cycle.status is CycleStatus.WATCHING and cycle.quantity > 0
+    now = watched(asset, cycle, quote) if is_holding else cycle
+    if is_holding and (stop := _stop_loss(asset, now, quote)):
+        return stop
+    if at.buys(quote):
         if cycle.status is CycleStatus.COOLDOWN:
-            return Restart(at.buy_at_or_below)
+            return Restart(at.buy_at_or_below or ZERO)
         if cycle.quantity <= 0:
             return _buy(OrderKind.BASE, 0, asset, quote, rules)
         rung = cycle.safety_orders + 1
         return _buy(OrderKind.SAFETY, rung, asset, quote, rules)
-    if at.sell_at_or_above is not None and quote.bid >= at.sell_at_or_above:
-        return Sell(at.sell_at_or_above)
-    return Hold("no trigger reached")
+    if is_holding and (sell := _take_profit(asset, now, quote)):
+        return sell
+    return Hold("no trigger reached") if now == cycle else Remember()
+
+
+def _stop_loss(asset: Asset, cycle: Cycle, quote: Quote) -> Sell | None:
+    price, since = stop_loss_price(asset, cycle), cycle.stop_loss_since
+    if price is None or since is None:
+        return None
+    if quote.at - since < timedelta(seconds=asset.stop_loss_seconds):
+        return None
+    return Sell(price, OrderKind.STOP_LOSS)
+
+
+def _take_profit(asset: Asset, cycle: Cycle, quote: Quote) -> Sell | None:
+    """At the target; where the profit trails, at the fall from the highest bid, but not below."""
+    target = take_profit_price(asset, cycle)
+    if target is None or quote.bid < target:
+        return None
+    if asset.trailing_pct is None:
+        return Sell(target)
+    trailing = trailing_price(asset, cycle)
+    return Sell(trailing) if trailing is not None and quote.bid <= trailing else None
 
 
 def size_sell(
@@ -157,26 +258,8 @@ def why_blocked(asset: Asset, holding: Holding | None) -> str:
     )
 
 
-def below(price: Decimal, pct: Decimal) -> Decimal:
-    return price * (1 - pct / HUNDRED)
-
-
-def _next_safety_price(asset: Asset, cycle: Cycle) -> Decimal | None:
-    if cycle.safety_orders >= asset.max_safety_orders:
-        return None
-    # A hand-made row may lack the last fill price; the average is the next best ground.
-    last_fill = cycle.last_order_fill_price or cycle.average_purchase_price
-    return below(last_fill, asset.safety_order_deviation_pct) if last_fill > 0 else None
-
-
-def _take_profit_price(asset: Asset, cycle: Cycle) -> Decimal | None:
-    if cycle.average_purchase_price <= 0:
-        return None
-    return cycle.average_purchase_price * (1 + asset.take_profit_pct / HUNDRED)
-
-
 def _buy(kind: OrderKind, rung: int, asset: Asset, quote: Quote, rules: AssetRules) -> Buy | Hold:
-    amount = asset.base_order_amount if kind is OrderKind.BASE else asset.safety_order_amount
+    amount = asset.base_order_amount if kind is OrderKind.BASE else safety_amount(asset, rung)
     limit_price = round_down(quote.ask, rules.price_increment)
     quantity = round_down(amount / limit_price, rules.min_trade_increment) if limit_price else ZERO
     minimum = MIN_BUY_USD if asset.quote_currency == "USD" else ZERO

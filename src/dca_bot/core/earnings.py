@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
-from dca_bot.core.model import ZERO, Asset, Cycle, CycleResult, CycleStatus, Order, OrderKind, Side
+from dca_bot.core.model import ZERO, Asset, Cycle, CycleStatus, Order, Side
 from dca_bot.core.money import COIN_STEP, FEE_RATE_ESTIMATE, PRICE_STEP, is_dust
+from dca_bot.core.records import CycleResult
 
 CENT = Decimal("0.01")
 BASIS_POINT = Decimal("0.0001")
@@ -149,7 +150,7 @@ def deepest_drawdown(orders: Iterable[Order]) -> Decimal:
     quantity = cost = deepest = ZERO
     for order in sorted(orders, key=lambda each: each.created_at):
         price = order.filled_average_price
-        if order.kind is OrderKind.TAKE_PROFIT or price is None or order.filled_quantity <= 0:
+        if order.side is Side.SELL or price is None or order.filled_quantity <= 0:
             continue
         if cost:
             deepest = min(deepest, (price * quantity / cost - 1) * HUNDRED)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from dca_bot.program.errors import BrokerUnavailable
 
 ZERO = Decimal(0)
-TOLD_LENGTH_MAX = 255  # of an event's sentence
+ONE = Decimal(1)
 
 
 class CycleStatus(StrEnum):
@@ -42,11 +42,30 @@ class OrderKind(StrEnum):
 
     BASE = "base"
     SAFETY = "safety"
+    EXTRA = "extra"  # bought by hand (`dca buy`), beside the ladder
     TAKE_PROFIT = "take_profit"
+    STOP_LOSS = "stop_loss"
+    CLOSE = "close"  # sold by hand (`dca close`, `dca panic`)
 
     @property
     def side(self) -> Side:
-        return Side.SELL if self is OrderKind.TAKE_PROFIT else Side.BUY
+        is_buy = self in (OrderKind.BASE, OrderKind.SAFETY, OrderKind.EXTRA)
+        return Side.BUY if is_buy else Side.SELL
+
+
+class Allowed(StrEnum):
+    """`dca_assets.allowed`: how far an asset may go."""
+
+    ALL = "all"
+    CYCLE = "cycle"  # the running cycle goes on to its end, and none begins
+    EXIT = "exit"  # no BUYs: what is held is only sold
+
+
+class AfterStopLoss(StrEnum):
+    """`dca_assets.after_stop_loss`: what follows a stop loss."""
+
+    PAUSE = "pause"  # the asset is allowed `exit` only, until somebody says otherwise
+    COOLDOWN = "cooldown"  # as after a take profit
 
 
 class OrderStatus(StrEnum):
@@ -67,7 +86,10 @@ class OrderStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A row of `dca_assets`: what the user configured, and the price of the last sale."""
+    """A row of `dca_assets`: what the user configured, and the price of the last sale.
+
+    The fields with defaults are off by default; `docs/strategy.md` explains each.
+    """
 
     asset_id: int
     symbol: str
@@ -80,6 +102,17 @@ class Asset:
     cooldown_seconds: int
     restart_deviation_pct: Decimal  # column buy_order_price_deviation_percent
     last_sell_price: Decimal | None
+    safety_order_volume_scale: Decimal = ONE
+    safety_order_step_scale: Decimal = ONE
+    take_profit_after_fees: bool = False
+    trailing_pct: Decimal | None = None
+    stop_loss_pct: Decimal | None = None
+    stop_loss_seconds: int = 0
+    after_stop_loss: AfterStopLoss = AfterStopLoss.PAUSE
+    max_spread_pct: Decimal | None = None
+    min_start_price: Decimal | None = None
+    max_start_price: Decimal | None = None
+    allowed: Allowed = Allowed.ALL
 
     @property
     def coin(self) -> str:
@@ -93,7 +126,13 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """A row of `dca_cycles`.  `latest_order_id` is Alpaca's id of the order under way, or None."""
+    """A row of `dca_cycles`.  `latest_order_id` is Alpaca's id of the order under way, or None.
+
+    `fee_rate` is what its last BUY was charged (0.0025 = 0.25 %), where Alpaca has told it and
+    `take_profit_after_fees` asks for it.  Since that BUY: `highest_bid` at or above the target of a
+    trailing take profit, and `stop_loss_since` when the bid has been at or below the stop loss
+    without a break.
+    """
 
     cycle_id: int
     asset_id: int
@@ -105,6 +144,9 @@ class Cycle:
     last_order_fill_price: Decimal | None = None
     completed_at: datetime | None = None
     created_at: datetime | None = None
+    fee_rate: Decimal | None = None
+    highest_bid: Decimal | None = None
+    stop_loss_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,51 +273,3 @@ class Account:
     account_number: str
     cash_available: Decimal  # non_marginable_buying_power: crypto knows no margin
     problem: str = ""  # why trading is blocked; empty: it is not
-
-
-@dataclass(frozen=True, slots=True)
-class CycleResult:
-    """A row of `dca_results`: what a finished cycle came to.  None: it can't be known."""
-
-    cycle_id: int
-    asset_id: int
-    symbol: str
-    status: CycleStatus
-    began_at: datetime
-    completed_at: datetime
-    safety_orders: int
-    max_safety_orders: int  # as the row was then
-    cost: Decimal
-    proceeds: Decimal
-    fees: Decimal
-    net: Decimal | None
-    left_quantity: Decimal  # dust, or what went another way than by the bot's orders
-    drawdown_pct: Decimal  # the deepest that the bot's own BUYs have seen, below the average
-
-
-class EventKind(StrEnum):
-    """What kind of thing happened."""
-
-    BEGAN = "began"
-    ORDERED = "ordered"
-    FILLED = "filled"
-    ENDED = "ended"  # an order, before it was filled
-    COMPLETE = "complete"
-    RESUMED = "resumed"  # the cooldown is over, by time or by price
-    CORRECTED = "corrected"  # to what Alpaca holds
-    GIVEN_UP = "given up"  # the cycle, with its coins
-    LET_GO = "let go"  # an order that nobody knows
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A row of `dca_events`; `price` is what was seen, `against` what it was compared with."""
-
-    at: datetime
-    cycle_id: int
-    kind: EventKind
-    told: str
-    client_order_id: str | None = None
-    price: Decimal | None = None
-    against: Decimal | None = None
-    quantity: Decimal | None = None

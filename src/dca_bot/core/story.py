@@ -10,25 +10,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from dca_bot.core.model import (
-    TOLD_LENGTH_MAX,
-    Asset,
-    Cycle,
-    Event,
-    EventKind,
-    Order,
-    OrderKind,
-    OrderStatus,
-    OrderUpdate,
-    Quote,
-    Side,
-)
+from dca_bot.core.model import Asset, Cycle, Order, OrderKind, OrderStatus, OrderUpdate, Quote, Side
+from dca_bot.core.records import TOLD_LENGTH_MAX, Event, EventKind
 from dca_bot.core.transition import Booked
 
 NAMES = {
     OrderKind.BASE: "base order",
     OrderKind.SAFETY: "safety order",
+    OrderKind.EXTRA: "extra order",
     OrderKind.TAKE_PROFIT: "take profit",
+    OrderKind.STOP_LOSS: "stop loss",
+    OrderKind.CLOSE: "sale by hand",
 }
 
 
@@ -41,11 +33,11 @@ def ordered(asset: Asset, cycle: Cycle, order: Order, quote: Quote) -> Event:
     price, against = quote.ask, cycle.last_order_fill_price
     told = f"{_name(asset, order)}: "
     match order.kind:
-        case OrderKind.BASE:
+        case OrderKind.BASE | OrderKind.EXTRA:
             told, against = told + f"the ask is {_plain(price)}", None
         case OrderKind.SAFETY:
             told += f"the ask is {_plain(price)}, the last fill was at {_plain(against)}"
-        case OrderKind.TAKE_PROFIT:
+        case OrderKind.TAKE_PROFIT | OrderKind.STOP_LOSS | OrderKind.CLOSE:
             price, against = quote.bid, cycle.average_purchase_price
             told += f"the bid is {_plain(price)}, the average {_plain(against)}"
     return Event(

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from dca_bot.core.earnings import growth_of_fee
+from dca_bot.core.earnings import growth_of_fee, seen_fee_rate
 from dca_bot.core.model import (
     ZERO,
+    AfterStopLoss,
+    Allowed,
     Asset,
     Cycle,
     CycleStatus,
@@ -38,11 +40,16 @@ UNDER_WAY = {Side.BUY: CycleStatus.BUYING, Side.SELL: CycleStatus.SELLING}
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """The cycle and the order after an update; `sold_at` is set when the take profit is done."""
+    """The cycle and the order after an update.
+
+    When all is sold, `sold_at` is the price, and `allowed` how far the asset may go from now on
+    (None: as far as before).
+    """
 
     cycle: Cycle
     order: Order
     sold_at: Decimal | None = None
+    allowed: Allowed | None = None
 
 
 def start_order(cycle: Cycle, side: Side) -> Cycle:
@@ -105,7 +112,7 @@ def apply_update(
     if not cycle.status.is_active:
         return Booked(cycle, after)
     if after.status.is_finished and _sold_out(asset, booked.cycle, before=order, after=after):
-        return _complete(booked.cycle, after, now)
+        return _complete(asset, booked.cycle, after, now)
     return Booked(_follow(booked.cycle, before=order, after=after), after)
 
 
@@ -152,14 +159,20 @@ def _sold_out(asset: Asset, cycle: Cycle, *, before: Order, after: Order) -> boo
     )
 
 
-def _complete(cycle: Cycle, order: Order, now: datetime) -> Booked:
+def _complete(asset: Asset, cycle: Cycle, order: Order, now: datetime) -> Booked:
     done = replace(
         cycle,
         status=CycleStatus.COMPLETE,
         latest_order_id=order.alpaca_order_id,
         completed_at=whole_second(now),
     )
-    return Booked(done, order, sold_at=order.filled_average_price)
+    pauses = order.kind is OrderKind.STOP_LOSS and asset.after_stop_loss is AfterStopLoss.PAUSE
+    return Booked(
+        done,
+        order,
+        sold_at=order.filled_average_price,
+        allowed=Allowed.EXIT if pauses else None,
+    )
 
 
 def _status_after(cycle: Cycle, before: OrderStatus, told: OrderStatus) -> OrderStatus:
@@ -202,11 +215,14 @@ def _book_fill(
         fee = (order.fee or ZERO) + growth_of_fee(asset, order, told, fee_rate)
         return Booked(replace(cycle, quantity=rest), replace(told, fee=fee))
     if order.quantity_before is None:
-        ground = replace(
+        told = replace(
             told, quantity_before=cycle.quantity, average_before=cycle.average_purchase_price
         )
-        return _book_buy(cycle, order, ground, update)
-    return _book_buy(cycle, order, told, update)
+    booked = _book_buy(cycle, order, told, update)
+    if asset.take_profit_after_fees and booked.order != order:
+        rate = _fee_rate(booked.order, update)
+        return replace(booked, cycle=replace(booked.cycle, fee_rate=rate or cycle.fee_rate))
+    return booked
 
 
 def _book_buy(cycle: Cycle, order: Order, told: Order, update: OrderUpdate) -> Booked:
@@ -247,8 +263,17 @@ def _book_buy(cycle: Cycle, order: Order, told: Order, update: OrderUpdate) -> B
         average_purchase_price=average,
         last_order_fill_price=last_fill,
         safety_orders=cycle.safety_orders + (1 if first_of_safety else 0),
+        highest_bid=None,  # both were measured against another average
+        stop_loss_since=None,
     )
     return Booked(moved, replace(told, received_quantity=net))
+
+
+def _fee_rate(order: Order, update: OrderUpdate) -> Decimal | None:
+    """What this BUY was charged, where Alpaca has told what it brought; not an estimate of ours."""
+    if update.position_quantity != (order.quantity_before or ZERO) + order.received_quantity:
+        return None
+    return seen_fee_rate([order])
 
 
 def whole_second(at: datetime) -> datetime:

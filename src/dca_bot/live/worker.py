@@ -17,7 +17,7 @@ from typing import Any
 
 from dca_bot.broker import translate
 from dca_bot.core.decide import Triggers, triggers
-from dca_bot.core.model import AssetState, OrderUpdate, Quote, Side
+from dca_bot.core.model import AssetState, OrderUpdate, Side
 from dca_bot.live.pauses import CASH_MAX_SECONDS, MAX_SECONDS, Pauses
 from dca_bot.live.watch import Watch
 from dca_bot.program.errors import (
@@ -110,10 +110,8 @@ class Worker:
         prices = triggers(self.state.asset, self.state.cycle)
         pauses = {side: self._pauses.left(side) for side in Side}
         if any(pauses.values()):
-            prices = Triggers(
-                None if pauses[Side.BUY] else prices.buy_at_or_below,
-                None if pauses[Side.SELL] else prices.sell_at_or_above,
-            )
+            for side in (side for side in Side if pauses[side]):
+                prices = prices.without(side)
             self._call_later(min(left for left in pauses.values() if left), self._arm)
         self.watch.arm(prices)
 
@@ -185,7 +183,8 @@ class Worker:
         quote = translate.quote(raw)
         if quote is None:
             return
-        side = _side_of(state, quote)
+        prices = triggers(state.asset, state.cycle) if state.cycle else Triggers()
+        side = prices.side(quote)
         try:
             acted = around.trader.on_quote(state, quote)
             self._learn(acted.state)
@@ -231,10 +230,3 @@ class Worker:
         cycle = self.state.cycle
         prefix = asset_log(log, self.state.asset.symbol, cycle.cycle_id if cycle else None)
         prefix.log(level, line)
-
-
-def _side_of(state: AssetState, quote: Quote) -> Side:
-    """The side of the order that this quote seems to ask for."""
-    prices = triggers(state.asset, state.cycle) if state.cycle else Triggers()
-    buys = prices.buy_at_or_below is not None and quote.ask <= prices.buy_at_or_below
-    return Side.BUY if buys or prices.sell_at_or_above is None else Side.SELL

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from dca_bot.core.decide import below
+from dca_bot.core.ladder import below
 from dca_bot.core.model import CycleStatus, OrderStatus, Side
 from dca_bot.report.health import Health, Word
 from dca_bot.report.now import AssetNow

@@ -24,7 +24,9 @@ from mysql.connector.protocol import MySQLProtocol
 
 from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.failures import Failure, explain
-from dca_bot.store.rows import Row, Value
+
+Value = int | str | Decimal | datetime | None
+Row = Sequence[Value]
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10  # for one statement; longer than the wait for a lock

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 
-from dca_bot.core.model import Asset, AssetState, Cycle, CycleResult, Event, Order
+from dca_bot.core.model import Allowed, Asset, AssetState, Cycle, Order
+from dca_bot.core.records import CycleResult, Event
 from dca_bot.core.transition import whole_second
 from dca_bot.program.clock import Clock, utc_now
 from dca_bot.program.errors import AssetDeleted, CycleChanged, StoreUnavailable
 from dca_bot.store.memory_shelf import Shelf, latest_completed
-from dca_bot.store.rows import (
+from dca_bot.store.values import (
     PRICE,
     cycle_values,
     event_values,
@@ -132,6 +133,8 @@ class MemoryStore:
                 shelf.asset = replace(shelf.asset, last_sell_price=transaction.last_sell_price)
             self.events += [(shelf.asset.symbol, event) for event in transaction.events]
             self.results |= transaction.results
+            if transaction.allowed is not None:
+                shelf.asset = replace(shelf.asset, allowed=transaction.allowed)
 
 
 def _deleted(asset_id: int) -> AssetDeleted:
@@ -152,10 +155,11 @@ class MemoryTransaction:
         self.last_sell_price: Decimal | None = None
         self.events: list[Event] = []
         self.results: dict[int, CycleResult] = {}
+        self.allowed: Allowed | None = None
 
     @property
     def has_written(self) -> bool:
-        told = self.events or self.results or self.last_sell_price is not None
+        told = self.events or self.results or self.allowed or self.last_sell_price is not None
         return bool(self.cycles or self.orders or told)
 
     def cycle_by_id(self, cycle_id: int) -> Cycle | None:
@@ -260,6 +264,10 @@ class MemoryTransaction:
         self._check_owner(result.asset_id)
         result_values(result)
         self.results[result.cycle_id] = result
+
+    def set_allowed(self, allowed: Allowed) -> None:
+        """How far the asset may go from now on."""
+        self.allowed = allowed
 
     def _put_cycle(self, cycle: Cycle) -> None:
         active = self._active_cycle()

@@ -10,24 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from dca_bot.core.model import Asset, Cycle, CycleResult, Event, Order
+from dca_bot.core.model import Allowed, Asset, Cycle, Order
+from dca_bot.core.records import CycleResult, Event
 from dca_bot.program.errors import CycleChanged
 from dca_bot.store import statements
-from dca_bot.store.connection import Session
+from dca_bot.store.connection import Row, Session, Value
 from dca_bot.store.failures import DUPLICATE_KEY, NO_PARENT_ROW, Failure
-from dca_bot.store.rows import (
+from dca_bot.store.rows import read_active_cycle, read_asset, read_cycle, read_order
+from dca_bot.store.values import (
     PRICE,
-    Row,
-    Value,
     cycle_values,
     event_values,
     exact,
     new_order_values,
     order_values,
-    read_active_cycle,
-    read_asset,
-    read_cycle,
-    read_order,
     result_values,
     second_or_null,
 )
@@ -148,6 +144,10 @@ class MySqlTransaction:
         """The price of the last take profit of this asset."""
         params = (exact(price, PRICE), self.asset.asset_id)
         self._write(_Write(statements.SET_LAST_SELL_PRICE, params))
+
+    def set_allowed(self, allowed: Allowed) -> None:
+        """How far the asset may go from now on."""
+        self._write(_Write(statements.SET_ALLOWED, (allowed.value, self.asset.asset_id)))
 
     def add_event(self, event: Event) -> None:
         """Record what happened."""

@@ -32,12 +32,15 @@ NEEDED = {
     "dca_assets": (
         "id asset_symbol is_enabled base_order_amount safety_order_amount max_safety_orders "
         "safety_order_deviation take_profit_percent cooldown_period "
-        "buy_order_price_deviation_percent last_sell_price created_at updated_at"
+        "buy_order_price_deviation_percent last_sell_price created_at updated_at "
+        "safety_order_volume_scale safety_order_step_scale take_profit_after_fees "
+        "trailing_percent stop_loss_percent stop_loss_seconds after_stop_loss "
+        "max_spread_percent min_start_price max_start_price allowed"
     ),
     "dca_cycles": (
         "id asset_id status quantity average_purchase_price safety_orders latest_order_id "
         "last_order_fill_price completed_at created_at updated_at active_asset_id "
-        "one_active_cycle completed_cycles"
+        "one_active_cycle completed_cycles fee_rate highest_bid stop_loss_since"
     ),
     "dca_orders": (
         "id client_order_id alpaca_order_id asset_id cycle_id kind rung status quantity "

@@ -10,8 +10,12 @@ LOCK_ASSET = """
 SELECT a.id, a.asset_symbol, a.is_enabled, a.base_order_amount, a.safety_order_amount,
        a.max_safety_orders, a.safety_order_deviation, a.take_profit_percent, a.cooldown_period,
        a.buy_order_price_deviation_percent, a.last_sell_price,
+       a.safety_order_volume_scale, a.safety_order_step_scale, a.take_profit_after_fees,
+       a.trailing_percent, a.stop_loss_percent, a.stop_loss_seconds, a.after_stop_loss,
+       a.max_spread_percent, a.min_start_price, a.max_start_price, a.allowed,
        c.id, c.asset_id, c.status, c.quantity, c.average_purchase_price, c.safety_orders,
-       c.latest_order_id, c.last_order_fill_price, c.completed_at, c.created_at
+       c.latest_order_id, c.last_order_fill_price, c.completed_at, c.created_at,
+       c.fee_rate, c.highest_bid, c.stop_loss_since
   FROM dca_assets a
   LEFT JOIN dca_cycles c ON c.active_asset_id = a.id
  WHERE a.id = %s
@@ -22,8 +26,12 @@ ALL_ASSETS = """
 SELECT a.id, a.asset_symbol, a.is_enabled, a.base_order_amount, a.safety_order_amount,
        a.max_safety_orders, a.safety_order_deviation, a.take_profit_percent, a.cooldown_period,
        a.buy_order_price_deviation_percent, a.last_sell_price,
+       a.safety_order_volume_scale, a.safety_order_step_scale, a.take_profit_after_fees,
+       a.trailing_percent, a.stop_loss_percent, a.stop_loss_seconds, a.after_stop_loss,
+       a.max_spread_percent, a.min_start_price, a.max_start_price, a.allowed,
        c.id, c.asset_id, c.status, c.quantity, c.average_purchase_price, c.safety_orders,
-       c.latest_order_id, c.last_order_fill_price, c.completed_at, c.created_at
+       c.latest_order_id, c.last_order_fill_price, c.completed_at, c.created_at,
+       c.fee_rate, c.highest_bid, c.stop_loss_since
   FROM dca_assets a
   LEFT JOIN dca_cycles c ON c.active_asset_id = a.id
  ORDER BY a.id
@@ -31,14 +39,16 @@ SELECT a.id, a.asset_symbol, a.is_enabled, a.base_order_amount, a.safety_order_a
 
 CYCLE_BY_ID = """
 SELECT id, asset_id, status, quantity, average_purchase_price, safety_orders,
-       latest_order_id, last_order_fill_price, completed_at, created_at
+       latest_order_id, last_order_fill_price, completed_at, created_at,
+       fee_rate, highest_bid, stop_loss_since
   FROM dca_cycles
  WHERE id = %s AND asset_id = %s
 """
 
 PREVIOUS_CYCLE = """
 SELECT id, asset_id, status, quantity, average_purchase_price, safety_orders,
-       latest_order_id, last_order_fill_price, completed_at, created_at
+       latest_order_id, last_order_fill_price, completed_at, created_at,
+       fee_rate, highest_bid, stop_loss_since
   FROM dca_cycles
  WHERE asset_id = %s AND status = 'complete' AND completed_at IS NOT NULL
  ORDER BY completed_at DESC, id DESC
@@ -47,17 +57,20 @@ SELECT id, asset_id, status, quantity, average_purchase_price, safety_orders,
 
 INSERT_CYCLE = """
 INSERT INTO dca_cycles (asset_id, status, quantity, average_purchase_price, safety_orders,
-                        latest_order_id, last_order_fill_price, completed_at, created_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, COALESCE(%s, CURRENT_TIMESTAMP))
+                        latest_order_id, last_order_fill_price, completed_at, fee_rate,
+                        highest_bid, stop_loss_since, created_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, COALESCE(%s, CURRENT_TIMESTAMP))
 """
 
 SAVE_CYCLE = """
 UPDATE dca_cycles
    SET status = %s, quantity = %s, average_purchase_price = %s, safety_orders = %s,
-       latest_order_id = %s, last_order_fill_price = %s, completed_at = %s
+       latest_order_id = %s, last_order_fill_price = %s, completed_at = %s,
+       fee_rate = %s, highest_bid = %s, stop_loss_since = %s
  WHERE id = %s AND asset_id = %s
    AND status = %s AND quantity = %s AND average_purchase_price = %s AND safety_orders = %s
    AND latest_order_id <=> %s AND last_order_fill_price <=> %s AND completed_at <=> %s
+   AND fee_rate <=> %s AND highest_bid <=> %s AND stop_loss_since <=> %s
 """
 
 ORDER_BY_CLIENT_ID = """
@@ -126,6 +139,10 @@ UPDATE dca_orders
 
 SET_LAST_SELL_PRICE = """
 UPDATE dca_assets SET last_sell_price = %s WHERE id = %s
+"""
+
+SET_ALLOWED = """
+UPDATE dca_assets SET allowed = %s WHERE id = %s
 """
 
 INSERT_EVENT = """

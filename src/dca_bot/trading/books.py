@@ -178,4 +178,8 @@ def _afterwards(tx: Transaction, cycle: Cycle, booked: Booked) -> AssetState:
         return AssetState(tx.asset, booked.cycle if is_active else tx.cycle)
     tx.set_last_sell_price(booked.sold_at)
     cooling = tx.add_cycle(Cycle(0, tx.asset.asset_id, CycleStatus.COOLDOWN))
-    return AssetState(replace(tx.asset, last_sell_price=booked.sold_at), cooling)
+    asset = replace(tx.asset, last_sell_price=booked.sold_at)
+    if booked.allowed is not None:
+        tx.set_allowed(booked.allowed)
+        asset = replace(asset, allowed=booked.allowed)
+    return AssetState(asset, cooling)

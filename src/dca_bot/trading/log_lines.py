@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from decimal import Decimal
 
+from dca_bot.core.ladder import stop_loss_price, trailing_price
 from dca_bot.core.model import (
     Asset,
     Cycle,
@@ -27,7 +28,10 @@ log = logging.getLogger("dca_bot.trade")
 NAMES = {
     OrderKind.BASE: "base order",
     OrderKind.SAFETY: "safety order",
+    OrderKind.EXTRA: "extra order",
     OrderKind.TAKE_PROFIT: "take profit",
+    OrderKind.STOP_LOSS: "stop loss",
+    OrderKind.CLOSE: "sale by hand",
 }
 
 
@@ -66,6 +70,20 @@ def restarted(asset: Asset, cycle: Cycle, quote: Quote, trigger_price: Decimal) 
     """The price cut a cooldown short (behaviour 7)."""
     facts = {"ask": quote.ask, "at_or_below": trigger_price, "last_sell": asset.last_sell_price}
     _of(asset, cycle).info(event("cooldown cut short by the price", **facts))
+
+
+def remembered(asset: Asset, before: Cycle, after: Cycle, quote: Quote) -> None:
+    """What a trailing take profit or a stop loss waits for; a higher bid again is no line."""
+    if before.highest_bid is None and after.highest_bid is not None:
+        facts: dict[str, object] = {"bid": quote.bid, "sells_at": trailing_price(asset, after)}
+        _of(asset, before).info(event("take profit reached, its price is followed", **facts))
+    stop = stop_loss_price(asset, before)
+    if before.stop_loss_since is None and after.stop_loss_since is not None:
+        facts = {"bid": quote.bid, "stop": stop, "sells_after": f"{asset.stop_loss_seconds}s"}
+        _of(asset, before).warning(event("stop loss reached, its time begins", **facts))
+    elif before.stop_loss_since is not None and after.stop_loss_since is None:
+        facts = {"bid": quote.bid, "stop": stop}
+        _of(asset, before).info(event("back above the stop loss", **facts))
 
 
 def updated(
@@ -127,7 +145,7 @@ def _sold(asset: Asset, old_cycle: Cycle, booked: Booked) -> None:
     gain = (price - old_cycle.average_purchase_price) * order.filled_quantity
     _of(asset, old_cycle).info(
         event(
-            "take profit filled, cycle complete",
+            f"{NAMES[order.kind]} filled, cycle complete",
             quantity=order.filled_quantity,
             price=price,
             average=old_cycle.average_purchase_price,

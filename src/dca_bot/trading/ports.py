@@ -12,17 +12,17 @@ from typing import Protocol
 
 from dca_bot.core.model import (
     Account,
+    Allowed,
     Asset,
     AssetRules,
     AssetState,
     Cycle,
-    CycleResult,
-    Event,
     Holdings,
     Order,
     OrderUpdate,
     Quote,
 )
+from dca_bot.core.records import CycleResult, Event
 
 
 class Transaction(Protocol):
@@ -76,6 +76,9 @@ class Transaction(Protocol):
 
     def put_result(self, result: CycleResult) -> None:
         """Record what a finished cycle came to, in place of what was known before."""
+
+    def set_allowed(self, allowed: Allowed) -> None:
+        """How far the asset may go from now on."""
 
 
 class Store(Protocol):

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import assert_never
 
 from dca_bot.core import story
@@ -18,6 +17,7 @@ from dca_bot.core.decide import (
     Buy,
     Decision,
     Hold,
+    Remember,
     Restart,
     Sell,
     blocks_base_order,
@@ -27,6 +27,7 @@ from dca_bot.core.decide import (
     why_blocked,
     why_nothing_to_sell,
 )
+from dca_bot.core.ladder import watched
 from dca_bot.core.model import (
     Asset,
     AssetRules,
@@ -39,7 +40,7 @@ from dca_bot.core.model import (
     OrderUpdate,
     Quote,
 )
-from dca_bot.core.order_ids import client_order_id
+from dca_bot.core.order_ids import new_order
 from dca_bot.core.transition import end_cooldown, start_order
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import (
@@ -102,6 +103,8 @@ class Trader:
         if isinstance(expected, Restart):
             known = self._restart(known.asset.asset_id, quote)
             expected = self._decide(known, quote)
+        if isinstance(expected, Remember):
+            return Acted(self._remember(known.asset.asset_id, quote))
         if order_kind(expected) is None:
             return Acted(known)
         holding = self._look_before_leaping(known.asset, expected)
@@ -149,7 +152,7 @@ class Trader:
         """Ask Alpaca, without a lock, what must be known before the expected order is sent."""
         if isinstance(expected, Buy):
             self._cash.check(asset, expected.quantity * expected.limit_price)
-        if order_kind(expected) in (OrderKind.BASE, OrderKind.TAKE_PROFIT):
+        if isinstance(expected, Sell) or order_kind(expected) is OrderKind.BASE:
             return self._broker.holdings().of(asset.coin)
         return None
 
@@ -160,7 +163,7 @@ class Trader:
 
         Raises OrderRefused when the position forbids what was decided.
         """
-        cycle = tx.cycle
+        cycle, now = tx.cycle, self._clock()
         if cycle is None or self._is_too_old(quote):
             return None
         decision = self._decide(AssetState(tx.asset, cycle), quote)
@@ -170,42 +173,34 @@ class Trader:
             case Buy(kind, rung, quantity, limit_price):
                 if kind is OrderKind.BASE and blocks_base_order(tx.asset, holding, quote):
                     raise OrderRefused(why_blocked(tx.asset, holding))
-                order = self._order(cycle, kind, rung, quantity=quantity, limit_price=limit_price)
-            case Sell():
+                order = new_order(
+                    cycle, kind, rung, quantity=quantity, limit_price=limit_price, now=now
+                )
+            case Sell(_, kind):
                 quantity = size_sell(tx.asset, cycle, holding, quote, self.rules[quote.symbol])
                 if not quantity:
                     raise OrderRefused(why_nothing_to_sell(cycle, holding))
-                order = self._order(cycle, OrderKind.TAKE_PROFIT, quantity=quantity)
-            case Hold() | Restart():
+                order = new_order(cycle, kind, quantity=quantity, now=now)
+            case Hold() | Restart() | Remember():
                 return None
             case _:
                 assert_never(decision)
         tx.add_order(order)  # the database lets an asset have one live order
-        tx.save_cycle(cycle, start_order(cycle, order.side))
+        tx.save_cycle(cycle, start_order(watched(tx.asset, cycle, quote), order.side))
         tx.add_event(story.ordered(tx.asset, cycle, order, quote))
         return cycle, order
 
-    def _order(
-        self,
-        cycle: Cycle,
-        kind: OrderKind,
-        rung: int = 0,
-        *,
-        quantity: Decimal,
-        limit_price: Decimal | None = None,
-    ) -> Order:
-        now = self._clock()
-        return Order(
-            client_order_id=client_order_id(cycle.cycle_id, kind, rung, now),
-            asset_id=cycle.asset_id,
-            cycle_id=cycle.cycle_id,
-            kind=kind,
-            rung=rung,
-            quantity=quantity,
-            limit_price=limit_price,
-            status=OrderStatus.INTENDED,
-            created_at=now,
-        )
+    def _remember(self, asset_id: int, quote: Quote) -> AssetState:
+        """Keep in the cycle what this quote means to a trailing take profit or a stop loss."""
+        with self._store.transaction(asset_id) as tx:
+            asset, cycle = tx.asset, tx.cycle
+            decision = self._decide(AssetState(asset, cycle), quote)
+            if cycle is None or not isinstance(decision, Remember):
+                return AssetState(asset, cycle)
+            after = watched(asset, cycle, quote)
+            tx.save_cycle(cycle, after)
+        log_lines.remembered(asset, cycle, after, quote)
+        return AssetState(asset, after)
 
     def _submit(self, asset: Asset, order: Order) -> OrderUpdate:
         """Send the order; when it was refused or can't have been sent, put the books right."""

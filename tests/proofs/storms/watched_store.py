@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
-from dca_bot.core.model import Asset, AssetState, Cycle, CycleResult, CycleStatus, Event, Order
+from dca_bot.core.model import Asset, AssetState, Cycle, CycleStatus, Order
+from dca_bot.core.records import CycleResult, Event
 from dca_bot.program.errors import CycleChanged, StoreUnavailable
 from dca_bot.trading.ports import Store, Transaction
 

@@ -1,0 +1,93 @@
+"""The numbers of an asset's ladder: amounts, steps and prices.  Rule: live bot, preview and
+backtest take them from here, so that none of them can have its own.
+
+A rung is a safety order, counted from 1.  `docs/strategy.md` works through each number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from dca_bot.core.model import ZERO, Asset, Cycle, Quote
+from dca_bot.core.money import FEE_RATE_ESTIMATE, PRICE_STEP, round_down
+
+HUNDRED = Decimal(100)
+
+
+def below(price: Decimal, pct: Decimal) -> Decimal:
+    return price * (1 - pct / HUNDRED)
+
+
+def safety_amount(asset: Asset, rung: int) -> Decimal:
+    """What safety order `rung` is worth, in the quote currency."""
+    return asset.safety_order_amount * asset.safety_order_volume_scale ** (rung - 1)
+
+
+def safety_deviation(asset: Asset, rung: int) -> Decimal:
+    """How far below the fill before it safety order `rung` is bought, in percent."""
+    return asset.safety_order_deviation_pct * asset.safety_order_step_scale ** (rung - 1)
+
+
+def next_safety_price(asset: Asset, cycle: Cycle) -> Decimal | None:
+    """The ask at or below which the next safety order is bought; None: there is none left."""
+    if cycle.safety_orders >= asset.max_safety_orders:
+        return None
+    # A hand-made row may lack the last fill price; the average is the next best ground.
+    last_fill = cycle.last_order_fill_price or cycle.average_purchase_price
+    rung = max(cycle.safety_orders, 0) + 1
+    return below(last_fill, safety_deviation(asset, rung)) if last_fill > 0 else None
+
+
+def take_profit_price(asset: Asset, cycle: Cycle) -> Decimal | None:
+    """The target: the bid at or above which the cycle takes its profit; None: it owns nothing.
+
+    After fees: the fee of a BUY leaves fewer coins than were paid for, the fee of the SELL takes
+    its part of the money, and both together still leave `take_profit_percent`.
+    """
+    if cycle.average_purchase_price <= 0:
+        return None
+    target = cycle.average_purchase_price * (1 + asset.take_profit_pct / HUNDRED)
+    if not asset.take_profit_after_fees:
+        return target
+    fee_rate = FEE_RATE_ESTIMATE if cycle.fee_rate is None else cycle.fee_rate
+    return target / (1 - fee_rate) ** 2
+
+
+def trailing_price(asset: Asset, cycle: Cycle) -> Decimal | None:
+    """The bid at or below which a trailing take profit sells; None: the target was not reached."""
+    if asset.trailing_pct is None or cycle.highest_bid is None:
+        return None
+    return below(cycle.highest_bid, asset.trailing_pct)
+
+
+def stop_loss_price(asset: Asset, cycle: Cycle) -> Decimal | None:
+    """The bid at or below which the stop loss counts its seconds; None: there is none."""
+    if asset.stop_loss_pct is None or cycle.average_purchase_price <= 0:
+        return None
+    return below(cycle.average_purchase_price, asset.stop_loss_pct)
+
+
+def spread_pct(quote: Quote) -> Decimal:
+    """How far ask and bid are apart, in percent of the ask: what buying and selling would cost."""
+    return (quote.ask - quote.bid) / quote.ask * HUNDRED
+
+
+def watched(asset: Asset, cycle: Cycle, quote: Quote) -> Cycle:
+    """A cycle that holds coins, with what it must remember of this quote.
+
+    1. At or above the target of a trailing take profit: the highest bid.
+    2. At or below the stop loss: since when; above it, nothing any more (a wick is not enough).
+    """
+    target, stop = take_profit_price(asset, cycle), stop_loss_price(asset, cycle)
+    highest = cycle.highest_bid
+    if asset.trailing_pct is None or target is None:
+        highest = None
+    elif quote.bid >= target:
+        highest = max(highest or ZERO, round_down(quote.bid, PRICE_STEP))
+    since = None
+    if stop is not None and quote.bid <= stop:
+        since = cycle.stop_loss_since or quote.at
+    if (highest, since) == (cycle.highest_bid, cycle.stop_loss_since):
+        return cycle
+    return replace(cycle, highest_bid=highest, stop_loss_since=since)

@@ -1,0 +1,60 @@
+"""What is kept for people: what happened, and what each finished cycle came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from dca_bot.core.model import CycleStatus
+
+TOLD_LENGTH_MAX = 255  # of an event's sentence
+
+
+@dataclass(frozen=True, slots=True)
+class CycleResult:
+    """A row of `dca_results`: what a finished cycle came to.  None: it can't be known."""
+
+    cycle_id: int
+    asset_id: int
+    symbol: str
+    status: CycleStatus
+    began_at: datetime
+    completed_at: datetime
+    safety_orders: int
+    max_safety_orders: int  # as the row was then
+    cost: Decimal
+    proceeds: Decimal
+    fees: Decimal
+    net: Decimal | None
+    left_quantity: Decimal  # dust, or what went another way than by the bot's orders
+    drawdown_pct: Decimal  # the deepest that the bot's own BUYs have seen, below the average
+
+
+class EventKind(StrEnum):
+    """What kind of thing happened."""
+
+    BEGAN = "began"
+    ORDERED = "ordered"
+    FILLED = "filled"
+    ENDED = "ended"  # an order, before it was filled
+    COMPLETE = "complete"
+    RESUMED = "resumed"  # the cooldown is over, by time or by price
+    CORRECTED = "corrected"  # to what Alpaca holds
+    GIVEN_UP = "given up"  # the cycle, with its coins
+    LET_GO = "let go"  # an order that nobody knows
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A row of `dca_events`; `price` is what was seen, `against` what it was compared with."""
+
+    at: datetime
+    cycle_id: int
+    kind: EventKind
+    told: str
+    client_order_id: str | None = None
+    price: Decimal | None = None
+    against: Decimal | None = None
+    quantity: Decimal | None = None
