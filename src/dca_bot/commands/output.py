@@ -34,12 +34,12 @@ def print_json(content: dict[str, Any]) -> None:
 def console() -> Console:
     """Where tables go; rich leaves colours out by itself where they can't be shown."""
     out = sys.stdout if _shows_utf8() else cast(TextIO, _Ascii(sys.stdout))
-    return Console(file=out, highlight=False, soft_wrap=False)
+    return Console(file=out, highlight=False, markup=False)
 
 
 def table(*headings: str, left: int = 1, title: str | None = None) -> Table:
     """A table without frames; the first `left` columns are text, the others numbers."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=title, title_justify="left")
+    made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), title=title, title_justify="left")
     for number, heading in enumerate(headings):
         made.add_column(
             heading,

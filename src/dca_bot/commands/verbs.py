@@ -26,6 +26,12 @@ class Verb(Protocol):
 # name: (module below dca_bot.commands, one sentence)
 VERBS = {
     "status": ("see.status", "Shows how the bot is, what it holds, earned and waits for."),
+    "why": ("see.why", "Says what one asset waits for, with the numbers."),
+    "ladder": ("see.ladder", "Shows what each rung of an asset's row buys and leaves."),
+    "cycles": ("see.cycles", "Lists cycles, open and finished, with what they came to."),
+    "cycle": ("see.cycle", "Tells one cycle: its decisions, orders, fills and fees."),
+    "tie-out": ("see.tie_out", "Compares the books with Alpaca's own records."),
+    "profit": ("see.profit", "Sums up what was earned, by day, week, month or asset."),
 }
 
 

@@ -21,6 +21,13 @@ BASIS_POINT = Decimal("0.0001")
 # An average of several fills is told with so many digits that a product of it is off by less.
 NOTIONAL_STEP = Decimal("0.00000001")
 HUNDRED = Decimal(100)
+# What an order that takes pays where one that rested pays so much (docs/alpaca.md 1.5: the tiers).
+TAKER_RATES = {
+    Decimal("0.0015"): Decimal("0.0025"),
+    Decimal("0.0012"): Decimal("0.0022"),
+    Decimal("0.0010"): Decimal("0.0020"),
+    Decimal("0.0008"): Decimal("0.0018"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,8 @@ def seen_fee_rate(orders: Iterable[Order]) -> Decimal:
     """The rate that the account was seen to pay on market prices: the highest of its BUYs.
 
     Alpaca's rates are whole basis points; what is above comes from rounding each fill's fee up.  A
-    BUY that rested pays less than a market SELL will, hence the highest.
+    BUY that rested pays less than a market SELL will: hence the highest, and where all have rested
+    the rate that goes with theirs.
     """
     rates = [
         ((order.filled_quantity - order.received_quantity) / order.filled_quantity).quantize(
@@ -78,7 +86,8 @@ def seen_fee_rate(orders: Iterable[Order]) -> Decimal:
         for order in orders
         if order.side is Side.BUY and order.filled_quantity > 0
     ]
-    return max(rates, default=FEE_RATE_ESTIMATE)
+    seen = max(rates, default=FEE_RATE_ESTIMATE)
+    return TAKER_RATES.get(seen, seen)
 
 
 def sell_fee(worth: Decimal, rate: Decimal, step: Decimal = CENT) -> Decimal:

@@ -187,3 +187,14 @@ SELECT symbol FROM dca_orders WHERE symbol IS NOT NULL
 SERVER = """
 SELECT VERSION(), DATABASE(), CURRENT_USER(), @@session.time_zone, UTC_TIMESTAMP()
 """
+
+# Filled or not: what Alpaca has filled may be missing in the books.
+SENT_ORDERS = """
+SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
+       alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
+       quantity_before, average_before, fee, symbol
+  FROM dca_orders
+ WHERE created_at >= %s AND created_at < %s
+   AND (alpaca_order_id IS NOT NULL OR filled_quantity > 0)
+ ORDER BY id
+"""

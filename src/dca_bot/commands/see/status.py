@@ -18,10 +18,8 @@ from rich.text import Text
 
 from dca_bot.commands import output
 from dca_bot.commands.output import age, amount, percent, price, signed
-from dca_bot.program.clock import utc_now
-from dca_bot.program.settings import StoreSettings, read_mode, read_store_settings
-from dca_bot.report.health import health_of
-from dca_bot.report.now import look
+from dca_bot.commands.see.here import look_here
+from dca_bot.program.settings import StoreSettings, read_store_settings
 from dca_bot.report.profit import totals
 from dca_bot.report.reader import Reader
 from dca_bot.report.status import status
@@ -61,12 +59,8 @@ def run(arguments: Namespace) -> int:
 
 def read(reader: Reader, settings: StoreSettings) -> dict[str, Any]:
     """The object of `--json`."""
-    at, log_dir = utc_now(), settings.log.dir
-    reader.look_again()
-    now = look(reader, log_dir, at, mode=read_mode())
-    age_max = settings.limits.heartbeat_max_age_seconds
-    health = health_of(now, log_dir, beat_age_max=age_max)
-    return status(now, health, totals(reader, at))
+    now, health = look_here(reader, settings)
+    return status(now, health, totals(reader, now.at))
 
 
 def _watch(reader: Reader, settings: StoreSettings, console: Console) -> int:

@@ -1,0 +1,119 @@
+"""Alpaca's account activities over REST: fills and fees, page by page (docs/alpaca.md 2.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from dca_bot.broker.rate_limit import RateLimiter
+from dca_bot.broker.translate import Unreadable
+from dca_bot.broker.transport import READ_SECONDS, HttpError, NoAnswer, NotSent, Transport
+from dca_bot.core.activities import FeeActivity, FillActivity
+from dca_bot.core.model import Side
+from dca_bot.program.errors import BrokerUnavailable
+from dca_bot.program.settings import AlpacaSettings
+
+T = TypeVar("T")
+
+PAGE_SIZE = 100
+PAGES_MAX = 1_000
+CASH = "USD"
+
+
+class AlpacaActivities:
+    """Every method raises BrokerUnavailable when not everything could be learnt."""
+
+    def __init__(self, settings: AlpacaSettings, limiter: RateLimiter) -> None:
+        self._transport = Transport(
+            settings,
+            base_url=settings.base_url,
+            version="v2",
+            limiter=limiter,
+            read_seconds=READ_SECONDS,
+        )
+
+    def close(self) -> None:
+        """Close the kept connection."""
+        self._transport.close()
+
+    def fills(self, since: datetime, until: datetime) -> list[FillActivity]:
+        """Every crypto fill of the account within the time, oldest first."""
+        return [each for each in self._rows("FILL", since, until, fill) if each is not None]
+
+    def fees(self, since: datetime, until: datetime) -> list[FeeActivity]:
+        """Every crypto fee that was posted within the time, oldest first."""
+        return [each for each in self._rows("CFEE", since, until, fee) if each is not None]
+
+    def _rows(
+        self, kind: str, since: datetime, until: datetime, read: Callable[[Any], T]
+    ) -> Iterator[T]:
+        parameters = {
+            "after": _wire(since),
+            "until": _wire(until),
+            "direction": "asc",
+            "page_size": PAGE_SIZE,
+        }
+        for _ in range(PAGES_MAX):
+            page = self._page(f"/account/activities/{kind}", parameters)
+            yield from (read(row) for row in page)
+            if len(page) < PAGE_SIZE:
+                return
+            parameters["page_token"] = str(page[-1].get("id"))
+        raise BrokerUnavailable(f"more than {PAGES_MAX * PAGE_SIZE} rows of {kind}: ask for less")
+
+    def _page(self, path: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        try:
+            page = self._transport.request("GET", path, parameters)
+        except (HttpError, NotSent, NoAnswer, Unreadable) as error:
+            raise BrokerUnavailable(f"Alpaca's activities can't be read: {error}") from error
+        if not isinstance(page, list) or not all(isinstance(row, dict) for row in page):
+            raise BrokerUnavailable("Alpaca's activities are no list: try again later")
+        return page
+
+
+def fill(raw: dict[str, Any]) -> FillActivity | None:
+    """A FILL row in our words; None: not of crypto.  Raises BrokerUnavailable where it is odd."""
+    symbol = str(raw.get("symbol"))
+    if "/" not in symbol:
+        return None
+    try:
+        return FillActivity(
+            at=_time(raw["transaction_time"]),
+            order_id=str(raw["order_id"]),
+            symbol=symbol,
+            side=Side(raw["side"]),
+            quantity=_number(raw["qty"]),
+            price=_number(raw["price"]),
+        )
+    except (KeyError, ValueError, ArithmeticError) as error:
+        raise BrokerUnavailable(f"a FILL row can't be read ({error!r}): {raw}") from error
+
+
+def fee(raw: dict[str, Any]) -> FeeActivity | None:
+    """A CFEE row in our words; None: no fee at all.  Raises BrokerUnavailable where it is odd."""
+    try:
+        at = _time(raw.get("created_at") or f"{raw['date']}T00:00:00Z")
+        if raw.get("symbol") and raw.get("qty"):
+            coin = str(raw["symbol"]).replace("/", "").removesuffix(CASH)
+            return FeeActivity(at, coin, -_number(raw["qty"]))
+        return FeeActivity(at, CASH, -_number(raw["net_amount"]))
+    except (KeyError, ValueError, ArithmeticError) as error:
+        raise BrokerUnavailable(f"a CFEE row can't be read ({error!r}): {raw}") from error
+
+
+def _number(text: object) -> Decimal:
+    number = Decimal(str(text))
+    if not number.is_finite():
+        raise ValueError(f"{text} is no number")
+    return number
+
+
+def _time(text: object) -> datetime:
+    at = datetime.fromisoformat(str(text))
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+
+def _wire(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

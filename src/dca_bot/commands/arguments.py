@@ -1,0 +1,68 @@
+"""What verbs are called with: assets by their symbol, days, and what is wrong with them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+
+from dca_bot.program.errors import SettingsError
+from dca_bot.report.now import AssetNow, Now
+from dca_bot.report.profit import LONG_AGO, LONG_AHEAD, local_midnight
+
+
+class WrongCall(SettingsError):
+    """The call names what there is not: exit status 2."""
+
+
+def asset_named(now: Now, symbol: str) -> AssetNow:
+    """The asset, however its symbol is spelt; raises WrongCall."""
+    found = now.find(symbol)
+    if found is None:
+        there = ", ".join(sorted(each.asset.symbol for each in now.assets)) or "none yet"
+        raise WrongCall(f"dca_assets has no row for {symbol!r}; it has {there}")
+    return found
+
+
+def add_span(parser: ArgumentParser) -> None:
+    """`--from DAY --to DAY`, days of the user's."""
+    parser.add_argument(
+        "--from", dest="since", type=day, metavar="DAY", help="as in 2026-03-01; default: all"
+    )
+    parser.add_argument(
+        "--to", dest="until", type=day, metavar="DAY", help="the last day that counts"
+    )
+
+
+def span(arguments: Namespace) -> tuple[datetime, datetime]:
+    """From the beginning of the first day to the end of the last."""
+    since = LONG_AGO if arguments.since is None else local_midnight(arguments.since)
+    if arguments.until is None:
+        return since, LONG_AHEAD
+    return since, local_midnight(arguments.until + timedelta(days=1))
+
+
+def day(text: str) -> date:
+    """A day as ISO writes it."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no day: write it like 2026-03-01") from None
+
+
+def positive(text: str) -> Decimal:
+    """A price or an amount."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal(0)
+    if not number.is_finite() or number <= 0:
+        raise ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
+        raise ArgumentTypeError(f"{text!r} is no whole number from 1 to 1000000")
+    return int(text)

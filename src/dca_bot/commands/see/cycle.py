@@ -1,0 +1,102 @@
+"""Tells one cycle as a story: what happened and why, its orders, fills and fees."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from rich.table import Table
+
+from dca_bot.commands import output
+from dca_bot.commands.arguments import WrongCall, count
+from dca_bot.commands.output import amount, local, price
+from dca_bot.commands.see.cycles import as_json
+from dca_bot.core.model import Order
+from dca_bot.core.story import NAMES
+from dca_bot.program.settings import read_store_settings
+from dca_bot.report.cycles import Story, story_of
+from dca_bot.report.reader import Reader
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", type=count, help="as `dca cycles` and the log show it")
+
+
+def run(arguments: Namespace) -> int:
+    settings = read_store_settings()
+    with Reader(settings.database) as reader:
+        story = story_of(reader, arguments.id)
+    if story is None:
+        raise WrongCall(f"there is no cycle {arguments.id}: `dca cycles` lists them")
+    if arguments.json:
+        output.print_json(_as_json(story))
+    else:
+        _print(story)
+    return 0
+
+
+def _as_json(story: Story) -> dict[str, Any]:
+    return {
+        **as_json(story.line),
+        "orders": [_order(story, order) for order in story.orders],
+        "events": [
+            {
+                "at": event.at,
+                "kind": event.kind,
+                "told": event.told,
+                "client_order_id": event.client_order_id,
+                "price": event.price,
+                "against": event.against,
+                "quantity": event.quantity,
+            }
+            for event in story.events
+        ],
+    }
+
+
+def _order(story: Story, order: Order) -> dict[str, Any]:
+    return {
+        "client_order_id": order.client_order_id,
+        "order_id": order.alpaca_order_id,
+        "kind": order.kind.value,
+        "rung": order.rung,
+        "side": order.side.value,
+        "status": order.status.value,
+        "created_at": order.created_at,
+        "quantity": order.quantity,
+        "limit_price": order.limit_price,
+        "filled_quantity": order.filled_quantity,
+        "filled_average_price": order.filled_average_price,
+        "received_quantity": order.received_quantity,
+        "fee": story.fee_of(order),
+    }
+
+
+def _print(story: Story) -> None:
+    console, line = output.console(), story.line
+    console.print(f"Cycle {line.cycle_id} of {line.symbol}: {line.status}")
+    shown = output.table(
+        f"order ({output.zone()})", "", "status", "filled", "at", "worth", "fee", left=3
+    )
+    for order in story.orders:
+        filled_price = order.filled_average_price
+        worth = None if filled_price is None else order.filled_quantity * filled_price
+        name = NAMES[order.kind] + (f" {order.rung}" if order.rung else "")
+        shown.add_row(
+            local(order.created_at, seconds=True)[5:],
+            name,
+            order.status.value,
+            f"{order.filled_quantity:f}",
+            price(filled_price),
+            amount(worth),
+            amount(story.fee_of(order), 4),
+        )
+    console.print(shown)
+    told = Table.grid(padding=(0, 2))
+    console.print()
+    for event in story.events:
+        told.add_row(local(event.at, seconds=True)[5:], event.told)
+    console.print(told)
+    console.print()
+    console.print(f"paid {amount(line.invested)}, fees {amount(line.fees, 4)}, net ", end="")
+    console.print(output.signed(line.net) if line.completed_at else "open: see `dca status`")

@@ -1,0 +1,94 @@
+"""Lists cycles: the open ones, and the finished ones from the newest on, with what they came to.
+
+The net of an open cycle is what selling everything at the bid would leave now.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from datetime import datetime
+from typing import Any
+
+from dca_bot.commands import output
+from dca_bot.commands.arguments import count
+from dca_bot.commands.output import amount, local
+from dca_bot.commands.see.here import look_here
+from dca_bot.program.settings import read_store_settings
+from dca_bot.report.cycles import CycleLine, closed_lines, lasted, open_lines
+from dca_bot.report.now import plain
+from dca_bot.report.reader import Reader
+from dca_bot.report.words import age_in_words
+
+SHOWN = 40
+IN_JSON = 2_000
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("symbol", metavar="SYMBOL", nargs="?", help="only those of one asset")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--open", action="store_true", help="only those under way")
+    which.add_argument("--closed", action="store_true", help="only those that are over")
+    parser.add_argument(
+        "--last", type=count, metavar="N", help=f"how many at most; {SHOWN}, in JSON {IN_JSON}"
+    )
+
+
+def run(arguments: Namespace) -> int:
+    settings = read_store_settings()
+    limit = arguments.last or (IN_JSON if arguments.json else SHOWN)
+    with Reader(settings.database) as reader:
+        now, _ = look_here(reader, settings)
+        symbol = _spelt(arguments.symbol, [each.asset.symbol for each in now.assets])
+        lines = [] if arguments.closed else open_lines(now, symbol)
+        if not arguments.open:
+            lines += closed_lines(reader, symbol, max(1, limit - len(lines)))
+    if arguments.json:
+        output.print_json({"cycles": [as_json(line) for line in lines]})
+    else:
+        _print(lines, now.at)
+    return 0
+
+
+def _spelt(symbol: str | None, known: list[str]) -> str | None:
+    """The symbol as its row has it; the cycles of one whose row is gone are still there."""
+    if symbol is None:
+        return None
+    return next((each for each in known if plain(each) == plain(symbol)), symbol.upper())
+
+
+def as_json(line: CycleLine) -> dict[str, Any]:
+    """One of the list."""
+    return {
+        "id": line.cycle_id,
+        "symbol": line.symbol,
+        "status": line.status,
+        "net": line.net,
+        "fees": line.fees,
+        "invested": line.invested,
+        "safety_orders": line.safety_orders,
+        "began_at": line.began_at,
+        "completed_at": line.completed_at,
+    }
+
+
+def _print(lines: list[CycleLine], now: datetime) -> None:
+    console = output.console()
+    if not lines:
+        console.print("No cycles: the first begins with the first row of dca_assets.")
+        return
+    headings = ("cycle", "asset", "status", f"began ({output.zone()})", "lasted")
+    shown = output.table(*headings, "safety", "in", "fees", "net", left=4)
+    for line in lines:
+        age = lasted(line, now)
+        shown.add_row(
+            str(line.cycle_id),
+            line.symbol,
+            line.status,
+            local(line.began_at)[2:],
+            "-" if age is None else age_in_words(age),
+            str(line.safety_orders),
+            amount(line.invested),
+            amount(line.fees),
+            output.signed(line.net),
+        )
+    console.print(shown)

@@ -1,0 +1,18 @@
+"""The bot of this installation, looked at once: what most verbs begin with."""
+
+from __future__ import annotations
+
+from dca_bot.program.clock import utc_now
+from dca_bot.program.settings import StoreSettings, read_mode
+from dca_bot.report.health import Health, health_of
+from dca_bot.report.now import Now, look
+from dca_bot.report.reader import Reader
+
+
+def look_here(reader: Reader, settings: StoreSettings) -> tuple[Now, Health]:
+    """Everything as it is now, and how the bot is."""
+    log_dir = settings.log.dir
+    reader.look_again()
+    now = look(reader, log_dir, utc_now(), mode=read_mode())
+    age_max = settings.limits.heartbeat_max_age_seconds
+    return now, health_of(now, log_dir, beat_age_max=age_max)

@@ -1,0 +1,127 @@
+"""Compares the books with Alpaca's own records (account activities), and names what differs.
+
+Asks Alpaca, so it needs the keys too.  Fees are posted hours after their fills and name no order:
+they are compared in sums, and what is not posted yet is counted as pending.
+Exit status: 0 nothing differs, 1 something does, or Alpaca could not be asked.
+"""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from rich.text import Text
+
+from dca_bot.broker.activities import AlpacaActivities
+from dca_bot.broker.rate_limit import RateLimiter
+from dca_bot.broker.rest import AlpacaBroker
+from dca_bot.commands import output
+from dca_bot.commands.arguments import count
+from dca_bot.core.order_ids import is_ours
+from dca_bot.program.clock import utc_now
+from dca_bot.program.settings import Settings, read_settings
+from dca_bot.report import queries
+from dca_bot.report.profit import LONG_AHEAD
+from dca_bot.report.reader import Reader, texts
+from dca_bot.report.tie_out import BookedOrder, Records, TieOut, seen_twice, tie_out
+from dca_bot.store.rows import read_order
+
+DAYS = 7
+SECOND_LOOK_SECONDS = 3.0
+DAY_BEFORE = timedelta(days=1)
+REQUESTS_PER_MINUTE = 60  # of the 200 that the account has; the bot goes first
+UNKNOWN_MAX = 100  # orders that are asked about one by one
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--days", type=count, default=DAYS, help=f"how far back; default: {DAYS}")
+
+
+def run(arguments: Namespace) -> int:
+    settings = read_settings()
+    found = compare(settings, utc_now(), arguments.days)
+    if found.differences:
+        # A fill of this very moment stands on one side before it stands on the other.
+        time.sleep(SECOND_LOOK_SECONDS)
+        found = seen_twice(found, compare(settings, utc_now(), arguments.days))
+    if arguments.json:
+        output.print_json(
+            {
+                "checked": {
+                    "days": arguments.days,
+                    "fills": found.fills,
+                    "orders": found.orders,
+                    "fee_rows": found.fee_rows,
+                    "fees_pending": found.pending,
+                },
+                "differences": [asdict(each) for each in found.differences],
+            }
+        )
+    else:
+        _print(found, arguments.days)
+    return 1 if found.differences else 0
+
+
+def compare(settings: Settings, now: datetime, days: int) -> TieOut:
+    """Ask both sides; raises BrokerUnavailable and StoreUnavailable."""
+    since = now - timedelta(days=days)
+    limiter = RateLimiter(REQUESTS_PER_MINUTE)
+    activities = AlpacaActivities(settings.alpaca, limiter)
+    broker = AlpacaBroker(settings.alpaca, limiter)
+    fills = activities.fills(since - DAY_BEFORE, now)
+    fees = activities.fees(since, now + DAY_BEFORE)
+    # After Alpaca: a fill that it tells of may stand in the books a moment later.
+    with Reader(settings.database) as reader:
+        rows = reader.rows(queries.SENT_ORDERS, since - 30 * DAY_BEFORE, LONG_AHEAD)
+        symbols = frozenset(texts(reader.rows(queries.SYMBOLS)))
+    booked = [BookedOrder(read_order(row), str(row[16] or "")) for row in rows]
+    known = {each.order.alpaca_order_id for each in booked}
+    seen = {fill.order_id for fill in fills}
+    unknown = [fill.order_id for fill in fills if fill.order_id not in known]
+    relevant = [
+        each
+        for each in booked
+        if each.order.alpaca_order_id in seen
+        or (each.order.filled_quantity > 0 and each.order.created_at < now)
+    ]
+    return tie_out(
+        Records(
+            since=since,
+            asked_at=now,
+            fills=fills,
+            fees=fees,
+            booked=relevant,
+            ours=_with_our_name(broker, dict.fromkeys(unknown)),
+            symbols=symbols,
+        )
+    )
+
+
+def _with_our_name(broker: AlpacaBroker, order_ids: dict[str, None]) -> frozenset[str]:
+    ours = set()
+    for order_id in list(order_ids)[:UNKNOWN_MAX]:
+        update = broker.order_by_id(order_id)
+        if update is not None and is_ours(update.client_order_id):
+            ours.add(order_id)
+    return frozenset(ours)
+
+
+def _print(found: TieOut, days: int) -> None:
+    console = output.console()
+    console.print(
+        f"The last {days} days: {found.fills} fills and {found.fee_rows} fees at Alpaca, "
+        f"{found.orders} filled orders in the books."
+    )
+    if found.pending:
+        console.print(f"The fees of {found.pending} fills are not posted yet.")
+    if not found.differences:
+        console.print(Text("The books agree with Alpaca.", "green"))
+        return
+    shown = output.table("what differs", "asset", "", left=3)
+    shown.columns[2].no_wrap = False
+    for each in found.differences:
+        order = f" (order {each.order_id})" if each.order_id else ""
+        shown.add_row(Text(each.kind, "red"), each.symbol, each.what + order)
+    console.print(shown)

@@ -1,0 +1,30 @@
+"""Says in one or two sentences what an asset waits for, with the numbers that are compared."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from dca_bot.commands import output
+from dca_bot.commands.arguments import asset_named
+from dca_bot.commands.see.here import look_here
+from dca_bot.program.settings import read_store_settings
+from dca_bot.report.reader import Reader
+from dca_bot.report.words import state_of, why
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("symbol", metavar="SYMBOL", help="as in BTC/USD")
+
+
+def run(arguments: Namespace) -> int:
+    settings = read_store_settings()
+    with Reader(settings.database) as reader:
+        now, health = look_here(reader, settings)
+    found = asset_named(now, arguments.symbol)
+    state, waits_for = state_of(found).value, why(found, health, now.at)
+    if arguments.json:
+        answer = {"symbol": found.asset.symbol, "state": state, "waits_for": waits_for}
+        output.print_json({**answer, "health": health.word.value, "at": now.at})
+    else:
+        output.console().print(f"{found.asset.symbol} ({state}): {waits_for}")
+    return 0

@@ -1,0 +1,214 @@
+"""Cycles as a list, and one as a story: its orders, fills, fees and events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from dca_bot.core.earnings import net_of, seen_fee_rate, sell_fee, tally
+from dca_bot.core.model import ZERO, Asset, Cycle, CycleStatus, Order, Side
+from dca_bot.core.records import CycleResult
+from dca_bot.report import queries
+from dca_bot.report.now import AssetNow, Now
+from dca_bot.report.profit import LONG_AGO, LONG_AHEAD
+from dca_bot.report.reader import Reader, known, moment, money, whole
+from dca_bot.store import statements
+from dca_bot.store.connection import Row
+from dca_bot.store.rows import read_cycle, read_order, read_state
+
+
+@dataclass(frozen=True, slots=True)
+class CycleLine:
+    """One cycle; `net` and `fees` are None where they can't be known."""
+
+    cycle_id: int
+    symbol: str
+    status: str
+    net: Decimal | None
+    fees: Decimal | None
+    invested: Decimal | None
+    safety_orders: int
+    began_at: datetime | None
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A row of `dca_events`."""
+
+    at: datetime
+    kind: str
+    told: str
+    client_order_id: str | None
+    price: Decimal | None
+    against: Decimal | None
+    quantity: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One cycle with all that is behind its numbers."""
+
+    line: CycleLine
+    orders: tuple[Order, ...]
+    events: tuple[Told, ...]
+
+    def fee_of(self, order: Order) -> Decimal:
+        """What an order cost, in money: a BUY's coin at the price of its fill."""
+        price = order.filled_average_price or ZERO
+        if order.side is Side.BUY:
+            return (order.filled_quantity - order.received_quantity) * price
+        worth = order.filled_quantity * price
+        return sell_fee(worth, seen_fee_rate(self.orders)) if order.fee is None else order.fee
+
+
+def open_lines(now: Now, symbol: str | None = None) -> list[CycleLine]:
+    """The active cycles; their net is what selling at the bid would leave."""
+    return [
+        line_of(each)
+        for each in now.assets
+        if each.cycle is not None and symbol in (None, each.asset.symbol)
+    ]
+
+
+def line_of(each: AssetNow) -> CycleLine:
+    """An active cycle as a line."""
+    cycle = each.cycle
+    assert cycle is not None  # noqa: S101 - the caller has looked
+    return CycleLine(
+        cycle_id=cycle.cycle_id,
+        symbol=each.asset.symbol,
+        status=cycle.status.value,
+        net=each.net_if_sold,
+        fees=each.sums.fees,
+        invested=each.invested,
+        safety_orders=cycle.safety_orders,
+        began_at=each.began_at,
+        completed_at=None,
+    )
+
+
+def closed_lines(reader: Reader, symbol: str | None, limit: int) -> list[CycleLine]:
+    """The finished cycles, newest first; after them those of which nothing is known."""
+    span = (LONG_AGO, LONG_AHEAD)
+    if symbol is None:
+        rows = reader.rows(queries.RESULTS, *span, limit)
+    else:
+        rows = reader.rows(queries.RESULTS_OF_SYMBOL, *span, symbol, limit)
+    lines = [_closed(read_result(row)) for row in rows]
+    if len(lines) < limit:
+        lines += [
+            line
+            for row in reader.rows(queries.CYCLES_WITHOUT_RESULT, limit - len(lines))
+            if symbol in (None, (line := _unknown(row)).symbol)
+        ]
+    return lines
+
+
+def story_of(reader: Reader, cycle_id: int) -> Story | None:
+    """One cycle, also of an asset whose row is gone; None: there never was one."""
+    rows = reader.rows(queries.ORDERS_OF_CYCLE, cycle_id)
+    orders = tuple(read_order(row) for row in rows)
+    events = tuple(_told(row) for row in reader.rows(queries.EVENTS_OF_CYCLE, cycle_id))
+    results = reader.rows(queries.RESULT, cycle_id)
+    cycles = reader.rows(queries.CYCLE, cycle_id)
+    if results:
+        return Story(_closed(read_result(results[0])), orders, events)
+    if not cycles and not orders:
+        return None
+    cycle = read_cycle(cycles[0]) if cycles else None
+    symbol = str(rows[0][16]) if rows and rows[0][16] is not None else ""
+    return Story(_unfinished(reader, cycle_id, cycle, orders, symbol), orders, events)
+
+
+def read_result(row: Row) -> CycleResult:
+    """A row of `dca_results`."""
+    return CycleResult(
+        cycle_id=whole(row[0]),
+        asset_id=whole(row[1]),
+        symbol=str(row[2]),
+        status=CycleStatus(str(row[3])),
+        began_at=moment(row[4]),
+        completed_at=moment(row[5]),
+        safety_orders=whole(row[6]),
+        max_safety_orders=whole(row[7]),
+        cost=money(row[8]),
+        proceeds=money(row[9]),
+        fees=money(row[10]),
+        net=known(row[11]),
+        left_quantity=money(row[12]),
+        drawdown_pct=money(row[13]),
+    )
+
+
+def _closed(result: CycleResult) -> CycleLine:
+    return CycleLine(
+        cycle_id=result.cycle_id,
+        symbol=result.symbol,
+        status=result.status.value,
+        net=result.net,
+        fees=result.fees,
+        invested=result.cost,
+        safety_orders=result.safety_orders,
+        began_at=result.began_at,
+        completed_at=result.completed_at,
+    )
+
+
+def _unknown(row: Row) -> CycleLine:
+    return CycleLine(
+        cycle_id=whole(row[0]),
+        symbol=str(row[2]),
+        status=str(row[3]),
+        net=None,
+        fees=None,
+        invested=None,
+        safety_orders=whole(row[6]),
+        began_at=None if row[4] is None else moment(row[4]),
+        completed_at=None if row[5] is None else moment(row[5]),
+    )
+
+
+def _unfinished(
+    reader: Reader, cycle_id: int, cycle: Cycle | None, orders: Sequence[Order], symbol: str
+) -> CycleLine:
+    """A cycle without a result: active, or gone with its asset's row."""
+    sums = tally(orders)
+    assets = {each.asset_id: each for each in _assets(reader)}
+    asset = assets.get(cycle.asset_id) if cycle else None
+    return CycleLine(
+        cycle_id=cycle_id,
+        symbol=asset.symbol if asset else symbol,
+        status=cycle.status.value if cycle else "deleted",
+        net=net_of(asset, sums) if asset and cycle and not cycle.status.is_active else None,
+        fees=sums.fees,
+        invested=sums.cost,
+        safety_orders=cycle.safety_orders if cycle else max((o.rung for o in orders), default=0),
+        began_at=orders[0].created_at if orders else (cycle.created_at if cycle else None),
+        completed_at=cycle.completed_at if cycle else None,
+    )
+
+
+def _assets(reader: Reader) -> list[Asset]:
+    return [read_state(row).asset for row in reader.rows(statements.ALL_ASSETS)]
+
+
+def _told(row: Row) -> Told:
+    return Told(
+        at=moment(row[0]).astimezone(UTC),
+        kind=str(row[1]),
+        told=str(row[2]),
+        client_order_id=None if row[3] is None else str(row[3]),
+        price=known(row[4]),
+        against=known(row[5]),
+        quantity=known(row[6]),
+    )
+
+
+def lasted(line: CycleLine, now: datetime) -> timedelta | None:
+    """For how long a cycle has been, or was, under way."""
+    if line.began_at is None:
+        return None
+    return (line.completed_at or now) - line.began_at

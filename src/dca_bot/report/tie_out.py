@@ -1,0 +1,272 @@
+"""The books against Alpaca's own records: fills one by one, fees in sums.
+
+Rule: pure, and nothing is corrected here: what differs is named.
+
+1. Fills are summed up by order.  Each order of ours must be there with its quantity and its average
+   price; what is there and not in the books is a fill that the books miss, where the order bears
+   our name, and else somebody else's trade.
+2. Fee rows name no order, come hours after their fills, and come in batches.  So of each currency
+   the posted sum must be what the fills up to some moment cost; what was filled since then is
+   still to be posted, which may take a day or two.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, Decimal
+from enum import StrEnum
+
+from dca_bot.core.activities import FeeActivity, FillActivity
+from dca_bot.core.earnings import seen_fee_rate, sell_fee
+from dca_bot.core.model import ZERO, Order, Side
+from dca_bot.core.money import COIN_STEP
+
+# An average of several fills is told with as many digits as Alpaca likes.
+PRICE_TOLERANCE = Decimal("0.000000001")
+HALF_A_CENT = Decimal("0.005")
+POSTED_BY_THEN = timedelta(hours=48)
+# What a fill that isn't ours may have cost: it took, or it rested (docs/alpaca.md 1.5).
+USUAL_RATES = (Decimal("0.0025"), Decimal("0.0015"))
+CASH = "USD"
+
+
+class DifferenceKind(StrEnum):
+    MISSING_FILL = "missing fill"
+    WRONG_QUANTITY = "wrong quantity"
+    WRONG_PRICE = "wrong price"
+    FOREIGN_TRADE = "foreign trade"
+    FEE_DIFFERENCE = "fee difference"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    kind: DifferenceKind
+    symbol: str
+    order_id: str | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class BookedOrder:
+    """An order of ours that the books say was filled, with its asset's symbol."""
+
+    order: Order
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What both sides say of the time since `since`; fees and fills also of the day before."""
+
+    since: datetime
+    asked_at: datetime
+    fills: Sequence[FillActivity]
+    fees: Sequence[FeeActivity]
+    booked: Sequence[BookedOrder]
+    ours: Collection[str]  # Alpaca's ids of orders with our name that the books don't know
+    symbols: Collection[str]  # that the bot trades, or has traded
+
+
+@dataclass(frozen=True, slots=True)
+class TieOut:
+    """`pending` counts fills whose fees are not posted yet."""
+
+    fills: int
+    orders: int
+    fee_rows: int
+    pending: int
+    differences: tuple[Difference, ...]
+
+
+def tie_out(records: Records) -> TieOut:
+    """Given what both sides say, name every difference."""
+    recent = [fill for fill in records.fills if fill.at >= records.since]
+    fee_differences, pending = _fees(records)
+    return TieOut(
+        fills=len(recent),
+        orders=len(records.booked),
+        fee_rows=len(records.fees),
+        pending=pending,
+        differences=(*_orders(records, recent), *fee_differences),
+    )
+
+
+def seen_twice(first: TieOut, again: TieOut) -> TieOut:
+    """What differs in two looks, as the second saw it."""
+    before = {(each.kind, each.symbol, each.order_id) for each in first.differences}
+    lasting = [
+        each for each in again.differences if (each.kind, each.symbol, each.order_id) in before
+    ]
+    return replace(again, differences=tuple(lasting))
+
+
+def _orders(records: Records, recent: Iterable[FillActivity]) -> Iterable[Difference]:
+    found: defaultdict[str, list[FillActivity]] = defaultdict(list)
+    for fill in records.fills:
+        found[fill.order_id].append(fill)
+    for booked in records.booked:
+        fills = found.pop(booked.order.alpaca_order_id or "", [])
+        if fills or booked.order.created_at >= records.since:
+            yield from _one_order(booked, fills)
+    since = {fill.order_id for fill in recent}
+    for order_id, fills in found.items():
+        if order_id not in since or fills[0].symbol not in records.symbols:
+            continue
+        quantity, price = _sum(fills)
+        deed = f"{fills[0].side} of {quantity:f} at {price:f}, {_at(fills[0].at)}"
+        if order_id in records.ours:
+            told = f"Alpaca has a {deed} by an order of the bot's, the books have none of it"
+            yield Difference(DifferenceKind.MISSING_FILL, fills[0].symbol, order_id, told)
+        else:
+            told = f"somebody else's {deed}: not by an order of the bot's"
+            yield Difference(DifferenceKind.FOREIGN_TRADE, fills[0].symbol, order_id, told)
+
+
+def _one_order(booked: BookedOrder, fills: Sequence[FillActivity]) -> Iterable[Difference]:
+    order = booked.order
+    key = (booked.symbol, order.alpaca_order_id)
+    name = f"{order.side} {order.client_order_id}"
+    quantity, price = _sum(fills)
+    if not fills:
+        told = f"{name}: the books have {order.filled_quantity:f}, Alpaca has no fill of it"
+        yield Difference(DifferenceKind.MISSING_FILL, *key, told)
+        return
+    if not order.filled_quantity:
+        told = f"{name}: Alpaca has filled {quantity:f}, the books have none of it"
+        yield Difference(DifferenceKind.MISSING_FILL, *key, told)
+        return
+    if quantity != order.filled_quantity:
+        told = f"{name}: Alpaca has filled {quantity:f}, the books say {order.filled_quantity:f}"
+        yield Difference(DifferenceKind.WRONG_QUANTITY, *key, told)
+        return
+    ours = order.filled_average_price or ZERO
+    if abs(price - ours) > max(PRICE_TOLERANCE, price * PRICE_TOLERANCE):
+        told = f"{name}: Alpaca's average price is {_short(price)}, the books say {_short(ours)}"
+        yield Difference(DifferenceKind.WRONG_PRICE, *key, told)
+
+
+def _fees(records: Records) -> tuple[list[Difference], int]:
+    posted: defaultdict[str, list[FeeActivity]] = defaultdict(list)
+    for fee in records.fees:
+        posted[fee.currency].append(fee)
+    fills: defaultdict[str, list[FillActivity]] = defaultdict(list)
+    for fill in records.fills:
+        fills[_currency(fill)].append(fill)
+    booked = {each.order.alpaca_order_id: each.order for each in records.booked}
+    rate = seen_fee_rate(each.order for each in records.booked)
+    differences, pending = [], 0
+    for currency in sorted(posted.keys() | fills.keys()):
+        found = _one_currency(
+            currency, fills[currency], posted[currency], booked=booked, rate=rate, records=records
+        )
+        if isinstance(found, Difference):
+            differences.append(found)
+        else:
+            pending += found
+    return differences, pending
+
+
+def _one_currency(
+    currency: str,
+    fills: Sequence[FillActivity],
+    posted: Sequence[FeeActivity],
+    *,
+    booked: Mapping[str | None, Order],
+    rate: Decimal,
+    records: Records,
+) -> Difference | int:
+    """A difference, or how many fills are still to be charged."""
+    told = sum((fee.amount for fee in posted), ZERO)
+    price = fills[-1].price if fills else Decimal(1)
+    tolerance = HALF_A_CENT if currency == CASH else HALF_A_CENT / price
+    closest: Decimal | None = None
+    for foreign_rate in USUAL_RATES:
+        costs = _costs(fills, booked, rate, foreign_rate)
+        for first in _possible_beginnings(fills, records.since):
+            total = ZERO
+            for last in range(first, len(costs) + 1):
+                waiting = fills[last:]
+                is_late = any(records.asked_at - each.at > POSTED_BY_THEN for each in waiting)
+                if not is_late and abs(total - told) < tolerance:
+                    return len(waiting)
+                if not is_late and (closest is None or abs(total - told) < abs(closest - told)):
+                    closest = total
+                if last < len(costs):
+                    total += costs[last]
+    expected = closest or ZERO
+    what = (
+        f"Alpaca has taken {_short(told)} {currency} in {len(posted)} rows, "
+        f"by the fills it is {_short(expected)} {currency}"
+    )
+    symbol = fills[0].symbol if fills and currency != CASH else currency
+    return Difference(DifferenceKind.FEE_DIFFERENCE, symbol, None, what)
+
+
+def _possible_beginnings(fills: Sequence[FillActivity], since: datetime) -> range:
+    """Rows since a moment may begin with any fill of the day before: those were posted earlier."""
+    return range(sum(fill.at < since for fill in fills) + 1)
+
+
+def _costs(
+    fills: Sequence[FillActivity],
+    booked: Mapping[str | None, Order],
+    rate: Decimal,
+    foreign_rate: Decimal,
+) -> list[Decimal]:
+    """What each fill should have cost.
+
+    The coin that a BUY of ours cost stands in the books; its last fill takes what rounding leaves.
+    """
+    left = {
+        order_id: order.filled_quantity - order.received_quantity
+        for order_id, order in booked.items()
+        if order.side is Side.BUY
+    }
+    last_fills = {fill.order_id: number for number, fill in enumerate(fills)}
+    costs = []
+    for number, fill in enumerate(fills):
+        order = booked.get(fill.order_id)
+        if order is None:
+            costs.append(_usual_cost(fill, foreign_rate))
+        elif fill.side is Side.SELL:
+            costs.append(_usual_cost(fill, rate))
+        else:
+            share = order.filled_quantity or fill.quantity
+            all_of_it = order.filled_quantity - order.received_quantity
+            cost = (all_of_it * fill.quantity / share).quantize(COIN_STEP, ROUND_CEILING)
+            cost = left[fill.order_id] if last_fills[fill.order_id] == number else cost
+            left[fill.order_id] -= cost
+            costs.append(cost)
+    return costs
+
+
+def _usual_cost(fill: FillActivity, rate: Decimal) -> Decimal:
+    if fill.side is Side.BUY:
+        return (fill.quantity * rate).quantize(COIN_STEP, ROUND_CEILING)
+    step = Decimal("0.01") if fill.symbol.endswith("/USD") else COIN_STEP
+    return sell_fee(fill.quantity * fill.price, rate, step)
+
+
+def _currency(fill: FillActivity) -> str:
+    """What the fee of a fill is taken in: what is credited."""
+    coin, _, quote = fill.symbol.partition("/")
+    return coin if fill.side is Side.BUY else quote
+
+
+def _sum(fills: Sequence[FillActivity]) -> tuple[Decimal, Decimal]:
+    """Quantity and average price."""
+    quantity = sum((fill.quantity for fill in fills), ZERO)
+    worth = sum((fill.quantity * fill.price for fill in fills), ZERO)
+    return quantity, worth / quantity if quantity else ZERO
+
+
+def _short(number: Decimal) -> str:
+    text = f"{number:.10f}"
+    return text.rstrip("0").rstrip(".")
+
+
+def _at(at: datetime) -> str:
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
