@@ -30,8 +30,10 @@ VERBS = {
     "ladder": ("see.ladder", "Shows what each rung of an asset's row buys and leaves."),
     "cycles": ("see.cycles", "Lists cycles, open and finished, with what they came to."),
     "cycle": ("see.cycle", "Tells one cycle: its decisions, orders, fills and fees."),
-    "tie-out": ("see.tie_out", "Compares the books with Alpaca's own records."),
     "profit": ("see.profit", "Sums up what was earned, by day, week, month or asset."),
+    "honesty": ("see.honesty", "Shows what it can cost: money stuck, depth, duration."),
+    "gains": ("see.gains", "Lists the lots sold in a year, first in first out, for taxes."),
+    "tie-out": ("see.tie_out", "Compares the books with Alpaca's own records."),
 }
 
 

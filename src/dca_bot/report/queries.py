@@ -198,3 +198,12 @@ SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, s
    AND (alpaca_order_id IS NOT NULL OR filled_quantity > 0)
  ORDER BY id
 """
+
+# From the fill of the last rung to the end of its cycle, and since when there are cycles at all.
+SECONDS_ON_LAST_RUNG = """
+SELECT SUM(IF(o.id IS NULL, 0, TIMESTAMPDIFF(SECOND, o.created_at, r.completed_at))),
+       MIN(r.began_at)
+  FROM dca_results r
+  LEFT JOIN dca_orders o ON o.cycle_id = r.cycle_id AND o.kind = 'safety'
+        AND o.rung = r.max_safety_orders AND o.filled_quantity > 0
+"""
