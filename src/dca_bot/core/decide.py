@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import assert_never
 
+from dca_bot.core.asset_row import buying_problem
 from dca_bot.core.ladder import (
     below,
     next_safety_price,
@@ -30,7 +31,16 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
-from dca_bot.core.money import MIN_BUY_USD, PRICE_STEP, QUANTITY_LIMIT, is_dust, round_down
+from dca_bot.core.money import (
+    MAX_ORDER_USD,
+    MIN_BUY_USD,
+    PRICE_STEP,
+    QUANTITY_LIMIT,
+    SELL_SHARE,
+    USD_LIKE,
+    is_dust,
+    round_down,
+)
 
 ANY_PRICE = Decimal("Infinity")
 
@@ -110,7 +120,14 @@ class Remember:
     """No order yet, but the cycle has to keep what it saw: `watched`."""
 
 
-Decision = Hold | Restart | Buy | Sell | Remember
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """The take profit is due while a BUY still rests: the BUY is cancelled, then all is sold."""
+
+    trigger_price: Decimal
+
+
+Decision = Hold | Restart | Buy | Sell | Remember | Withdraw
 
 
 def order_kind(decision: Decision) -> OrderKind | None:
@@ -120,7 +137,7 @@ def order_kind(decision: Decision) -> OrderKind | None:
             return kind
         case Sell(_, kind):
             return kind
-        case Hold() | Restart() | Remember():
+        case Hold() | Restart() | Remember() | Withdraw():
             return None
         case _:
             assert_never(decision)
@@ -130,6 +147,13 @@ def triggers(asset: Asset, cycle: Cycle) -> Triggers:
     """The prices at which this cycle acts (behaviours 2, 4, 5 and 7)."""
     if not asset.is_enabled:
         return Triggers()
+    at = _wanted(asset, cycle)
+    if at.buy_at_or_below is not None and buying_problem(asset):
+        return at.without(Side.BUY)
+    return at
+
+
+def _wanted(asset: Asset, cycle: Cycle) -> Triggers:
     match cycle.status:
         case CycleStatus.COOLDOWN if asset.last_sell_price is not None:
             return _beginning(asset, below(asset.last_sell_price, asset.restart_deviation_pct))
@@ -137,6 +161,8 @@ def triggers(asset: Asset, cycle: Cycle) -> Triggers:
             return _beginning(asset, ANY_PRICE)
         case CycleStatus.WATCHING:
             return _holding(asset, cycle)
+        case CycleStatus.BUYING if cycle.quantity > 0:
+            return Triggers(None, take_profit_price(asset, cycle))
         case _:
             return Triggers()
 
@@ -187,7 +213,15 @@ def decide(asset: Asset, cycle: Cycle, quote: Quote, rules: AssetRules) -> Decis
         return _buy(OrderKind.SAFETY, rung, asset, quote, rules)
     if is_holding and (sell := _take_profit(asset, now, quote)):
         return sell
+    if cycle.status is CycleStatus.BUYING and _is_reached(at.sell_at_or_above, cycle, quote, asset):
+        return Withdraw(at.sell_at_or_above or ZERO)
     return Hold("no trigger reached") if now == cycle else Remember()
+
+
+def _is_reached(target: Decimal | None, cycle: Cycle, quote: Quote, asset: Asset) -> bool:
+    """Whether the bid has reached the target of what a cycle with a resting BUY holds."""
+    is_worth_it = not is_dust(cycle.quantity, quote.bid, asset)
+    return target is not None and quote.bid >= target and is_worth_it
 
 
 def _stop_loss(asset: Asset, cycle: Cycle, quote: Quote) -> Sell | None:
@@ -218,13 +252,16 @@ def size_sell(
     Fees make the position smaller than what was bought, and an open order of somebody else's may
     hold part of it back, so `qty_available` limits it.  Dust of earlier cycles goes along.  A cycle
     that holds nothing but dust sells it, or it would never end; what little another order leaves
-    free is left alone.
+    free is left alone.  What is worth more than Alpaca takes in one order is sold in parts, one
+    after the other.
     """
     if holding is None:
         return ZERO
     sellable = holding.available
     if not is_dust(sellable - cycle.quantity, quote.bid, asset):
         sellable = cycle.quantity  # the rest is not ours: bought by hand, say
+    if asset.quote_currency in USD_LIKE:
+        sellable = min(sellable, MAX_ORDER_USD * SELL_SHARE / quote.bid)
     quantity = round_down(max(sellable, ZERO), rules.min_trade_increment)
     is_held_back = holding.available < holding.quantity
     return ZERO if is_held_back and is_dust(quantity, quote.bid, asset) else quantity

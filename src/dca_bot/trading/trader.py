@@ -20,6 +20,7 @@ from dca_bot.core.decide import (
     Remember,
     Restart,
     Sell,
+    Withdraw,
     blocks_base_order,
     decide,
     order_kind,
@@ -61,10 +62,11 @@ SEND_WITHIN = timedelta(seconds=5)
 @dataclass(frozen=True, slots=True)
 class Acted:
     """What a quote has led to: the asset with its active cycle as they are now, and the order that
-    was placed, if any."""
+    was placed, if any; `withdrawn`: Alpaca was asked to cancel the BUY that rests."""
 
     state: AssetState
     order: Order | None = None
+    withdrawn: bool = False
 
 
 class Trader:
@@ -105,6 +107,8 @@ class Trader:
             expected = self._decide(known, quote)
         if isinstance(expected, Remember):
             return Acted(self._remember(known.asset.asset_id, quote))
+        if isinstance(expected, Withdraw):
+            return self._withdraw(known.asset.asset_id, quote)
         if order_kind(expected) is None:
             return Acted(known)
         holding = self._look_before_leaping(known.asset, expected)
@@ -125,9 +129,10 @@ class Trader:
 
     def _decide(self, known: AssetState, quote: Quote) -> Decision:
         """Raises OrderRefused where a human must be told why there is no order."""
-        if known.cycle is None:
-            return Hold("no active cycle")
-        decision = decide(known.asset, known.cycle, quote, self.rules[quote.symbol])
+        rules = self.rules.get(quote.symbol)
+        if known.cycle is None or rules is None:
+            return Hold("no active cycle, or Alpaca lists the symbol no more")
+        decision = decide(known.asset, known.cycle, quote, rules)
         if isinstance(decision, Hold) and decision.reported:
             raise OrderRefused(decision.reason)
         return decision
@@ -147,6 +152,22 @@ class Trader:
             tx.add_event(story.cut_short(asset, cycle, quote, decision.trigger_price))
         log_lines.restarted(asset, cycle, quote, decision.trigger_price)
         return AssetState(asset, watching)
+
+    def _withdraw(self, asset_id: int, quote: Quote) -> Acted:
+        """Ask for the cancel of a BUY that keeps the coins from being sold (behaviour 5).
+
+        A cancel is a request: the take profit follows once Alpaca says that the BUY has ended.
+        Raises BrokerUnavailable.
+        """
+        with self._store.transaction(asset_id) as tx:
+            state, live = AssetState(tx.asset, tx.cycle), tx.live_order()
+            decision = self._decide(state, quote)
+        resting = live.alpaca_order_id if live else state.cycle and state.cycle.latest_order_id
+        if state.cycle is None or not isinstance(decision, Withdraw) or not resting:
+            return Acted(state)
+        self._broker.cancel(resting)
+        log_lines.withdrawn(state.asset, state.cycle, quote, decision.trigger_price)
+        return Acted(state, withdrawn=True)
 
     def _look_before_leaping(self, asset: Asset, expected: Decision) -> Holding | None:
         """Ask Alpaca, without a lock, what must be known before the expected order is sent."""
@@ -181,7 +202,7 @@ class Trader:
                 if not quantity:
                     raise OrderRefused(why_nothing_to_sell(cycle, holding))
                 order = new_order(cycle, kind, quantity=quantity, now=now)
-            case Hold() | Restart() | Remember():
+            case Hold() | Restart() | Remember() | Withdraw():
                 return None
             case _:
                 assert_never(decision)
