@@ -16,14 +16,12 @@ from dca_bot.core.decide import (
     Sell,
     Triggers,
     Withdraw,
-    blocks_base_order,
     decide,
     order_kind,
-    size_sell,
     triggers,
-    why_nothing_to_sell,
 )
 from dca_bot.core.model import Asset, Cycle, CycleStatus, Holding, OrderKind, Quote
+from dca_bot.core.position import blocks_base_order, size_sell, why_nothing_to_sell
 from tests.builders import (
     CHECKED,
     a_cycle,
@@ -241,14 +239,6 @@ def test_every_buy_is_valid_or_refused_with_a_reason(
     assert decision.quantity * decision.limit_price <= amount
     if symbol == "BTC/USD":
         assert decision.quantity * decision.limit_price >= 10
-
-
-def test_a_row_that_can_buy_nothing_triggers_no_buy() -> None:
-    asset = an_asset(base_order_amount="5")
-    assert triggers(asset, a_cycle()) == Triggers()
-    assert triggers(asset, a_holding_cycle()) == Triggers(None, Decimal(101))
-    cooling = an_asset(base_order_amount="5", last_sell_price="100")
-    assert triggers(cooling, a_cycle(status=CycleStatus.COOLDOWN)) == Triggers()
 
 
 # -- a BUY that rests when the take profit is due

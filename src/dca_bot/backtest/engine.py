@@ -17,7 +17,7 @@ import numpy as np
 from dca_bot.backtest import exchange
 from dca_bot.backtest.exchange import Execution, Lapse, Purse, Terms
 from dca_bot.backtest.series import NEVER_BUY, Prices
-from dca_bot.core.decide import Buy, Restart, Sell, decide, size_sell, triggers
+from dca_bot.core.decide import Buy, Restart, Sell, decide, triggers
 from dca_bot.core.model import (
     ZERO,
     Asset,
@@ -33,6 +33,7 @@ from dca_bot.core.model import (
     Side,
 )
 from dca_bot.core.overdue import cooldown_ends_at
+from dca_bot.core.position import size_sell
 from dca_bot.core.transition import apply_update, end_cooldown, start_order
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dca_bot.broker import translate
+from dca_bot.core.asset_row import buying_problem
 from dca_bot.core.decide import Triggers, triggers
 from dca_bot.core.model import AssetState, CycleStatus, OrderStatus, OrderUpdate, Side
 from dca_bot.live.pauses import CASH_MAX_SECONDS, MAX_SECONDS, Pauses
@@ -110,6 +111,8 @@ class Worker:
             self.watch.disarm()
             return
         prices = triggers(self.state.asset, self.state.cycle)
+        if buying_problem(self.state.asset):
+            prices = prices.without(Side.BUY)
         pauses = {side: self._pauses.left(side) for side in Side}
         if any(pauses.values()):
             for side in (side for side in Side if pauses[side]):

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from dca_bot.core import story
+from dca_bot.core.asset_row import buying_problem
 from dca_bot.core.decide import (
     Buy,
     Decision,
@@ -21,12 +22,8 @@ from dca_bot.core.decide import (
     Restart,
     Sell,
     Withdraw,
-    blocks_base_order,
     decide,
     order_kind,
-    size_sell,
-    why_blocked,
-    why_nothing_to_sell,
 )
 from dca_bot.core.ladder import watched
 from dca_bot.core.model import (
@@ -42,6 +39,12 @@ from dca_bot.core.model import (
     Quote,
 )
 from dca_bot.core.order_ids import new_order
+from dca_bot.core.position import (
+    blocks_base_order,
+    size_sell,
+    why_blocked,
+    why_nothing_to_sell,
+)
 from dca_bot.core.transition import end_cooldown, start_order
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import (
@@ -192,6 +195,8 @@ class Trader:
             return None  # the cycle has moved, and Alpaca was asked for something else
         match decision:
             case Buy(kind, rung, quantity, limit_price):
+                if problem := buying_problem(tx.asset):
+                    raise OrderRefused(problem)
                 if kind is OrderKind.BASE and blocks_base_order(tx.asset, holding, quote):
                     raise OrderRefused(why_blocked(tx.asset, holding))
                 order = new_order(
