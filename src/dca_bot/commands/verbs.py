@@ -32,6 +32,7 @@ VERBS = {
     "cycle": ("see.cycle", "Tells one cycle: its decisions, orders, fills and fees."),
     "profit": ("see.profit", "Sums up what was earned, by day, week, month or asset."),
     "honesty": ("see.honesty", "Shows what it can cost: money stuck, depth, duration."),
+    "doctor": ("see.doctor", "Checks everything that the bot needs, and says what to do."),
     "gains": ("see.gains", "Lists the lots sold in a year, first in first out, for taxes."),
     "tie-out": ("see.tie_out", "Compares the books with Alpaca's own records."),
 }

@@ -185,7 +185,11 @@ SELECT symbol FROM dca_orders WHERE symbol IS NOT NULL
 """
 
 SERVER = """
-SELECT VERSION(), DATABASE(), CURRENT_USER(), @@session.time_zone, UTC_TIMESTAMP()
+SELECT VERSION(), CURRENT_USER(), UTC_TIMESTAMP(), NOW()
+"""
+
+GRANTS = """
+SHOW GRANTS
 """
 
 # Filled or not: what Alpaca has filled may be missing in the books.
