@@ -107,10 +107,10 @@ def test_a_target_after_fees_uses_the_rate_that_the_buy_was_charged() -> None:
     asset = an_asset(take_profit_after_fees=True)
     order = an_order(status=OrderStatus.OPEN)
     buying = a_cycle(status=CycleStatus.BUYING)
-    fill = a_fill(order, 1, 100, position="0.9985")
+    fill = a_fill(order, 1, 100, position="0.9982")
     cycle = apply_update(asset, buying, order, fill, NOW).cycle
-    assert cycle.fee_rate == Decimal("0.0015")
-    assert take_profit_price(asset, cycle) == 101 / Decimal("0.9985") ** 2
+    assert cycle.fee_rate == Decimal("0.0018")
+    assert take_profit_price(asset, cycle) == 101 / Decimal("0.9982") ** 2
 
 
 def test_a_receipt_that_we_estimated_tells_no_rate() -> None:

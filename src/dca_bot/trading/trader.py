@@ -34,8 +34,6 @@ from dca_bot.core.model import (
     Holding,
     Order,
     OrderKind,
-    OrderStatus,
-    OrderUpdate,
     Quote,
 )
 from dca_bot.core.order_ids import new_order
@@ -48,7 +46,6 @@ from dca_bot.core.position import (
 from dca_bot.core.transition import end_cooldown, start_order
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import (
-    BrokerUnavailable,
     OrderOutcomeUnknown,
     OrderRefused,
 )
@@ -56,10 +53,7 @@ from dca_bot.trading import log_lines
 from dca_bot.trading.books import Books
 from dca_bot.trading.cash import Cash
 from dca_bot.trading.ports import Broker, Store, Transaction
-
-# How old an intent may be when its request begins.  A process that stood still after the commit (a
-# suspended machine, SIGSTOP) wakes up when others may have given its order up, and bought.
-SEND_WITHIN = timedelta(seconds=5)
+from dca_bot.trading.sending import Sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +85,7 @@ class Trader:
         self.quote_age_max = quote_age_max
         self.books = Books(store, broker, clock)
         self._cash = Cash(broker)
+        self._sender = Sender(broker, self.books, self._cash, clock)
 
     def on_quote(self, known: AssetState, quote: Quote) -> Acted:
         """Act on a quote that seems to trigger something.
@@ -122,7 +117,7 @@ class Trader:
                 return Acted(AssetState(asset, tx.cycle))
         cycle, order = intended
         try:
-            update = self._submit(asset, order)
+            update = self._sender.send(asset, order)
         except OrderOutcomeUnknown as unknown:
             log_lines.decided(asset, cycle, order, quote, in_doubt=unknown)
             raise
@@ -227,22 +222,3 @@ class Trader:
             tx.save_cycle(cycle, after)
         log_lines.remembered(asset, cycle, after, quote)
         return AssetState(asset, after)
-
-    def _submit(self, asset: Asset, order: Order) -> OrderUpdate:
-        """Send the order; when it was refused or can't have been sent, put the books right."""
-        try:
-            if (age := self._clock() - order.created_at) > SEND_WITHIN:
-                raise BrokerUnavailable(
-                    f"order not sent: {age.total_seconds():.0f} s went by after it was decided"
-                )
-            update = self._broker.submit(order, asset.symbol)
-        except OrderRefused as refusal:
-            if refusal.needs_cash:
-                self._cash.is_short(asset)
-            self.books.close(order, OrderStatus.REJECTED, str(refusal))
-            raise
-        except BrokerUnavailable as error:
-            self.books.close(order, OrderStatus.LOST, str(error))
-            raise
-        self._cash.sufficed(asset)
-        return update
