@@ -4,26 +4,27 @@ the books are in order however the request ends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from dca_bot.core.model import Asset, Order, OrderStatus, OrderUpdate
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import BrokerUnavailable, OrderRefused
-from dca_bot.trading.books import Books
 from dca_bot.trading.cash import Cash
 from dca_bot.trading.ports import Broker
 
 # How old an intent may be when its request begins.  A process that stood still after the commit (a
 # suspended machine, SIGSTOP) wakes up when others may have given its order up, and bought.
 SEND_WITHIN = timedelta(seconds=5)
+Close = Callable[[Order, OrderStatus, str], None]
 
 
 class Sender:
-    """Safe to call from several threads, one per asset."""
+    """Safe to call from several threads, one per asset.  `close` is `Books.close`."""
 
-    def __init__(self, broker: Broker, books: Books, cash: Cash, clock: Clock) -> None:
+    def __init__(self, broker: Broker, close: Close, cash: Cash, clock: Clock) -> None:
         self._broker = broker
-        self._books = books
+        self._close = close
         self._cash = cash
         self._clock = clock
 
@@ -41,10 +42,10 @@ class Sender:
         except OrderRefused as refusal:
             if refusal.needs_cash:
                 self._cash.is_short(asset)
-            self._books.close(order, OrderStatus.REJECTED, str(refusal))
+            self._close(order, OrderStatus.REJECTED, str(refusal))
             raise
         except BrokerUnavailable as error:
-            self._books.close(order, OrderStatus.LOST, str(error))
+            self._close(order, OrderStatus.LOST, str(error))
             raise
         self._cash.sufficed(asset)
         return update

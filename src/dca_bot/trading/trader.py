@@ -85,7 +85,7 @@ class Trader:
         self.quote_age_max = quote_age_max
         self.books = Books(store, broker, clock)
         self._cash = Cash(broker)
-        self._sender = Sender(broker, self.books, self._cash, clock)
+        self._sender = Sender(broker, self.books.close, self._cash, clock)
 
     def on_quote(self, known: AssetState, quote: Quote) -> Acted:
         """Act on a quote that seems to trigger something.
