@@ -35,7 +35,7 @@ def ensure_server_installed() -> ServerPrograms:
         programs = _find_programs()
     if programs is None:
         raise DcaError(
-            f"MariaDB's programs are missing: run `sudo apt-get install {' '.join(PACKAGES)}`"
+            "MariaDB's server is not installed: run `sudo apt-get install mariadb-server`"
         )
     return programs
 
@@ -73,6 +73,5 @@ def _apt_install() -> None:
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
         raise DcaError(
-            f"apt-get could not install MariaDB ({last}): "
-            f"run `apt-get install {' '.join(PACKAGES)}`"
+            f"apt-get could not install MariaDB ({last}): run `apt-get install mariadb-server`"
         )

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dca_bot.backtest.recording import Form, Recording
-from dca_bot.backtest.series import Prices
+from dca_bot.backtest.prices.recording import Form, Recording
+from dca_bot.backtest.prices.series import Prices
 from dca_bot.program.settings import PROJECT_ROOT
 
 # Recorded markets are large, and not part of this repository.

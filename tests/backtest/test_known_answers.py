@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from dca_bot.backtest.engine import Fill, Replay, play
-from dca_bot.backtest.exchange import Terms
-from dca_bot.backtest.price_files import read_prices
-from dca_bot.backtest.recording import points
+from dca_bot.backtest.engine import Replay, play
+from dca_bot.backtest.exchange import Fill, Terms
+from dca_bot.backtest.prices.price_files import read_prices
+from dca_bot.backtest.prices.recording import points
 from dca_bot.core.model import ZERO, Side
 from tests.backtest.markets import (
     DATA,

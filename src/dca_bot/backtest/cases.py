@@ -12,9 +12,10 @@ from decimal import Decimal
 
 from dca_bot.backtest.engine import Replay, play
 from dca_bot.backtest.exchange import Purse, Terms
-from dca_bot.backtest.recording import Form, Path, Recording, path, points
+from dca_bot.backtest.parameters import ladder_cost
+from dca_bot.backtest.prices.recording import Form, Path, Recording, path, points
+from dca_bot.backtest.prices.series import Prices
 from dca_bot.backtest.result import Result, result_of
-from dca_bot.backtest.series import Prices
 from dca_bot.core.model import Asset
 
 MILLISECOND = 1_000_000
@@ -91,8 +92,3 @@ def _case(
     play(replays)
     capital = cash or sum((ladder_cost(asset) for asset in assets), Decimal(0))
     return Case(name, result_of(replays, capital), tuple(replays))
-
-
-def ladder_cost(asset: Asset) -> Decimal:
-    """The money that a cycle needs which uses all its safety orders."""
-    return asset.base_order_amount + asset.max_safety_orders * asset.safety_order_amount

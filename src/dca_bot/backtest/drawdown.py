@@ -11,8 +11,8 @@ from decimal import Decimal
 
 import numpy as np
 
-from dca_bot.backtest.engine import Fill
-from dca_bot.backtest.series import BLOCK, Prices, Whole
+from dca_bot.backtest.exchange import Fill
+from dca_bot.backtest.prices.series import BLOCK, Prices, Whole
 from dca_bot.core.model import ZERO
 
 SHORT = 8 * BLOCK  # points that are looked at one by one without asking their blocks first

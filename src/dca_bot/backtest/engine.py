@@ -12,12 +12,22 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 
-import numpy as np
-
 from dca_bot.backtest import exchange
-from dca_bot.backtest.exchange import Execution, Lapse, Purse, Terms
-from dca_bot.backtest.series import NEVER_BUY, Prices
-from dca_bot.core.decide import Buy, Restart, Sell, decide, triggers
+from dca_bot.backtest.exchange import Execution, Fill, Lapse, Purse, Terms
+from dca_bot.backtest.prices.series import Limits, Prices
+from dca_bot.core.decide import (
+    Buy,
+    Decision,
+    Hold,
+    Remember,
+    Restart,
+    Sell,
+    Triggers,
+    decide,
+    size_sell,
+    triggers,
+)
+from dca_bot.core.ladder import watched
 from dca_bot.core.model import (
     ZERO,
     Asset,
@@ -33,30 +43,13 @@ from dca_bot.core.model import (
     Side,
 )
 from dca_bot.core.overdue import cooldown_ends_at
-from dca_bot.core.position import size_sell
-from dca_bot.core.transition import apply_update, end_cooldown, start_order
+from dca_bot.core.transition import Booked, apply_update, end_cooldown, start_order
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 # Quantities are cut to steps worth less than this in the quote currency, so that the cut can't be
 # seen in any result; the columns of the books hold fifteen digits.
 STEP_WORTH_DIGITS, STEP_DIGITS_MAX = 10, 15
-
-
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """One order and what it did; `cycle` counts from 1."""
-
-    index: int  # the point whose price was in force
-    at: int  # nanoseconds
-    kind: OrderKind
-    cycle: int
-    rung: int
-    price: Decimal
-    quantity: Decimal  # bought, before the fee, or sold
-    fee: Decimal  # in the quote currency
-    cash: Decimal  # what it moved: negative for a BUY
-    coins: Decimal  # what is held after it
 
 
 @dataclass
@@ -69,6 +62,7 @@ class Replay:
     purse: Purse = field(default_factory=Purse)
     fills: list[Fill] = field(default_factory=list)
     refused: int = 0  # BUYs that the purse could not pay
+    problem: str = ""  # what the live bot would report, of an order that it can't place, say
 
     def __post_init__(self) -> None:
         self.rules = rules_for(self.prices)
@@ -85,29 +79,30 @@ class Replay:
         end = len(self.prices)
         if self.cycle.status is CycleStatus.COOLDOWN:
             end = max(self._next, self._cooldown_end)
-        return self.prices.first_hit(self._next, end, self._buy, self._sell)
+        return self.prices.first_within(self._next, end, self._limits)
 
     def act(self, index: int) -> None:
         """Decide at a point that `seek` has found, and fill what is ordered there."""
         if self.cycle.status is CycleStatus.COOLDOWN and index >= self._cooldown_end:
             self.cycle = end_cooldown(self.cycle)
-        bid, ask = self._prices_at(index)
-        at = _datetime(int(self.prices.times[index]))
-        quote = Quote(self.asset.symbol, self.prices.price(bid), self.prices.price(ask), at)
-        decision = decide(self.asset, self.cycle, quote, self.rules)
-        if isinstance(decision, Restart):
-            self.cycle = end_cooldown(self.cycle)
-            decision = decide(self.asset, self.cycle, quote, self.rules)
+            self._arm()
+        is_path = self.prices.points_per_bar > 1
+        bid, ask = self._reached(index) if is_path else self._point(index)
         self._next = index + 1
-        match decision:
-            case Buy():
-                self._send_buy(decision, index)
-            case Sell():
-                self._send_sell(quote, index, bid)
-            case _:
-                self._arm()
-                return
-        if self.prices.points_per_bar > 1:  # the path goes on from here
+        match self._decide(self._quote(index, bid, ask)):
+            case Buy() as order:
+                self._send_buy(order, index)
+            case Sell(_, kind):
+                self._send_sell(kind, index, self._quote(index, bid, ask))
+            case Remember():
+                self._remember(index, self._quote(index, bid, ask))
+                is_path = False  # it was seen to its next point
+            case Hold(reason, reported):
+                self.problem = reason if reported else self.problem
+                is_path = False
+            case Restart():
+                raise AssertionError("a cycle whose cooldown has ended has none to end")
+        if is_path:  # it goes on from here
             self._next, self._within = index, (index, bid, ask)
         self._arm()
 
@@ -115,32 +110,58 @@ class Replay:
         """The purse was refilled at `now` (nanoseconds): a BUY that waits for cash may be paid."""
         if self._refills_when_short not in (-1, self.purse.refills):
             self._refills_when_short = -1
-            self._next = max(self._next, int(np.searchsorted(self.prices.times, now, "right")))
+            self._next = max(self._next, self.prices.first_at(now + 1))
             self._arm()
 
     def _arm(self) -> None:
-        """The two prices at which something happens next, in steps."""
+        """The prices at which something happens next, in steps."""
         at = triggers(self.asset, self.cycle)
-        is_short = self._refills_when_short == self.purse.refills
-        self._buy = NEVER_BUY if is_short else self.prices.steps_below(at.buy_at_or_below)
-        self._sell = self.prices.steps_above(at.sell_at_or_above)
+        if self._refills_when_short == self.purse.refills:
+            at = at.without(Side.BUY)
+        self._limits = limits_of(at, self.prices)
 
-    def _prices_at(self, index: int) -> tuple[int, int]:
-        """Bid and ask at a hit; on a path, where the trigger lies between two points."""
-        prices = self.prices
-        bid, ask = int(prices.bids[index]), int(prices.asks[index])
+    def _decide(self, quote: Quote) -> Decision:
+        decision = decide(self.asset, self.cycle, quote, self.rules)
+        if isinstance(decision, Restart):
+            self.cycle = end_cooldown(self.cycle)
+            decision = decide(self.asset, self.cycle, quote, self.rules)
+        return decision
+
+    def _remember(self, index: int, quote: Quote) -> None:
+        """Keep what the cycle has to know of this quote, on a path of the rest of the way too."""
+        self.cycle = watched(self.asset, self.cycle, quote)
+        if self.prices.points_per_bar > 1:
+            bid, ask = self._point(index)
+            self.cycle = watched(self.asset, self.cycle, self._quote(index, bid, ask))
+
+    def _point(self, index: int) -> tuple[int, int]:
+        return int(self.prices.bids[index]), int(self.prices.asks[index])
+
+    def _reached(self, index: int) -> tuple[int, int]:
+        """Bid and ask on the way to a point of a path, where it first crosses a trigger."""
+        bid, ask = self._point(index)
         if index == self._within[0]:
             _, bid_before, ask_before = self._within
-        elif index % prices.points_per_bar:
-            bid_before, ask_before = int(prices.bids[index - 1]), int(prices.asks[index - 1])
+        elif index % self.prices.points_per_bar:
+            bid_before, ask_before = self._point(index - 1)
         else:
             return bid, ask  # the first point of a bar: the price has jumped there
-        spread = ask - bid
-        if ask <= self._buy:
-            reached = min(ask_before, self._buy)
-            return max(1, reached - spread), reached
-        reached = max(bid_before, min(self._sell, bid))
+        limits, spread = self._limits, ask - bid
+        falling = [limits.stop] if bid <= limits.stop else []
+        if limits.between is not None and bid <= limits.between[1]:
+            falling.append(limits.between[1])
+        if ask <= limits.buy:
+            falling.append(min(ask_before, limits.buy) - spread)
+        if falling:
+            reached = max(1, min(bid_before, max(falling)))
+            return reached, reached + spread
+        rising = limits.sell if limits.sell > 0 else bid
+        reached = max(bid_before, min(rising, bid))
         return reached, reached + spread
+
+    def _quote(self, index: int, bid: int, ask: int) -> Quote:
+        at = moment_of(int(self.prices.times[index]))
+        return Quote(self.asset.symbol, self.prices.price(bid), self.prices.price(ask), at)
 
     def _send_buy(self, order: Buy, index: int) -> None:
         cost = order.quantity * order.limit_price
@@ -150,10 +171,10 @@ class Replay:
             return
         limit = self.prices.steps_below(order.limit_price)
         done = exchange.buy(
-            self.prices, self.terms.latency, index, limit=limit, sell_at_or_above=self._sell
+            self.prices, self.terms.latency, index, limit=limit, sell_at_or_above=self._limits.sell
         )
-        self._next = max(self._next, done.index)
         if isinstance(done, Lapse):
+            self._next = max(self._next, done.index)
             self.purse.refill(cost)
             return
         price = self.prices.price(done.price)
@@ -165,22 +186,24 @@ class Replay:
         self.coins += order.quantity - fee
         self._book(order.kind, order.rung, order.quantity, done, fee * price)
 
-    def _send_sell(self, quote: Quote, index: int, bid: int) -> None:
-        holding = Holding(self.asset.symbol, self.coins, self.coins, ZERO)
+    def _send_sell(self, kind: OrderKind, index: int, quote: Quote) -> None:
+        holding = Holding(self.asset.coin, self.coins, self.coins, ZERO)
         quantity = size_sell(self.asset, self.cycle, holding, quote, self.rules)
+        self.cycle = watched(self.asset, self.cycle, quote)
+        bid = self.prices.steps_below(quote.bid)
         done = exchange.sell(self.prices, self.terms.latency, index, bid=bid)
         self._next = done.index + 1
         self.coins -= quantity
         worth = quantity * self.prices.price(done.price)
         fee = worth * self.terms.fee_percent / 100
-        self._book(OrderKind.TAKE_PROFIT, 0, quantity, done, fee)
+        self._book(kind, 0, quantity, done, fee)
         self.purse.refill(worth - fee)
 
     def _book(
         self, kind: OrderKind, rung: int, quantity: Decimal, done: Execution, fee: Decimal
     ) -> None:
         """Book a filled order as the live bot books what Alpaca says of it."""
-        price, at = self.prices.price(done.price), _datetime(done.at)
+        price, at = self.prices.price(done.price), moment_of(done.at)
         asset, number = self.asset, self.cycle.cycle_id
         order = Order("", asset.asset_id, number, kind, rung, quantity, price, OrderStatus.OPEN, at)
         told = OrderUpdate(
@@ -190,21 +213,38 @@ class Replay:
         self.cycle = booked.cycle
         worth = quantity * price
         cash = -worth if kind.side is Side.BUY else worth - fee
+        average = booked.cycle.average_purchase_price
         self.fills.append(
-            Fill(done.index, done.at, kind, number, rung, price, quantity, fee, cash, self.coins)
+            Fill(
+                index=done.index,
+                at=done.at,
+                kind=kind,
+                cycle=number,
+                rung=rung,
+                price=price,
+                quantity=quantity,
+                fee=fee,
+                cash=cash,
+                coins=self.coins,
+                average=average,
+            )
         )
         if booked.sold_at is not None:
-            self.asset = replace(asset, last_sell_price=booked.sold_at)
-            self._begin_cooldown(replace(booked.cycle, completed_at=at))
+            self._end_cycle(booked, at)
 
-    def _begin_cooldown(self, previous: Cycle) -> None:
-        self.cycle = Cycle(previous.cycle_id + 1, previous.asset_id, CycleStatus.COOLDOWN)
-        ends_at = cooldown_ends_at(previous, self.asset)
+    def _end_cycle(self, booked: Booked, at: datetime) -> None:
+        self.asset = replace(self.asset, last_sell_price=booked.sold_at)
+        if booked.allowed is not None:
+            self.asset = replace(self.asset, allowed=booked.allowed)
+            self.problem = f"{self.asset.symbol}: a stop loss has paused it on {at:%Y-%m-%d %H:%M}"
+        number = booked.cycle.cycle_id + 1
+        self.cycle = Cycle(number, self.asset.asset_id, CycleStatus.COOLDOWN)
+        # completed_at in the books is cut to a second; here each one counts
+        ends_at = cooldown_ends_at(replace(booked.cycle, completed_at=at), self.asset)
         ends = 0 if ends_at is None else (ends_at - EPOCH) // MICROSECOND * 1000
-        place = int(np.searchsorted(self.prices.times, ends))
         # On a path a cooldown ends with a bar's open: cooldown_manager.py runs every minute.
         stride = self.prices.points_per_bar
-        self._cooldown_end = -(-place // stride) * stride
+        self._cooldown_end = -(-self.prices.first_at(ends) // stride) * stride
 
 
 def play(replays: Sequence[Replay]) -> None:
@@ -236,5 +276,22 @@ def rules_for(prices: Prices) -> AssetRules:
     return AssetRules(prices.symbol, True, step, Decimal(1).scaleb(-prices.digits))
 
 
-def _datetime(nanoseconds: int) -> datetime:
+def limits_of(at: Triggers, prices: Prices) -> Limits:
+    """Trigger prices in whole steps, so that a comparison says the same."""
+    between = None
+    if at.sell_between is not None:
+        low, high = at.sell_between
+        between = prices.steps_above(low), prices.steps_below(high)
+    spread = at.max_spread_pct
+    return Limits(
+        prices.steps_below(at.buy_at_or_below),
+        prices.steps_above(at.sell_at_or_above),
+        0 if at.buy_at_or_above is None else prices.steps_above(at.buy_at_or_above),
+        None if spread is None else float(spread),
+        between,
+        prices.steps_below(at.stop_at_or_below),
+    )
+
+
+def moment_of(nanoseconds: int) -> datetime:
     return EPOCH + nanoseconds // 1000 * MICROSECOND

@@ -11,7 +11,8 @@ from decimal import Decimal
 
 import numpy as np
 
-from dca_bot.backtest.series import Prices
+from dca_bot.backtest.prices.series import Prices
+from dca_bot.core.model import OrderKind
 
 STALE_NANOSECONDS = 300 * 10**9  # as STALE_ORDER_SECONDS: then order_manager.py cancels a BUY
 
@@ -57,6 +58,23 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
+class Fill:
+    """One order and what it did; `cycle` counts from 1."""
+
+    index: int  # the point whose price was in force
+    at: int  # nanoseconds
+    kind: OrderKind
+    cycle: int
+    rung: int
+    price: Decimal
+    quantity: Decimal  # bought, before the fee, or sold
+    fee: Decimal  # in the quote currency
+    cash: Decimal  # what it moved: negative for a BUY
+    coins: Decimal  # what is held after it
+    average: Decimal  # what they cost; of a SELL what the sold ones had cost
+
+
+@dataclass(frozen=True, slots=True)
 class Lapse:
     """A BUY that ended without a fill; `index` is the next point to be looked at."""
 
@@ -76,7 +94,7 @@ def buy(
     there = _in_force(prices, sent + latency)
     if prices.asks[there] <= limit:
         return Execution(there, sent + latency, int(prices.asks[there]))
-    stale = int(np.searchsorted(prices.times, sent + STALE_NANOSECONDS))
+    stale = prices.first_at(sent + STALE_NANOSECONDS)
     found = prices.first_hit(there + 1, stale, limit, sell_at_or_above)
     if found < stale and prices.asks[found] <= limit:
         return Execution(found, int(prices.times[found]), limit)

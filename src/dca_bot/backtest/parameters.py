@@ -13,6 +13,7 @@ from types import UnionType
 from typing import get_args, get_origin, get_type_hints
 
 from dca_bot.core.asset_row import problem_of
+from dca_bot.core.ladder import safety_amount
 from dca_bot.core.model import Asset, AssetRules
 from dca_bot.program.errors import SettingsError
 
@@ -24,7 +25,7 @@ COLUMNS = {
     "cooldown_seconds": "cooldown_period",
     "restart_deviation_pct": "buy_order_price_deviation_percent",
 }
-NOT_TRIED = {"asset_id", "symbol", "is_enabled", "last_sell_price", "reach"}
+NOT_TRIED = {"asset_id", "symbol", "is_enabled", "last_sell_price", "allowed"}
 # The row of the README.
 SAMPLE = {
     "base_order_amount": Decimal(20),
@@ -88,6 +89,12 @@ def require_usable(asset: Asset) -> None:
     problem = problem_of(asset, rules)
     if problem:
         raise SettingsError(f"{asset.symbol}: {problem}")
+
+
+def ladder_cost(asset: Asset) -> Decimal:
+    """The money that a cycle needs which uses all its safety orders."""
+    rungs = range(1, asset.max_safety_orders + 1)
+    return sum((safety_amount(asset, rung) for rung in rungs), asset.base_order_amount)
 
 
 def _column(each: Field[object]) -> str:

@@ -13,9 +13,10 @@ from decimal import Decimal
 import numpy as np
 
 from dca_bot.backtest.drawdown import deepest_drawdown
-from dca_bot.backtest.engine import Fill, Replay
-from dca_bot.backtest.recording import DAY, SECOND, moment
-from dca_bot.core.model import ZERO, OrderKind
+from dca_bot.backtest.engine import Replay
+from dca_bot.backtest.exchange import Fill
+from dca_bot.backtest.prices.recording import DAY, SECOND, moment
+from dca_bot.core.model import ZERO, Side
 
 WEEK = 7 * DAY
 SAMPLES = 5_000  # moments at which the equity of several pairs together is looked at
@@ -58,6 +59,7 @@ class Result:
     deepest_drawdown: Decimal
     open_quantity: Decimal
     refused: int
+    problem: str  # what the live bot would have reported about orders; "" for nothing
     fills: tuple[Fill, ...]
     hold_net: Decimal
     weekly_net: Decimal
@@ -136,6 +138,7 @@ def result_of(replays: Sequence[Replay], capital: Decimal) -> Result:
         deepest_drawdown=_drawdown(replays, since, until),
         open_quantity=sum((replay.cycle.quantity for replay in replays), ZERO),
         refused=sum(replay.refused for replay in replays),
+        problem="; ".join(replay.problem for replay in replays if replay.problem),
         fills=tuple(fills),
         hold_net=sum((_hold(r, capital / len(replays)) for r in replays), ZERO),
         weekly_net=sum((_weekly(r, capital / len(replays)) for r in replays), ZERO),
@@ -150,7 +153,7 @@ def _rounds(replay: Replay) -> list[Round]:
     rounds = []
     for number, fills in grouped.items():
         is_open = number == replay.cycle.cycle_id
-        buys = [fill for fill in fills if fill.kind is not OrderKind.TAKE_PROFIT]
+        buys = [fill for fill in fills if fill.kind.side is Side.BUY]
         net = sum((fill.cash for fill in fills), ZERO)
         if is_open:
             net += replay.coins * prices.price(int(prices.bids[-1]))
@@ -171,7 +174,7 @@ def _invested(
     moves: list[tuple[int, Decimal]] = []
     for replay in replays:
         for fill in replay.fills:
-            if fill.kind is not OrderKind.TAKE_PROFIT:
+            if fill.kind.side is Side.BUY:
                 moves.append((fill.at, -fill.cash))
     for each in ends.values():
         if each.ended is not None:

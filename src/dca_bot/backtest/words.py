@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from dca_bot.backtest.cases import Case
-from dca_bot.backtest.recording import SECOND, moment
+from dca_bot.backtest.prices.recording import DAY, SECOND
 from dca_bot.backtest.result import Result, Round, days
+from dca_bot.backtest.sweep.score import Score
 from dca_bot.core.model import Side
 
 EIGHT = Decimal("1e-8")
@@ -22,12 +23,13 @@ def sentence(cases: Sequence[Case]) -> str:
     span = days(worst.until - worst.since)
     stuck = worst.longest()
     if stuck is None:
-        return f"Nothing was bought in {span:.0f} days."
+        return f"Nothing was bought in {_span(span)}."
     share = 100 * stuck.invested / worst.capital
     verb = "was" if stuck.ended is not None else "is still"
+    currency = stuck.symbol.partition("/")[2]
     return (
-        f"{earned} % of {_money(worst.capital)} in {_span(span)}, while {share:.0f} % of the money "
-        f"{verb} stuck from {_day(stuck.began)} to {_day(stuck.ended or worst.until)}."
+        f"{earned} % of {_money(worst.capital)} {currency} in {_span(span)}, while {share:.0f} % "
+        f"of the money {verb} stuck {_stretch(stuck.began, stuck.ended or worst.until)}."
     )
 
 
@@ -36,6 +38,7 @@ def figures(result: Result) -> list[tuple[str, str]]:
     held = [each for each in result.rounds if each.ended is None]
     span = Decimal(max(result.until - result.since, 1))
     stuck = result.longest()
+    weeks = span > 7 * DAY  # a year made of hours would say nothing
     open_lines = (
         [
             ("open at the end", f"{_money(sum(e.invested for e in held))} paid"),
@@ -46,37 +49,26 @@ def figures(result: Result) -> list[tuple[str, str]]:
     )
     return [
         ("net of completed cycles", _signed(result.net)),
-        ("  fees in it and in what is open", _money(result.fees)),
+        ("fees, all", _money(result.fees)),
         *open_lines,
         ("together", _signed(result.equity)),
         ("cycles completed", str(result.cycles)),
         ("buys", str(result.buys)),
-        ("  by rung (base, 1, 2, ...)", " ".join(str(n) for n in result.rungs().values()) or "-"),
-        ("  refused for want of cash", str(result.refused)),
+        ("  base, safety 1, 2 ...", " ".join(str(n) for n in result.rungs().values()) or "-"),
+        ("  refused, no cash", str(result.refused)),
         ("most money tied up", _money(result.most_invested)),
         ("average money in use", _money(result.average_invested)),
-        ("  earned on it a year", f"{result.return_on_average:+.1f} %"),
+        ("  earned on it a year", f"{result.return_on_average:+.1f} %" if weeks else "-"),
         ("deepest drawdown", _money(result.deepest_drawdown)),
-        ("longest cycle", _longest(stuck, result, span)),
-        ("bought and held instead", _signed(result.hold_net)),
-        ("bought a part every week instead", _signed(result.weekly_net)),
+        ("longest cycle, of the time", _longest(stuck, result, span)),
+        ("instead: bought and held", _signed(result.hold_net)),
+        ("instead: a part a week", _signed(result.weekly_net)),
     ]
 
 
 def as_json(result: Result, *, events: bool = False) -> dict[str, Any]:
     """One result as an object; money and quantities are strings."""
-    content: dict[str, Any] = {
-        "cycles": result.cycles,
-        "buys": result.buys,
-        "net": _plain(result.net),
-        "fees": _plain(result.fees),
-        "most_invested": _plain(result.most_invested),
-        "deepest_drawdown": _plain(result.deepest_drawdown),
-        "open_quantity": f"{result.open_quantity.normalize():f}",
-        "open_net": _plain(result.open_net),
-        "equity": _plain(result.equity),
-        "percent": _plain(result.percent),
-        "average_invested": _plain(result.average_invested),
+    content: dict[str, Any] = score_json(result) | {
         "return_on_average_percent": _plain(result.return_on_average),
         "hold_net": _plain(result.hold_net),
         "weekly_net": _plain(result.weekly_net),
@@ -91,6 +83,23 @@ def as_json(result: Result, *, events: bool = False) -> dict[str, Any]:
             for fill in result.fills
         ]
     return content
+
+
+def score_json(score: Result | Score) -> dict[str, Any]:
+    """What results and the scores of a sweep have in common."""
+    return {
+        "cycles": score.cycles,
+        "buys": score.buys,
+        "net": _plain(score.net),
+        "fees": _plain(score.fees),
+        "most_invested": _plain(score.most_invested),
+        "deepest_drawdown": _plain(score.deepest_drawdown),
+        "open_quantity": f"{score.open_quantity.normalize():f}",
+        "open_net": _plain(score.open_net),
+        "equity": _plain(score.equity),
+        "percent": _plain(score.percent),
+        "average_invested": _plain(score.average_invested),
+    }
 
 
 def _round_json(each: Round | None, until: int) -> dict[str, Any] | None:
@@ -117,6 +126,8 @@ def _range(numbers: Sequence[Decimal]) -> str:
 
 
 def _span(span: float) -> str:
+    if span < 2 / 24:
+        return f"{span * 1440:.0f} minutes"
     if span < 2:
         return f"{span * 24:.0f} hours"
     return f"{span:.0f} days"
@@ -126,13 +137,17 @@ def _longest(each: Round | None, result: Result, span: Decimal) -> str:
     if each is None:
         return "-"
     length = (each.ended or result.until) - each.began
-    still = " and still open" if each.ended is None else ""
-    return f"{_span(days(length))}{still}, {100 * length / span:.0f} % of the time"
+    still = " (open)" if each.ended is None else ""
+    return f"{_span(days(length))}{still}, {100 * length / span:.0f} %"
 
 
-def _day(nanoseconds: int) -> str:
-    at = datetime.fromtimestamp(nanoseconds // SECOND, UTC)
-    return f"{at.day} {at:%B %Y}"
+def _stretch(since: int, until: int) -> str:
+    """As `from 3 March to 9 May 2025`."""
+    first, last = (datetime.fromtimestamp(at // SECOND, UTC) for at in (since, until))
+    if first.date() == last.date():
+        return f"from {first:%H:%M} to {last:%H:%M} on {last.day} {last:%B %Y}"
+    year = "" if first.year == last.year else f" {first.year}"
+    return f"from {first.day} {first:%B}{year} to {last.day} {last:%B %Y}"
 
 
 def _money(amount: Decimal | int) -> str:
@@ -145,6 +160,3 @@ def _signed(amount: Decimal) -> str:
 
 def _plain(amount: Decimal) -> str:
     return f"{amount.quantize(EIGHT):f}"
-
-
-__all__ = ["as_json", "figures", "iso", "moment", "sentence"]

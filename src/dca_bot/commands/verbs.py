@@ -30,11 +30,11 @@ VERBS = {
     "ladder": ("see.ladder", "Shows what each rung of an asset's row buys and leaves."),
     "cycles": ("see.cycles", "Lists cycles, open and finished, with what they came to."),
     "cycle": ("see.cycle", "Tells one cycle: its decisions, orders, fills and fees."),
-    "profit": ("see.profit", "Sums up what was earned, by day, week, month or asset."),
-    "honesty": ("see.honesty", "Shows what it can cost: money stuck, depth, duration."),
-    "doctor": ("see.doctor", "Checks everything that the bot needs, and says what to do."),
-    "gains": ("see.gains", "Lists the lots sold in a year, first in first out, for taxes."),
     "tie-out": ("see.tie_out", "Compares the books with Alpaca's own records."),
+    "profit": ("see.profit", "Sums up what was earned, by day, week, month or asset."),
+    "history": ("trial.history", "Fetches minute bars of a pair from Alpaca, to try settings on."),
+    "backtest": ("trial.backtest", "Says what settings would have earned on recorded prices."),
+    "sweep": ("trial.sweep", "Tries many settings, and shows how the best fare on unseen prices."),
 }
 
 

@@ -211,13 +211,27 @@ def read_mode(
     return mode_of(urlsplit(url).hostname or "")
 
 
+def read_data_url(
+    environ: Mapping[str, str] = os.environ, env_file: Path = PROJECT_ROOT / ".env"
+) -> str:
+    """Where market data is, which needs no keys; raise SettingsError."""
+    values = Values(environ, env_file)
+    url = _data_url(values)
+    values.raise_problems()
+    return url
+
+
+def _data_url(values: Values) -> str:
+    return values.url("APCA_API_DATA_URL", "https://data.alpaca.markets", ("http", "https"))
+
+
 def _alpaca(values: Values) -> AlpacaSettings:
     rest = ("http", "https")
     return AlpacaSettings(
         key_id=values.key("APCA_API_KEY_ID"),
         secret_key=values.key("APCA_API_SECRET_KEY"),
         base_url=values.url("APCA_API_BASE_URL", "https://paper-api.alpaca.markets", rest),
-        data_url=values.url("APCA_API_DATA_URL", "https://data.alpaca.markets", rest),
+        data_url=_data_url(values),
         stream_url=values.url(
             "APCA_API_STREAM_URL", "wss://stream.data.alpaca.markets", ("ws", "wss")
         ),

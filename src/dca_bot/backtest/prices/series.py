@@ -22,6 +22,23 @@ WIDE_LIMIT = 2**63 - 1
 NEVER_BUY = -1  # no ask is that low
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What triggers an action, in steps: the plain strategy's two prices, and further ones."""
+
+    buy: int = NEVER_BUY  # an ask at or below it
+    sell: int = WIDE_LIMIT  # a bid at or above it
+    buy_above: int = 0  # but no ask below it
+    max_spread_percent: float | None = None  # and ask and bid no further apart, of the ask
+    between: tuple[int, int] | None = None  # a bid from the first to the second
+    stop: int = NEVER_BUY  # a bid at or below it
+
+    @property
+    def are_two(self) -> bool:
+        """Whether only the first two count."""
+        return Limits(self.buy, self.sell) == self
+
+
 @dataclass(frozen=True, eq=False)
 class Prices:
     """A pair's prices, oldest first: `times` in nanoseconds since the epoch, UTC.
@@ -65,6 +82,45 @@ class Prices:
             return self.limit
         steps = int(price.scaleb(self.digits).to_integral_value(ROUND_CEILING))
         return max(0, min(steps, self.limit))
+
+    def first_at(self, time: int) -> int:
+        """The first point that is not earlier than `time`, in nanoseconds."""
+        return int(np.searchsorted(self.times, time))
+
+    def first_within(self, start: int, end: int, limits: Limits) -> int:
+        """The first point from `start` on that crosses any of the limits; `end` for none.
+
+        Without the help of blocks, in strides that double, unless there are but two limits.
+        """
+        if limits.are_two:
+            return self.first_hit(start, end, limits.buy, limits.sell)
+        stride = BLOCK
+        while start < end:
+            stop = min(start + stride, end)
+            hits = self._crossings(start, stop, limits)
+            place = int(hits.argmax())
+            if hits[place]:
+                return start + place
+            start, stride = stop, stride * 2
+        return end
+
+    def _crossings(self, start: int, stop: int, limits: Limits) -> NDArray[np.bool_]:
+        asks, bids = self.asks[start:stop], self.bids[start:stop]
+        hits: NDArray[np.bool_] = asks <= limits.buy
+        if limits.buy_above:
+            hits &= asks >= limits.buy_above
+        if limits.max_spread_percent is not None:
+            # a float only chooses where to look: what decides is exact
+            hits &= (asks - bids) * 99.999999 <= limits.max_spread_percent * asks
+        hits |= (bids >= limits.sell) | (bids <= limits.stop)
+        if limits.between is not None:
+            low, high = limits.between
+            reached = bids
+            if self.points_per_bar > 1 and start > 0:
+                # on its way down a path passes what no point shows
+                reached = np.maximum(bids, self.bids[start - 1 : stop - 1])
+            hits |= (bids <= high) & (reached >= low)
+        return hits
 
     def first_hit(self, start: int, end: int, buy_at_or_below: int, sell_at_or_above: int) -> int:
         """The first point from `start` on that crosses either; `end` where none before it does.

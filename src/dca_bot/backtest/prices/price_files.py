@@ -21,7 +21,7 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from dca_bot.backtest.recording import DIGITS_MAX, Form, Recording
+from dca_bot.backtest.prices.recording import DIGITS_MAX, Form, Recording
 from dca_bot.program.errors import DcaError, SettingsError
 
 FINEST = Decimal(1).scaleb(-DIGITS_MAX)

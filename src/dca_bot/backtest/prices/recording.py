@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from dca_bot.backtest.series import Prices, narrowed
+from dca_bot.backtest.prices.series import Prices, narrowed
 from dca_bot.program.errors import DcaError
 
 Column = NDArray[np.int64]

@@ -1,0 +1,115 @@
+"""Many sets over the same prices: chosen on the first part of the time, judged on the second.
+
+A sample of what the kernel said is run again by the exact engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+
+from dca_bot.backtest.exchange import Terms
+from dca_bot.backtest.parameters import Value, with_values
+from dca_bot.backtest.sweep import fast
+from dca_bot.backtest.sweep.exact import exact_score
+from dca_bot.backtest.sweep.grid import Grid
+from dca_bot.backtest.sweep.score import Rank, Score
+from dca_bot.backtest.sweep.workers import Parts, Work, Workers
+from dca_bot.program.errors import DcaError
+
+CHUNKS = 64  # at most, so that progress is seen and Ctrl-C loses little
+SAMPLE = 5
+
+Progress = Callable[[int, int], None]  # sets that are done, of how many
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One set: its place in the grid, and what it came to on both parts."""
+
+    place: tuple[int, ...]
+    train: Score
+    test: Score
+
+
+@dataclass
+class Sweep:
+    """What a sweep has come to; `is_whole` is False where it was interrupted."""
+
+    grid: Grid
+    rank: Rank
+    tried: list[Tried] = field(default_factory=list)
+    is_whole: bool = True
+    sampled: int = 0
+
+    def best_first(self) -> list[Tried]:
+        """By their rank on the first part; what it was on the second plays no role."""
+        return sorted(self.tried, key=lambda each: each.train.rank(self.rank), reverse=True)
+
+    def parameters(self, one: Tried) -> dict[str, Value]:
+        """What it had in the columns that were swept."""
+        return self.grid.parameters(one.place)
+
+    def around(self, one: Tried) -> list[Tried]:
+        """Its neighbours in the grid, as far as they were tried."""
+        by_place = {each.place: each for each in self.tried}
+        places = self.grid.neighbours(one.place)
+        return [by_place[place] for place in places if place in by_place]
+
+    def is_lonely(self, one: Tried) -> bool:
+        """Whether its neighbours earn less than half as much: then it is likely to be luck."""
+        own = one.train.rank(self.rank)
+        around = [each.train.rank(self.rank) for each in self.around(one)]
+        return own > 0 and bool(around) and median(around) < own / 2
+
+
+def run_sweep(
+    grid: Grid,
+    parts: Parts,
+    terms: Terms,
+    *,
+    rank: Rank = Rank.NET,
+    workers: Workers,
+    progress: Progress,
+) -> Sweep:
+    """Try all sets of the grid; Ctrl-C ends it early, with what is done.
+
+    Raises DcaError where the kernel and the exact engine differ on the sample.
+    """
+    assets, places = grid.assets(), grid.places
+    size = max(1, -(-len(assets) // CHUNKS))
+    chunks = [
+        Work(terms, start, tuple(assets[start : start + size]))
+        for start in range(0, len(assets), size)
+    ]
+    sweep = Sweep(grid, rank)
+    progress(0, len(assets))
+    try:
+        for work, scores in workers(chunks, parts):
+            for number, (train, test) in enumerate(scores, work.first):
+                sweep.tried.append(Tried(places[number], train, test))
+            progress(len(sweep.tried), len(assets))
+    except KeyboardInterrupt:
+        sweep.is_whole = False
+    sweep.tried.sort(key=lambda each: each.place)
+    if fast.is_there():
+        _compare(sweep, parts, terms)
+    return sweep
+
+
+def _compare(sweep: Sweep, parts: Parts, terms: Terms) -> None:
+    """Run the best sets and some others again by the exact engine."""
+    best = sweep.best_first()
+    step = max(1, len(best) // SAMPLE)
+    sample = {each.place: each for each in [*best[:2], *best[::step][:SAMPLE]]}
+    for each in sample.values():
+        parameters = sweep.grid.parameters(each.place)
+        asset = with_values(sweep.grid.asset, parameters)
+        exact = [exact_score(prices, asset, terms) for prices in (parts.train, parts.test)]
+        if not (each.train.agrees_with(exact[0]) and each.test.agrees_with(exact[1])):
+            raise DcaError(
+                f"the fast engine and the exact one differ at {parameters}: run it again with "
+                "--exact, and report this"
+            )
+    sweep.sampled = len(sample)

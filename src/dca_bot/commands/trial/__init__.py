@@ -1,0 +1,1 @@
+"""Verbs that try settings on recorded prices; they place no order and need no account."""
