@@ -14,6 +14,7 @@ wrapper=$(basename "${BASH_SOURCE[0]}")
 PATH="${PATH:-/usr/bin:/bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 export PATH PIP_DISABLE_PIP_VERSION_CHECK=1
 setup_wait_seconds=900
+venv_package='import sys; print("python%d.%d-venv" % sys.version_info[:2])'
 
 fail() {
     echo "$wrapper: $1" >&2
@@ -60,19 +61,39 @@ find_python() {
     return 1
 }
 
+# Everything that somebody who can't install it must ask for, in one line and before the long part.
+name_what_is_missing() { # name_what_is_missing ARGUMENTS
+    [ "$(id -u)" != 0 ] || return 0
+    local python missing=()
+    if ! python=$(find_python); then
+        missing+=(python3 python3-venv)
+    elif [ ! -x venv/bin/python ] && ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        missing+=("$("$python" -c "$venv_package")")
+    fi
+    # the private database of demo and tests: programs only, no service
+    case "$*" in
+        *--demo* | *--simulated* | "-m pytest"* | "-m tests."*)
+            command -v mariadbd mysqld >/dev/null &&
+                command -v mariadb-install-db mysql_install_db >/dev/null ||
+                missing+=(mariadb-server-core mariadb-client-core) ;;
+    esac
+    [ ${#missing[@]} = 0 ] ||
+        fail "something is missing: run 'sudo apt-get install ${missing[*]}', then this again"
+}
+
 # Debian keeps a part of Python's venv in a package of its own.
 ensure_venv_module() {
     "$1" -c 'import ensurepip, venv' 2>/dev/null && return
     local package
-    package=$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    package=$("$1" -c "$venv_package")
+    if command -v apt-get >/dev/null; then
         local quietly=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
         "${quietly[@]}" update </dev/null >&2
         "${quietly[@]}" install -y --no-install-recommends "$package" </dev/null >&2
         "$1" -c 'import ensurepip, venv' 2>/dev/null && return
         fail "could not install $package: run 'apt-get install $package', then this again"
     fi
-    fail "Python's venv module is not complete: run 'sudo apt-get install $package', then this again"
+    fail "Python's venv module is not complete: install $package, then run this again"
 }
 
 make_venv() {
@@ -80,8 +101,8 @@ make_venv() {
     venv/bin/python -m pip --version >/dev/null 2>&1 && return
     local python
     python=$(find_python) ||
-        fail "needs Python 3.11 or newer: install it ('sudo apt-get install python3 python3-venv' \
-does on Debian 12 and Ubuntu 24.04), then run this again"
+        fail "needs Python 3.11 or newer: install it ('apt-get install python3 python3-venv' does \
+on Debian 12 and Ubuntu 24.04 and newer), then run this again"
     ensure_venv_module "$python"
     "$python" -m venv --clear venv || fail "could not make venv: see the lines above"
 }
@@ -113,6 +134,7 @@ install_requirements() { # install_requirements FILE [FILE...], of which the las
 
 [ $# -gt 0 ] || fail "name a script: $wrapper order_manager.py [arguments]" 2
 cd "$project" || fail "cannot enter $project"
+name_what_is_missing "$@"
 
 if [ "$1" = -m ]; then
     case "${2:-}" in

@@ -79,6 +79,7 @@ async def bot(url: str, names: list[str]) -> None:
         pool=ThreadPoolExecutor(1),
         loop=asyncio.get_running_loop(),
         on_store_trouble=lambda: None,
+        on_refusal=lambda: None,
     )
     desk = Desk(around, on_gap=lambda: None)
     stream = QuoteStream(

@@ -49,6 +49,7 @@ class Caretakers:
         if first.due_at <= now:
             first.due_at = now + timedelta(seconds=first.shown.every_seconds)
             self._running = first, self._start(first.shown.script)
+            first.shown = replace(first.shown, is_running=True)
 
     def shown(self) -> tuple[CaretakerNow, ...]:
         """Each with its last run and its last deed."""
@@ -71,6 +72,13 @@ class Caretakers:
             ended_at=now,
             exit_status=status,
             last_line=said[-1] if said else "",
-            deed=deeds[-1] if deeds else run.shown.deed,
+            deed=_most_telling(deeds) or run.shown.deed,
+            is_running=False,
         )
         return True
+
+
+def _most_telling(deeds: list[str]) -> str:
+    """The first complaint, such as the watchdog's of a bot that has ended; else the last deed."""
+    complaints = [line for line in deeds if " INFO " not in line]
+    return (complaints or deeds[-1:] or [""])[0]

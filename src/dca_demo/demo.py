@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +28,10 @@ from dca_bot.program.settings import PROJECT_ROOT
 from dca_demo import books
 from dca_demo.books import Books
 from dca_demo.caretakers import Caretakers
-from dca_demo.display import Display, display_on
+from dca_demo.display import Display, display_on, spell_plainly
 from dca_demo.observer import Observer
 from dca_demo.state import FEE_RATE, DemoState
-from dca_demo.view import summary
+from dca_demo.view import MARKET, summary
 from dca_sandbox.children import Child, end_strays
 from dca_sandbox.environment import environment
 from dca_sandbox.exchange import Exchange
@@ -58,8 +58,9 @@ class Running:
     observer: Observer
 
 
-def run_demo() -> int:
+def run_demo(show_on: Callable[[Console], Display] = display_on) -> int:
     """Trade on a market of its own until Ctrl-C; raise DcaError when something is missing."""
+    spell_plainly()
     console = Console(highlight=False)
     _say_progress_on(console)
     _obey_signals()
@@ -67,7 +68,7 @@ def run_demo() -> int:
         end_strays(_mark())  # of a demo that was killed
         shutil.rmtree(LOG_DIR, ignore_errors=True)
         LOG_DIR.mkdir()
-        last = _trade_until_stopped(display_on(console))
+        last = _trade_until_stopped(show_on(console))
     if last is not None:
         log.info(summary(last))
         log.info("the logs are in %s", _shown(LOG_DIR))
@@ -99,7 +100,7 @@ def _start(started: ExitStack) -> Running:
     database = server.create_database(DATABASE_NAME)
     books.fill(database)
     seed = secrets.randbelow(1_000_000)
-    log.info("starting a simulated exchange, seed %s", seed)
+    log.info("starting a simulated exchange, seed %s; its market makes %s", seed, MARKET)
     exchange = Exchange(
         LOG_DIR,
         "--lively",

@@ -5,6 +5,10 @@ Rule: a display is handed states and keeps nothing but what it needs to see a ch
 
 from __future__ import annotations
 
+import codecs
+import os
+import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
@@ -21,6 +25,27 @@ class Display(Protocol):
         """What is shown lasts as long as the `with` block."""
 
     def show(self, state: DemoState) -> None: ...
+
+
+# The view's few signs for a terminal that knows ASCII alone; each is as wide as what it stands for.
+SPELLED_PLAINLY = {"●": "o", "┿": "+", "━": "=", "─": "-", "…": "~"}
+
+
+def spell_plainly(environ: Mapping[str, str] = os.environ) -> None:
+    """Where the locale promises no UTF-8, as with LANG=C, let stdout take ASCII alone."""
+    # Python changes LC_CTYPE from C to C.UTF-8 by itself, which says nothing of the terminal.
+    of_characters = environ.get("LC_CTYPE", "").replace("C.UTF-8", "")
+    locale = environ.get("LC_ALL") or of_characters or environ.get("LANG", "")
+    if "UTF" not in locale.upper() and hasattr(sys.stdout, "reconfigure"):
+        codecs.register_error("plainly", _plain)
+        sys.stdout.reconfigure(encoding="ascii", errors="plainly")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    cut_out = error.object[error.start : error.end]
+    return "".join(SPELLED_PLAINLY.get(sign, "?") for sign in cut_out), error.end
 
 
 def display_on(console: Console) -> Display:

@@ -84,7 +84,7 @@ class AssetNow:
             low,
             high,
             is_last_rung=rung is None,
-            position=_fraction(self.prices.middle, low, high),
+            position=_fraction(self.prices.bid, low, high),
             average=_fraction(average, low, high),
         )
 
@@ -116,7 +116,10 @@ class OrderNow:
 
 @dataclass(frozen=True, slots=True)
 class CaretakerNow:
-    """One caretaker: when it ran last, how that ended, its last line, and what it did last."""
+    """One caretaker: when it ran last, how that ended, its last line, and what it did last.
+
+    While it runs, `ended_at` is that of the run before.
+    """
 
     script: str
     every_seconds: int
@@ -124,6 +127,7 @@ class CaretakerNow:
     exit_status: int | None = None
     last_line: str = ""
     deed: str = ""
+    is_running: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """How a moment of the demo looks: from a DemoState to something that rich can draw.
 
-Rule: pure functions; everything is said in 80 columns and 24 lines, and more room shows more
-orders and more of the log.
+Rule: pure functions; everything is said in 80 columns and 24 lines, more room shows more orders
+and more of the log, and with less room the numbers stay and the words go.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,7 +23,14 @@ from dca_demo.state import AssetNow, CaretakerNow, DemoState, OrderNow, Span
 
 HEIGHT_MIN = 24
 ASSET_LINES = 3
-LABEL_WIDTH = 23  # "next safety 76,123.45  "
+LABEL_WIDTH = 27  # "bid 76,123.45: take profit"
+NARROW = 72  # below it the two labels of a bar are prices alone
+NARROW_LABEL_WIDTH = 12
+MARKET = "no promise: 40 times as wild as a day of bitcoin"
+LEGEND = "● bid  ┿ average"
+# What a line of the log is about comes first: a narrow terminal cuts its end.
+TELLING = ("bid", "ask", "price", "average", "gained", "fell", "profit_after_fees")
+LEFT_OUT = ("order", "client_id")
 
 STATUS_STYLES = {
     CycleStatus.WATCHING: "cyan",
@@ -36,15 +45,16 @@ KINDS = {
     OrderKind.SAFETY: "safety order",
     OrderKind.TAKE_PROFIT: "take profit",
 }
+FACT = re.compile(r"[a-z_]+=")
 LEVEL_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 
 
 def render(state: DemoState, *, width: int, height: int) -> RenderableType:
     """Given a moment and the terminal's size, returns lines that fill the terminal, no more."""
-    parts: list[RenderableType] = [_title(state), _totals(state)]
+    parts: list[RenderableType] = [_title(state), _totals(state, width), _legend()]
     for each in state.assets:
         parts += [*_asset(each, state.now, width)]
-    fixed = 2 + ASSET_LINES * len(state.assets) + 3 + len(state.caretakers)
+    fixed = 3 + ASSET_LINES * len(state.assets) + 3 + len(state.caretakers)
     free = max(HEIGHT_MIN, height) - fixed
     orders = max(3, free // 3)
     log_lines = max(2, free - orders)
@@ -62,33 +72,38 @@ def summary(state: DemoState) -> str:
     return (
         f"{_clock(state.running)} of trading, {state.cycles_completed} cycles completed, "
         f"profit after fees {_dollars(state.realised)} USD "
-        f"and {_dollars(state.unrealised)} in open positions"
+        f"and {_dollars(state.unrealised)} USD in open positions"
     )
 
 
 def _title(state: DemoState) -> Table:
     return _sides(
-        Text.assemble(("DCA bot demo", "bold"), ("  simulated exchange, no real money", "dim")),
+        Text.assemble(("DCA bot demo", "bold"), ("  no real money", "dim")),
         Text.assemble(f"{_clock(state.running)}  ", ("Ctrl-C ends it", "bold")),
     )
 
 
-def _totals(state: DemoState) -> Table:
+def _totals(state: DemoState, width: int) -> Table:
     return _sides(
         Text.assemble(
             "profit after fees ",
             _gain(state.realised),
-            f" in {state.cycles_completed} cycles, in open positions ",
+            f" USD in {state.cycles_completed} cycles, open ",
             _gain(state.unrealised),
+            " USD",
         ),
-        Text(state.bot, style="dim"),
+        Text(state.bot if width >= NARROW else "", style="dim"),
     )
+
+
+def _legend() -> Text:
+    return Text(f"{LEGEND}   {MARKET}", "dim", no_wrap=True, overflow="ellipsis")
 
 
 def _asset(now: AssetNow, at: datetime, width: int) -> Iterable[RenderableType]:
     """Three lines: what it is, what is held, and what comes next."""
     yield _headline(now)
-    yield _position(now)
+    yield _position(now, width)
     yield _outlook(now, at, width)
 
 
@@ -106,24 +121,24 @@ def _headline(now: AssetNow) -> Table:
     return _sides(left, Text.assemble(("bid ", "dim"), bid, ("  ask ", "dim"), ask))
 
 
-def _position(now: AssetNow) -> Table:
+def _position(now: AssetNow, width: int) -> Table:
     past = Text.assemble(
-        ("profit ", "dim"), _gain(now.realised), (f", cycles {now.cycles_completed}", "dim")
+        ("earned ", "dim"), _gain(now.realised), (f" in {now.cycles_completed}", "dim")
     )
     cycle = now.cycle
     if cycle is None or cycle.quantity <= 0:
         return _sides(Text("  holds nothing", "dim"), past)
     held = Text.assemble(
-        ("  holds ", "dim"),
-        f"{cycle.quantity:.6f}",
+        f"  {cycle.quantity:.6f}",
         (" at ", "dim"),
         _price(cycle.average_purchase_price),
         ("  safety ", "dim"),
         f"{cycle.safety_orders}/{now.asset.max_safety_orders}",
         ("  open ", "dim"),
         _gain(now.unrealised),
+        (" USD", "dim"),
     )
-    return _sides(held, past)
+    return _sides(held, past if width >= NARROW else Text(""))
 
 
 def _outlook(now: AssetNow, at: datetime, width: int) -> Text:
@@ -142,9 +157,11 @@ def _what_next(now: AssetNow, cycle: Cycle, at: datetime) -> str:
             return "its SELL is on the exchange"
         case CycleStatus.COOLDOWN:
             left = now.cooldown_left(at) or timedelta(0)
+            if not left:
+                return "the cooldown is over: cooldown_manager.py is about to end it"
             early = now.triggers.buy_at_or_below
-            sooner = f", or buys at {_price(early)} and below" if early else ""
-            return f"cooldown ends in {left.total_seconds():.0f} s{sooner}"
+            sooner = f", or at an ask of {_price(early)}" if early else ""
+            return f"cooldown ends in {math.ceil(left.total_seconds())} s{sooner}"
         case CycleStatus.COMPLETE | CycleStatus.ERROR:
             return "the cycle is over"
         case _:
@@ -152,11 +169,15 @@ def _what_next(now: AssetNow, cycle: Cycle, at: datetime) -> str:
 
 
 def _progress(span: Span, width: int) -> Text:
-    """`next safety 75,999.20 ━━━━┿━━●──── 77,225.00 take profit`, as wide as the terminal."""
-    cells = max(10, width - 2 * LABEL_WIDTH)
+    """`next buy: ask 75,999.20 ━━┿━●─── bid 77,225.00: take profit`, as wide as the terminal."""
+    label_width = LABEL_WIDTH if width >= NARROW else NARROW_LABEL_WIDTH
+    cells = max(10, width - 2 * label_width)
     here = _cell(span.position, cells)
-    low = "no safety left" if span.is_last_rung else f"next safety {_price(span.low)}"
-    high = f"{_price(span.high)} take profit"
+    low, high = _price(span.low), _price(span.high)
+    if width >= NARROW:
+        low, high = f"next buy: ask {low}", f"bid {high}: take profit"
+    if span.is_last_rung:
+        low = "no safety order left" if width >= NARROW else "none left"
     bar = Text()
     for cell in range(cells):
         if cell == here:
@@ -165,7 +186,7 @@ def _progress(span: Span, width: int) -> Text:
             bar.append("┿", "bold")
         else:
             bar.append("━" if cell < here else "─", "green" if cell < here else "dim")
-    left = Text(low.rjust(LABEL_WIDTH - 1) + " ", "dim")
+    left = Text(low.rjust(label_width - 1) + " ", "dim")
     return Text.assemble(left, bar, (f" {high}", "dim"))
 
 
@@ -201,6 +222,8 @@ def _outcome(order: OrderNow) -> Text:
 def _caretaker(caretaker: CaretakerNow, at: datetime) -> Text:
     """Its last deed with the time; until it has done something, what its last run summed up."""
     age = "not yet" if caretaker.ended_at is None else _ago(caretaker.ended_at, at)
+    if caretaker.is_running:
+        age = "now"
     words = _log_line(caretaker.deed) if caretaker.deed else Text(_summed_up(caretaker.last_line))
     name = Text(f"{caretaker.script:23}", "red" if caretaker.exit_status else "")
     return Text.assemble(name, (f"{age:10}", "dim"), words, no_wrap=True, overflow="ellipsis")
@@ -217,13 +240,27 @@ def _ago(then: datetime, now: datetime) -> str:
 
 
 def _log_line(line: str) -> Text:
-    """`18:16:59 BTC/USD c42 base order placed …`, coloured by its level."""
+    """`18:16:59 BTC/USD c42 base order placed ask=…`, coloured by its level."""
     at, _, rest = line.partition(" ")
     level, _, sentence = rest.partition(" ")
     style = LEVEL_STYLES.get(level, "")
     time = at.partition("T")[2][:8]
-    shown = f"{time} {sentence}" if time else line
+    shown = f"{time} {_telling_first(sentence)}" if time else line
     return Text(shown, style, no_wrap=True, overflow="ellipsis")
+
+
+def _telling_first(sentence: str) -> str:
+    """Its facts in the order in which a reader asks for them, without the ids of orders."""
+    words = sentence.split(" ")
+    facts = [word for word in words if FACT.match(word)]
+    said = [word for word in words if word not in facts]
+    kept = [fact for fact in facts if fact.partition("=")[0] not in LEFT_OUT]
+    return " ".join([*said, *sorted(kept, key=_rank)])
+
+
+def _rank(fact: str) -> int:
+    name = fact.partition("=")[0]
+    return TELLING.index(name) if name in TELLING else len(TELLING)
 
 
 def _heading(words: str) -> Rule:

@@ -35,7 +35,7 @@ def ensure_server_installed() -> ServerPrograms:
         programs = _find_programs()
     if programs is None:
         raise DcaError(
-            "MariaDB's server is not installed: run `sudo apt-get install mariadb-server`"
+            f"MariaDB's programs are missing: run `sudo apt-get install {' '.join(PACKAGES)}`"
         )
     return programs
 
@@ -73,5 +73,6 @@ def _apt_install() -> None:
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
         raise DcaError(
-            f"apt-get could not install MariaDB ({last}): run `apt-get install mariadb-server`"
+            f"apt-get could not install MariaDB ({last}): "
+            f"run `apt-get install {' '.join(PACKAGES)}`"
         )

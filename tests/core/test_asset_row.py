@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from dca_bot.core.asset_row import problem_of
+from dca_bot.core.asset_row import (
+    HALTED,
+    buying_problem,
+    pair_problems,
+    problem_of,
+    trading_problem,
+)
+from dca_bot.core.model import Asset
 from tests.builders import an_asset, rules_of
 
 
@@ -15,13 +22,14 @@ def test_the_sample_row_of_the_readme_can_be_traded() -> None:
 @pytest.mark.parametrize(
     "columns",
     [
-        {"base_order_amount": "10"},
+        {"base_order_amount": "10.01"},
+        {"base_order_amount": "200000"},
+        {"symbol": "BTC/USDC", "base_order_amount": "1"},
         {"max_safety_orders": 0, "safety_order_amount": "0", "safety_order_deviation_pct": "0"},
         {"cooldown_seconds": 0},
         {"restart_deviation_pct": "0"},
         {"take_profit_pct": "0.0001"},
         {"safety_order_deviation_pct": "99.9999"},
-        {"symbol": "ETH/BTC", "base_order_amount": "0.001", "safety_order_amount": "0.001"},
     ],
 )
 def test_the_edges_of_what_is_allowed_can_be_traded(columns: dict[str, Any]) -> None:
@@ -35,9 +43,14 @@ def test_the_edges_of_what_is_allowed_can_be_traded(columns: dict[str, Any]) -> 
         ({"base_order_amount": "0"}, "base_order_amount"),
         ({"base_order_amount": "-20"}, "base_order_amount"),
         ({"base_order_amount": "9.99"}, "base_order_amount"),
+        ({"base_order_amount": "10"}, "base_order_amount"),
+        ({"base_order_amount": "200000.01"}, "base_order_amount"),
+        ({"base_order_amount": "200000.01", "symbol": "BTC/USDT"}, "base_order_amount"),
         ({"safety_order_amount": "9.99"}, "safety_order_amount"),
         ({"safety_order_amount": "-1"}, "safety_order_amount"),
         ({"max_safety_orders": -1}, "max_safety_orders"),
+        ({"max_safety_orders": 1001}, "max_safety_orders"),
+        ({"max_safety_orders": 2**31 - 1}, "max_safety_orders"),
         ({"safety_order_deviation_pct": "0"}, "safety_order_deviation"),
         ({"safety_order_deviation_pct": "100"}, "safety_order_deviation"),
         ({"take_profit_pct": "0"}, "take_profit_percent"),
@@ -48,7 +61,8 @@ def test_the_edges_of_what_is_allowed_can_be_traded(columns: dict[str, Any]) -> 
     ],
 )
 def test_an_unusable_value_is_named_by_its_column(columns: dict[str, Any], named: str) -> None:
-    assert problem_of(an_asset(**columns), rules_of()).startswith(f"{named} is ")
+    asset = an_asset(**columns)
+    assert problem_of(asset, rules_of(asset.symbol)).startswith(f"{named} is ")
 
 
 def test_a_symbol_that_alpaca_does_not_list_is_a_problem() -> None:
@@ -56,9 +70,76 @@ def test_a_symbol_that_alpaca_does_not_list_is_a_problem() -> None:
 
 
 def test_a_coin_that_may_not_be_traded_now_is_a_problem() -> None:
-    assert "traded" in problem_of(an_asset(), rules_of(tradable=False))
+    assert trading_problem(an_asset(), rules_of(tradable=False)) == HALTED
 
 
 def test_every_mistake_of_a_row_is_told_at_once() -> None:
     asset = an_asset(base_order_amount="-1", take_profit_pct="0", cooldown_seconds=-1)
     assert len(problem_of(asset, None).split("; ")) == 4
+
+
+@pytest.mark.parametrize("symbol", ["ETH/BTC", "BTC/EUR", "BTC/"])
+def test_a_pair_quoted_in_another_money_is_not_traded(symbol: str) -> None:
+    assert "quoted in" in trading_problem(an_asset(symbol=symbol), rules_of(symbol))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"base_order_amount": "5"},
+        {"safety_order_amount": "-1"},
+        {"max_safety_orders": -1},
+        {"safety_order_deviation_pct": "0"},
+        {"cooldown_seconds": -1},
+        {"restart_deviation_pct": "100"},
+    ],
+)
+def test_what_makes_only_buys_impossible_stops_buys_only(columns: dict[str, Any]) -> None:
+    assert trading_problem(an_asset(**columns), rules_of()) == ""
+    assert buying_problem(an_asset(**columns)) != ""
+
+
+def test_a_target_that_is_none_stops_everything() -> None:
+    assert "take_profit_percent" in trading_problem(an_asset(take_profit_pct="0"), rules_of())
+
+
+# -- rows that stand in each other's way
+
+
+def rows(*symbols: str, disabled: tuple[str, ...] = ()) -> list[Asset]:
+    return [
+        an_asset(asset_id=number, symbol=symbol, is_enabled=symbol not in disabled)
+        for number, symbol in enumerate(symbols, start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("symbols", "disabled", "stopped"),
+    [
+        (("BTC/USD", "ETH/USD"), (), ()),
+        (("BTC/USD", "BTC/USDC"), (), (2,)),
+        (("BTC/USDC", "BTC/USD", "BTC/USDT"), (), (2, 3)),
+        (("BTC/USD", "BTC/USDC"), ("BTC/USD",), ()),
+        (("BTC/USDC", "USDC/USD"), (), (1,)),
+        (("USDC/USD", "BTC/USDC", "ETH/USD"), (), (2,)),
+        (("BTC/USDC", "USDC/USD"), ("USDC/USD",), ()),
+        (("BTC/EUR", "BTC/USD"), (), ()),  # the first is none of ours anyway
+        (("BTCUSD", "BTC/USD"), (), ()),
+    ],
+)
+def test_one_row_owns_a_coin_and_no_row_spends_what_another_trades(
+    symbols: tuple[str, ...], disabled: tuple[str, ...], stopped: tuple[int, ...]
+) -> None:
+    assert tuple(sorted(pair_problems(rows(*symbols, disabled=disabled)))) == stopped
+
+
+def test_of_two_rows_of_one_coin_the_one_with_the_lower_id_trades_whatever_their_order() -> None:
+    first, second = rows("BTC/USD", "BTC/USDC")
+    problems = pair_problems([second, first])
+    assert list(problems) == [2]
+    assert "BTC/USD trades BTC already" in problems[2]
+
+
+def test_a_row_that_pays_with_what_another_trades_is_told_so() -> None:
+    problems = pair_problems(rows("BTC/USDC", "USDC/USD"))
+    assert "paid for with USDC, which USDC/USD trades" in problems[1]

@@ -15,14 +15,13 @@ from dca_bot.core.decide import (
     Restart,
     Sell,
     Triggers,
-    blocks_base_order,
+    Withdraw,
     decide,
     order_kind,
-    size_sell,
     triggers,
-    why_nothing_to_sell,
 )
 from dca_bot.core.model import Asset, Cycle, CycleStatus, Holding, OrderKind, Quote
+from dca_bot.core.position import blocks_base_order, size_sell, why_nothing_to_sell
 from tests.builders import (
     CHECKED,
     a_cycle,
@@ -179,10 +178,10 @@ def test_quantity_and_limit_are_rounded_down_to_the_increments(
 @pytest.mark.parametrize(
     ("columns", "ask", "rules"),
     [
-        ({"base_order_amount": "10"}, "3", rules_of()),  # 9.999999999 after rounding
+        ({"base_order_amount": "10.01"}, "3", rules_of(quantity_step="0.1")),  # 9.90
         ({"base_order_amount": "20"}, "30", rules_of(quantity_step="1")),
         ({"base_order_amount": "20"}, "0.0000000001", rules_of()),
-        ({"base_order_amount": "9999999999"}, "0.000000001", rules_of()),
+        ({"base_order_amount": "199999"}, "0.0000000001", rules_of(price_step="0.0000000001")),
         (
             {"symbol": "ETH/BTC", "base_order_amount": "0.001"},
             "2000000",
@@ -208,7 +207,7 @@ def test_in_other_currencies_the_minimum_in_usd_does_not_count() -> None:
 
 
 @given(
-    amount=st.decimals(min_value="0.0000000001", max_value="9999999999", places=10),
+    amount=st.decimals(min_value="10.0000000001", max_value="200000", places=10),
     ask=st.decimals(min_value="0.000000001", max_value=10**6, places=10),
     symbol=st.sampled_from(["BTC/USD", "ETH/BTC", "SOL/USDT"]),
     quantity_step=st.sampled_from(["0.000000001", "0.0001", "1"]),
@@ -242,7 +241,41 @@ def test_every_buy_is_valid_or_refused_with_a_reason(
         assert decision.quantity * decision.limit_price >= 10
 
 
+# -- a BUY that rests when the take profit is due
+
+
+@pytest.mark.parametrize(("bid", "withdraws"), [("100.99", False), ("101", True), ("150", True)])
+def test_a_resting_buy_is_withdrawn_when_the_take_profit_is_due(bid: str, withdraws: bool) -> None:
+    cycle = a_holding_cycle(status=CycleStatus.BUYING, latest_order_id="alpaca-1")
+    decision = decided(an_asset(), cycle, a_quote(bid))
+    assert (decision == Withdraw(Decimal(101))) is withdraws
+
+
+@pytest.mark.parametrize("quantity", ["0", "0.009"])
+def test_a_resting_buy_is_not_withdrawn_for_dust(quantity: str) -> None:
+    cycle = a_holding_cycle(status=CycleStatus.BUYING, quantity=quantity)
+    assert isinstance(decided(an_asset(), cycle, a_quote("110")), Hold)
+
+
+def test_a_resting_sell_is_left_alone() -> None:
+    cycle = a_holding_cycle(status=CycleStatus.SELLING)
+    assert isinstance(decided(an_asset(), cycle, a_quote("110")), Hold)
+
+
 # -- how much to sell
+
+
+@pytest.mark.parametrize("symbol", ["BTC/USD", "BTC/USDC", "BTC/USDT"])
+@pytest.mark.parametrize(
+    ("quantity", "expected"), [("1899", "1899"), ("1900", "1900"), ("5000", "1900")]
+)
+def test_no_sell_is_larger_than_alpaca_takes_though_the_price_may_rise(
+    symbol: str, quantity: str, expected: str
+) -> None:
+    asset, cycle = an_asset(symbol=symbol), a_holding_cycle(quantity=quantity)
+    held, rules = a_holding(quantity), rules_of(symbol)
+    size = size_sell(asset, cycle, held, a_quote(100, symbol=symbol), rules)
+    assert size == Decimal(expected)
 
 
 @pytest.mark.parametrize(

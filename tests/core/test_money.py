@@ -85,6 +85,21 @@ def test_a_position_that_no_fee_explains_is_not_believed(held_after: str | None,
 
 
 @pytest.mark.parametrize(
+    ("held_after", "expected"),
+    [
+        ("2", "1"),  # no fee at all
+        ("1.98", "0.98"),
+        ("1.97", "0.97"),  # three per cent: more than any tier takes
+        ("1.969999999", "0.969999999"),  # rounded up by one step
+        ("1.969999998", "0.9975"),
+        ("2.000000001", "0.9975"),
+    ],
+)
+def test_a_fee_of_up_to_three_per_cent_explains_a_position(held_after: str, expected: str) -> None:
+    assert received(Decimal(1), Decimal(1), Decimal(held_after)) == Decimal(expected)
+
+
+@pytest.mark.parametrize(
     ("lots", "expected"),
     [
         ([("0", "0"), ("2", "100")], "100"),

@@ -269,7 +269,7 @@ def test_a_pending_stop_loss_looks_at_every_quote() -> None:
     ("columns", "told"),
     [
         ({"safety_order_volume_scale": "0"}, "safety_order_volume_scale is 0"),
-        ({"safety_order_volume_scale": "0.5"}, "makes safety order 5 1.25, below"),
+        ({"safety_order_volume_scale": "0.5"}, "makes safety order 5 1.25, must be above"),
         ({"safety_order_step_scale": "-1"}, "safety_order_step_scale is -1"),
         ({"safety_order_step_scale": "3"}, "the step to safety order 5 121.50 %"),
         ({"trailing_pct": "0"}, "trailing_percent is 0"),

@@ -340,6 +340,31 @@ def test_a_sell_that_had_to_leave_part_of_the_position_goes_on() -> None:
     assert after.cycle == a_holding_cycle(quantity="0.6")
 
 
+@pytest.mark.parametrize("held", ["0", "0.009"])
+def test_a_filled_sell_after_which_alpaca_holds_nothing_completes_whatever_is_left(
+    held: str,
+) -> None:
+    cycle, order = selling()
+    after = booked(
+        cycle, replace(order, quantity=Decimal("0.9")), a_fill(order, "0.9", 101, position=held)
+    )
+    assert (after.cycle.status, after.sold_at) == (CycleStatus.COMPLETE, Decimal(101))
+
+
+@pytest.mark.parametrize("status", [CANCELED, OPEN])
+def test_a_sell_that_is_not_filled_says_nothing_about_what_is_left(status: OrderStatus) -> None:
+    cycle, order = selling()
+    after = booked(cycle, order, a_fill(order, "0.9", 101, status=status, position="0"))
+    assert after.cycle.quantity == Decimal("0.1")
+    assert after.cycle.status is not CycleStatus.COMPLETE
+
+
+def test_a_buy_whose_position_is_gone_completes_nothing() -> None:
+    cycle, order = buying()
+    after = booked(cycle, order, a_fill(order, 1, 100, position="0"))
+    assert after.cycle.status is CycleStatus.WATCHING
+
+
 def test_a_fill_that_overtakes_the_cancel_of_a_sell_completes_the_cycle() -> None:
     cycle, order = selling()
     after = booked(cycle, order, an_update(order, CANCELED), a_fill(order, 1, 101))

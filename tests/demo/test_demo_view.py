@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
@@ -13,7 +14,8 @@ from rich.console import Console
 from dca_bot.core.model import Asset, Cycle, CycleStatus, OrderKind, OrderStatus
 from dca_bot.program.settings import AlpacaSettings, DatabaseSettings
 from dca_demo.caretakers import EVERY_SECONDS, Caretakers
-from dca_demo.display import LiveDisplay, PlainDisplay, display_on
+from dca_demo.display import LiveDisplay, PlainDisplay, display_on, spell_plainly
+from dca_demo.picture import save
 from dca_demo.state import AssetNow, CaretakerNow, DemoState, Flow, OrderNow
 from dca_demo.view import render
 from dca_sandbox.environment import environment
@@ -51,7 +53,7 @@ HOLDING = cycle(
     last_order_fill_price=Decimal(70_000),
     safety_orders=1,
 )
-PRICES = Prices(bid=Decimal("70174.99"), ask=Decimal("70175.01"))
+PRICES = Prices(bid=Decimal("70175.00"), ask=Decimal("70175.02"))
 
 
 def order(**columns: object) -> OrderNow:
@@ -102,12 +104,63 @@ def test_the_view_fills_the_terminal_and_no_more(width: int, height: int) -> Non
 
 def test_an_asset_shows_what_it_holds_and_what_comes_next() -> None:
     screen = "\n".join(drawn(state()))
-    for shown in ("0.001000 at 70,000.00", "safety 1/2", "next safety 68,600.00", "70,700.00 take"):
+    for shown in (
+        "0.001000 at 70,000.00",
+        "safety 1/2",
+        "next buy: ask 68,600.00",
+        "bid 70,700.00",
+    ):
         assert shown in screen
 
 
 def test_an_order_is_shown_whole_on_a_narrow_terminal() -> None:
     assert any(line.rstrip().endswith("filled at 69,999.50") for line in drawn(state()))
+
+
+def test_below_72_columns_the_numbers_stay() -> None:
+    screen = "\n".join(drawn(state(), width=60))
+    for shown in ("68,600.00 ━", "─ 70,700.00", "ask 70,175.02", "0.001000 at 70,000.00"):
+        assert shown in screen
+
+
+def test_a_line_of_the_log_is_cut_behind_price_and_average() -> None:
+    line = (
+        "2026-11-22T21:35:26.221Z INFO BTC/USD c1 base order filled"
+        " quantity=0.000261505/0.000261505 price=76480.37 holding=0.000260851 average=76480.37"
+        " order=99faad21 client_id=dca-1-base-x"
+    )
+    screen = "\n".join(drawn(state(log_lines=(line,))))
+    assert "c1 base order filled price=76480.37 average=76480.37" in screen
+    assert "dca-1-base-x" not in screen
+
+
+def test_a_cooldown_that_is_over_waits_for_its_caretaker() -> None:
+    over = AssetNow(asset(), cycle(CycleStatus.COOLDOWN), PRICES, completed_at=NOW - timedelta(1))
+    assert "cooldown_manager.py is about to end it" in "\n".join(drawn(state(assets=(over,))))
+
+
+@pytest.mark.parametrize(
+    ("environ", "encoding"),
+    [
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, "ascii"),  # Python itself has set LC_CTYPE
+        ({}, "ascii"),
+        ({"LANG": "C", "LC_ALL": "C.UTF-8"}, "utf-8"),
+        ({"LANG": "de_DE.UTF-8"}, "utf-8"),
+        ({"LC_CTYPE": "en_US.utf8"}, "utf-8"),
+    ],
+)
+def test_a_terminal_without_utf8_gets_signs_that_it_has(
+    environ: dict[str, str], encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = TextIOWrapper(BytesIO(), encoding="utf-8", write_through=True)
+    monkeypatch.setattr("sys.stdout", screen)
+    spell_plainly(environ)
+    assert screen.encoding == encoding
+    Console(width=80, height=24).print(render(state(), width=80, height=24))
+    shown = screen.buffer.getvalue().decode()
+    assert ("●" in shown) is (encoding == "utf-8")
+    assert shown.isascii() is (encoding == "ascii")
+    assert "?" not in shown
 
 
 def test_every_status_can_be_drawn() -> None:
@@ -144,7 +197,8 @@ def test_without_a_safety_order_left_the_span_mirrors_take_profit() -> None:
     assert span.is_last_rung
     assert span.low == Decimal(69_300)
     assert any(
-        "no safety left" in line for line in drawn(state(assets=(AssetNow(asset(), last, PRICES),)))
+        "no safety order left" in line
+        for line in drawn(state(assets=(AssetNow(asset(), last, PRICES),)))
     )
 
 
@@ -158,7 +212,7 @@ def test_profit_is_what_remains_after_the_fees_of_both_sides() -> None:
 
 def test_an_open_position_counts_as_if_it_were_sold_now() -> None:
     now = AssetNow(asset(), HOLDING, PRICES, this_cycle=Flow(spent=Decimal(70)))
-    assert now.unrealised == Decimal("70.17499") * Decimal("0.9975") - 70
+    assert now.unrealised == Decimal("70.175") * Decimal("0.9975") - 70
 
 
 def test_a_cooldown_counts_down_to_zero() -> None:
@@ -232,6 +286,29 @@ def test_a_deed_stays_until_the_next_one() -> None:
         caretakers.tick(NOW + timedelta(seconds=second))
     shown = caretakers.shown()[0]
     assert (shown.deed, shown.last_line) == ("0 INFO x deed", "2 INFO x done n=0")
+
+
+def test_the_picture_of_a_moment_is_complete_in_itself(tmp_path: Path) -> None:
+    picture = tmp_path / "pictures" / "demo.svg"
+    save(state(), picture)
+    drawing = ElementTree.parse(picture).getroot()  # noqa: S314 - our own
+    assert "BTC/USD" in "".join(drawing.itertext())
+    assert "https:" not in picture.read_text()
+
+
+def test_a_restart_is_not_hidden_by_the_mail_that_was_not_sent() -> None:
+    lines = ["0 WARNING watchdog main_app.py is stopped", "1 INFO watchdog no mail sent"]
+
+    def start(script: str) -> Run:
+        run = Run(script)
+        run.status, run.lines = 0, lines if script == "watchdog.py" else []
+        return run
+
+    caretakers = Caretakers(start, NOW)
+    for second in range(60):
+        caretakers.tick(NOW + timedelta(seconds=second))
+    [watchdog] = [each for each in caretakers.shown() if each.script == "watchdog.py"]
+    assert watchdog.deed == lines[0]
 
 
 def test_a_pipe_gets_each_line_once_and_no_escape_codes() -> None:

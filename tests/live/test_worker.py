@@ -39,6 +39,7 @@ def test_a_reading_that_fails_unexpectedly_does_not_leave_the_worker_busy_for_ev
                 pool=pool,
                 loop=asyncio.get_running_loop(),
                 on_store_trouble=lambda: None,
+                on_refusal=lambda: None,
             )
             [state] = store.assets()
             worker = Worker(state, around)

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -216,7 +217,7 @@ def test_without_a_usable_python_one_line_says_what_to_install(tmp_path: Path) -
     old = dict.fromkeys(["python3", *(f"python3_{n}" for n in range(11, 15))], "exit 1")
     done = wrapped(make_project(tmp_path), "-m", "hello", "0", env=shims(tmp_path / "shims", **old))
     assert done.returncode == 1
-    assert "sudo apt-get install python3 python3-venv" in done.stderr.splitlines()[-1]
+    assert "apt-get install python3 python3-venv" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(("user", "expected"), [("0", "'apt-get"), ("1000", "'sudo apt-get")])
@@ -233,3 +234,24 @@ def test_a_missing_venv_module_is_named(tmp_path: Path, user: str, expected: str
     assert done.returncode == 1
     assert f"{expected} install {package}'" in done.stderr.splitlines()[-1]
     assert (tmp_path / "apt").exists() == (user == "0")
+
+
+def test_an_ordinary_user_is_told_of_everything_that_is_missing_at_once(tmp_path: Path) -> None:
+    real = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
+    env = shims(
+        tmp_path / "shims",
+        python3=f'[[ "$2" == *ensurepip* ]] && exit 1; exec "{real}" "$@"',
+        id="echo 1000",
+    )
+    for name in ("bash", "basename", "dirname", "readlink"):
+        (tmp_path / "shims" / name).symlink_to(shutil.which(name) or "")
+    project = make_project(tmp_path)
+    wrapper = project / "run_script_wrapper.sh"
+    # no MariaDB on a path that ends with our shims
+    text = wrapper.read_text()
+    wrapper.write_text(re.sub(r"^PATH=.*$", f"PATH={tmp_path}/shims", text, flags=re.MULTILINE))
+    done = wrapped(project, "hello.py", "--demo", env=env)
+    packages = f"python3.{sys.version_info.minor}-venv mariadb-server-core mariadb-client-core"
+    assert done.returncode == 1
+    assert f"'sudo apt-get install {packages}'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

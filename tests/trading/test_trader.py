@@ -29,7 +29,16 @@ from dca_bot.program.errors import (
 from dca_bot.store.memory_store import MemoryStore, MemoryTransaction
 from dca_bot.trading.books import Books
 from dca_bot.trading.trader import Trader
-from tests.builders import NOW, Floor, TestClock, a_cycle, a_fill, a_holding_cycle
+from tests.builders import (
+    BTC,
+    NOW,
+    Floor,
+    TestClock,
+    a_cycle,
+    a_fill,
+    a_holding_cycle,
+    rules_of,
+)
 from tests.fakes import FakeBroker
 
 BASE, SAFETY, TAKE_PROFIT = OrderKind.BASE, OrderKind.SAFETY, OrderKind.TAKE_PROFIT
@@ -151,7 +160,8 @@ def test_dust_does_not_block_the_base_order(dust: str) -> None:
 
 
 def test_an_order_below_the_minimum_is_refused_before_anything_is_sent() -> None:
-    floor = Floor(base_order_amount="10")  # 9.99 after rounding
+    floor = Floor(base_order_amount="11")
+    floor.rules[BTC] = rules_of(BTC, quantity_step="0.1")  # 9.02 after rounding
     with pytest.raises(OrderRefused, match="base_order_amount"):
         floor.see("30.07")
     assert floor.broker.submitted == []

@@ -24,7 +24,6 @@ from dca_bot.core.decide import (
     Sell,
     Triggers,
     decide,
-    size_sell,
     triggers,
 )
 from dca_bot.core.ladder import watched
@@ -43,6 +42,7 @@ from dca_bot.core.model import (
     Side,
 )
 from dca_bot.core.overdue import cooldown_ends_at
+from dca_bot.core.position import size_sell
 from dca_bot.core.transition import Booked, apply_update, end_cooldown, start_order
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,43 +1,102 @@
-"""Whether a row of `dca_assets` can be traded at all, asked when it is read, not at 3 a.m."""
+"""Whether a row of `dca_assets` can be traded at all, asked when it is read, not at 3 a.m.
+
+Rule: what makes only BUYs impossible stops BUYs only; coins that are held still take their profit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from dca_bot.core.ladder import HUNDRED, safety_amount, safety_deviation
 from dca_bot.core.model import Asset, AssetRules
-from dca_bot.core.money import MIN_BUY_USD
+from dca_bot.core.money import MAX_ORDER_USD, MIN_BUY_USD, USD_LIKE
+
+RUNGS_MAX = 1000
+HALTED = "Alpaca has halted it; Alpaca is asked every 60 s, and it goes on by itself"
 
 
 def problem_of(asset: Asset, rules: AssetRules | None) -> str:
     """Everything that is wrong with the row, for a human; empty: it can be traded."""
-    return "; ".join([*_unknown_or_untradable(asset, rules), *_bad_values(asset)])
+    return "; ".join(filter(None, (trading_problem(asset, rules), buying_problem(asset))))
 
 
-def _unknown_or_untradable(asset: Asset, rules: AssetRules | None) -> Iterator[str]:
-    if rules is None:
+def trading_problem(asset: Asset, rules: AssetRules | None) -> str:
+    """What stops every order of the row; empty: nothing does."""
+    return "; ".join([*_bad_symbol(asset, rules), *_bad_target(asset), *_bad_exits(asset)])
+
+
+def buying_problem(asset: Asset) -> str:
+    """What stops the row's BUYs; empty: nothing does."""
+    return "; ".join([*_bad_amounts(asset), *_bad_ladder(asset), *_bad_beginning(asset)])
+
+
+def pair_problems(assets: Iterable[Asset]) -> Mapping[int, str]:
+    """What stops an enabled row because of the other enabled rows, by asset id (behaviour 0).
+
+    Alpaca keeps one position per coin, whatever it was paid with, so one row owns a coin, and no
+    row spends what another one trades.  Of two rows of a coin the one with the lower id trades.
+    """
+    enabled = [each for each in assets if each.is_enabled and each.quote_currency in USD_LIKE]
+    owners: dict[str, Asset] = {}
+    for asset in sorted(enabled, key=lambda each: each.asset_id):
+        owners.setdefault(asset.coin, asset)
+    return {asset.asset_id: told for asset in enabled if (told := _conflict(asset, owners))}
+
+
+def _conflict(asset: Asset, owners: Mapping[str, Asset]) -> str:
+    owner, spent = owners[asset.coin], owners.get(asset.quote_currency)
+    if owner is not asset:
+        return (
+            f"{owner.symbol} trades {asset.coin} already, and Alpaca keeps one position per coin: "
+            "set is_enabled to FALSE in one of the two rows"
+        )
+    if spent is not None:
+        return (
+            f"it is paid for with {asset.quote_currency}, which {spent.symbol} trades: "
+            "set is_enabled to FALSE in one of the two rows"
+        )
+    return ""
+
+
+def _bad_symbol(asset: Asset, rules: AssetRules | None) -> Iterator[str]:
+    if "/" in asset.symbol and asset.quote_currency not in USD_LIKE:
+        yield (
+            f"{asset.symbol} is quoted in {asset.quote_currency or 'nothing'}; only pairs quoted "
+            f"in {', '.join(sorted(USD_LIKE))} are traded"
+        )
+    elif rules is None:
         yield f"Alpaca has no active crypto asset {asset.symbol!r} (write it like BTC/USD)"
     elif not rules.tradable:
-        yield "Alpaca does not let it be traded now"
+        yield HALTED
 
 
-def _bad_values(asset: Asset) -> Iterator[str]:
-    minimum = MIN_BUY_USD if asset.quote_currency == "USD" else Decimal(0)
-    yield from _bad_amount("base_order_amount", asset.base_order_amount, minimum)
-    if asset.max_safety_orders < 0:
-        yield f"max_safety_orders is {asset.max_safety_orders}, must be 0 or more"
-    if asset.max_safety_orders > 0:
-        yield from _bad_amount("safety_order_amount", asset.safety_order_amount, minimum)
-        if not 0 < asset.safety_order_deviation_pct < HUNDRED:
-            yield (
-                f"safety_order_deviation is {asset.safety_order_deviation_pct:f}, "
-                "must be above 0 and below 100"
-            )
-        else:
-            yield from _bad_scales(asset, minimum)
+def _bad_target(asset: Asset) -> Iterator[str]:
     if asset.take_profit_pct <= 0:
         yield f"take_profit_percent is {asset.take_profit_pct:f}, must be above 0"
+
+
+def _bad_amounts(asset: Asset) -> Iterator[str]:
+    yield from _bad_amount("base_order_amount", asset.base_order_amount, asset)
+    if asset.max_safety_orders > 0:
+        yield from _bad_amount("safety_order_amount", asset.safety_order_amount, asset)
+
+
+def _bad_ladder(asset: Asset) -> Iterator[str]:
+    if not 0 <= asset.max_safety_orders <= RUNGS_MAX:
+        yield f"max_safety_orders is {asset.max_safety_orders}, must be from 0 to {RUNGS_MAX}"
+    elif not asset.max_safety_orders:
+        return
+    elif not 0 < asset.safety_order_deviation_pct < HUNDRED:
+        yield (
+            f"safety_order_deviation is {asset.safety_order_deviation_pct:f}, "
+            "must be above 0 and below 100"
+        )
+    else:
+        yield from _bad_scales(asset)
+
+
+def _bad_beginning(asset: Asset) -> Iterator[str]:
     if asset.cooldown_seconds < 0:
         yield f"cooldown_period is {asset.cooldown_seconds}, must be 0 or more"
     if not 0 <= asset.restart_deviation_pct < HUNDRED:
@@ -45,10 +104,31 @@ def _bad_values(asset: Asset) -> Iterator[str]:
             f"buy_order_price_deviation_percent is {asset.restart_deviation_pct:f}, "
             "must be 0 or more and below 100"
         )
-    yield from _bad_limits(asset)
+    low, high = asset.min_start_price, asset.max_start_price
+    yield from _bad_percents({"max_spread_percent": asset.max_spread_pct})
+    for column, price in {"min_start_price": low, "max_start_price": high}.items():
+        if price is not None and price <= 0:
+            yield f"{column} is {price:f}, must be above 0 (or NULL)"
+    if low is not None and high is not None and low > high:
+        yield f"min_start_price is {low:f}, above max_start_price {high:f}"
 
 
-def _bad_scales(asset: Asset, minimum: Decimal) -> Iterator[str]:
+def _bad_exits(asset: Asset) -> Iterator[str]:
+    """What else can end a cycle: columns that are off while they are NULL."""
+    if asset.stop_loss_seconds < 0:
+        yield f"stop_loss_seconds is {asset.stop_loss_seconds}, must be 0 or more"
+    yield from _bad_percents(
+        {"trailing_percent": asset.trailing_pct, "stop_loss_percent": asset.stop_loss_pct}
+    )
+
+
+def _bad_percents(percents: Mapping[str, Decimal | None]) -> Iterator[str]:
+    for column, pct in percents.items():
+        if pct is not None and not 0 < pct < HUNDRED:
+            yield f"{column} is {pct:f}, must be above 0 and below 100 (or NULL)"
+
+
+def _bad_scales(asset: Asset) -> Iterator[str]:
     """What the scales make of the last rung: there a growing or shrinking ladder ends."""
     scales = {
         "safety_order_volume_scale": asset.safety_order_volume_scale,
@@ -61,11 +141,9 @@ def _bad_scales(asset: Asset, minimum: Decimal) -> Iterator[str]:
         yield from wrong
         return
     last = asset.max_safety_orders
-    if (amount := safety_amount(asset, last)) < minimum <= asset.safety_order_amount:
-        yield (
-            f"safety_order_volume_scale makes safety order {last} {amount:.2f}, below Alpaca's "
-            f"minimum of {minimum} USD"
-        )
+    amount = safety_amount(asset, last)
+    if amount != asset.safety_order_amount and (why := _bad_size(amount, asset)):
+        yield f"safety_order_volume_scale makes safety order {last} {amount:.2f}, {why}"
     if (deviation := safety_deviation(asset, last)) >= HUNDRED:
         yield (
             f"safety_order_step_scale makes the step to safety order {last} {deviation:.2f} %, "
@@ -73,28 +151,18 @@ def _bad_scales(asset: Asset, minimum: Decimal) -> Iterator[str]:
         )
 
 
-def _bad_limits(asset: Asset) -> Iterator[str]:
-    """The columns that are off while they are NULL."""
-    if asset.stop_loss_seconds < 0:
-        yield f"stop_loss_seconds is {asset.stop_loss_seconds}, must be 0 or more"
-    percents = {
-        "trailing_percent": asset.trailing_pct,
-        "stop_loss_percent": asset.stop_loss_pct,
-        "max_spread_percent": asset.max_spread_pct,
-    }
-    for column, pct in percents.items():
-        if pct is not None and not 0 < pct < HUNDRED:
-            yield f"{column} is {pct:f}, must be above 0 and below 100 (or NULL)"
-    low, high = asset.min_start_price, asset.max_start_price
-    for column, price in {"min_start_price": low, "max_start_price": high}.items():
-        if price is not None and price <= 0:
-            yield f"{column} is {price:f}, must be above 0 (or NULL)"
-    if low is not None and high is not None and low > high:
-        yield f"min_start_price is {low:f}, above max_start_price {high:f}"
-
-
-def _bad_amount(column: str, amount: Decimal, minimum: Decimal) -> Iterator[str]:
+def _bad_amount(column: str, amount: Decimal, asset: Asset) -> Iterator[str]:
     if amount <= 0:
         yield f"{column} is {amount:f}, must be above 0"
-    elif amount < minimum:
-        yield f"{column} is {amount:f}, below Alpaca's minimum of {minimum} USD"
+    elif why := _bad_size(amount, asset):
+        yield f"{column} is {amount:f}, {why}"
+
+
+def _bad_size(amount: Decimal, asset: Asset) -> str:
+    """Why Alpaca takes no BUY of this amount; "": it does."""
+    if asset.quote_currency == "USD" and amount <= MIN_BUY_USD:
+        # quantities are rounded down, so an order for exactly the minimum is worth less
+        return f"must be above Alpaca's minimum order of {MIN_BUY_USD} USD"
+    if asset.quote_currency in USD_LIKE and amount > MAX_ORDER_USD:
+        return f"above Alpaca's largest order of {MAX_ORDER_USD:,} USD"
+    return ""

@@ -25,12 +25,17 @@ from dca_bot.core.model import (
     AssetRules,
     Cycle,
     CycleStatus,
-    Holding,
     OrderKind,
     Quote,
     Side,
 )
-from dca_bot.core.money import MIN_BUY_USD, PRICE_STEP, QUANTITY_LIMIT, is_dust, round_down
+from dca_bot.core.money import (
+    MIN_BUY_USD,
+    PRICE_STEP,
+    QUANTITY_LIMIT,
+    is_dust,
+    round_down,
+)
 
 ANY_PRICE = Decimal("Infinity")
 
@@ -110,7 +115,14 @@ class Remember:
     """No order yet, but the cycle has to keep what it saw: `watched`."""
 
 
-Decision = Hold | Restart | Buy | Sell | Remember
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """The take profit is due while a BUY still rests: the BUY is cancelled, then all is sold."""
+
+    trigger_price: Decimal
+
+
+Decision = Hold | Restart | Buy | Sell | Remember | Withdraw
 
 
 def order_kind(decision: Decision) -> OrderKind | None:
@@ -120,7 +132,7 @@ def order_kind(decision: Decision) -> OrderKind | None:
             return kind
         case Sell(_, kind):
             return kind
-        case Hold() | Restart() | Remember():
+        case Hold() | Restart() | Remember() | Withdraw():
             return None
         case _:
             assert_never(decision)
@@ -137,6 +149,8 @@ def triggers(asset: Asset, cycle: Cycle) -> Triggers:
             return _beginning(asset, ANY_PRICE)
         case CycleStatus.WATCHING:
             return _holding(asset, cycle)
+        case CycleStatus.BUYING if cycle.quantity > 0:
+            return Triggers(None, take_profit_price(asset, cycle))
         case _:
             return Triggers()
 
@@ -187,7 +201,15 @@ def decide(asset: Asset, cycle: Cycle, quote: Quote, rules: AssetRules) -> Decis
         return _buy(OrderKind.SAFETY, rung, asset, quote, rules)
     if is_holding and (sell := _take_profit(asset, now, quote)):
         return sell
+    if cycle.status is CycleStatus.BUYING and _is_reached(at.sell_at_or_above, cycle, quote, asset):
+        return Withdraw(at.sell_at_or_above or ZERO)
     return Hold("no trigger reached") if now == cycle else Remember()
+
+
+def _is_reached(target: Decimal | None, cycle: Cycle, quote: Quote, asset: Asset) -> bool:
+    """Whether the bid has reached the target of what a cycle with a resting BUY holds."""
+    is_worth_it = not is_dust(cycle.quantity, quote.bid, asset)
+    return target is not None and quote.bid >= target and is_worth_it
 
 
 def _stop_loss(asset: Asset, cycle: Cycle, quote: Quote) -> Sell | None:
@@ -208,54 +230,6 @@ def _take_profit(asset: Asset, cycle: Cycle, quote: Quote) -> Sell | None:
         return Sell(target)
     trailing = trailing_price(asset, cycle)
     return Sell(trailing) if trailing is not None and quote.bid <= trailing else None
-
-
-def size_sell(
-    asset: Asset, cycle: Cycle, holding: Holding | None, quote: Quote, rules: AssetRules
-) -> Decimal:
-    """How much of the cycle's quantity can be sold now; 0: nothing worth an order.
-
-    Fees make the position smaller than what was bought, and an open order of somebody else's may
-    hold part of it back, so `qty_available` limits it.  Dust of earlier cycles goes along.  A cycle
-    that holds nothing but dust sells it, or it would never end; what little another order leaves
-    free is left alone.
-    """
-    if holding is None:
-        return ZERO
-    sellable = holding.available
-    if not is_dust(sellable - cycle.quantity, quote.bid, asset):
-        sellable = cycle.quantity  # the rest is not ours: bought by hand, say
-    quantity = round_down(max(sellable, ZERO), rules.min_trade_increment)
-    is_held_back = holding.available < holding.quantity
-    return ZERO if is_held_back and is_dust(quantity, quote.bid, asset) else quantity
-
-
-def why_nothing_to_sell(cycle: Cycle, holding: Holding | None) -> str:
-    """For a human: why `size_sell` found nothing, and who settles it."""
-    if holding is None or holding.available >= holding.quantity:
-        held = holding.quantity if holding else ZERO
-        return (
-            f"the cycle holds {cycle.quantity:f}, Alpaca holds {held:f}: consistency_checker.py "
-            "settles it"
-        )
-    return (
-        f"Alpaca lets go {holding.available:f} of {holding.quantity:f}: an order that isn't the "
-        "cycle's holds the rest back; order_manager.py cancels orphans, or cancel it yourself"
-    )
-
-
-def blocks_base_order(asset: Asset, holding: Holding | None, quote: Quote) -> bool:
-    """Whether Alpaca holds a position the bot doesn't own (behaviour 2); dust does not count."""
-    return holding is not None and not is_dust(holding.quantity, quote.bid, asset)
-
-
-def why_blocked(asset: Asset, holding: Holding | None) -> str:
-    """For a human: what `blocks_base_order` found, and what to do about it."""
-    held = holding.quantity if holding else ZERO
-    return (
-        f"Alpaca holds a position of {held:f} {asset.symbol} that the bot did not buy: "
-        "sell it there, or set is_enabled to FALSE in dca_assets"
-    )
 
 
 def _buy(kind: OrderKind, rung: int, asset: Asset, quote: Quote, rules: AssetRules) -> Buy | Hold:

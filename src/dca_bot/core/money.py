@@ -8,6 +8,10 @@ from dca_bot.core.model import Asset
 
 # Alpaca refuses USD buys with a smaller cost basis (docs/alpaca.md 1.2); no API tells this number.
 MIN_BUY_USD = Decimal(10)
+# Alpaca takes no order above this, neither BUY nor SELL (docs/alpaca.md 1.1).
+MAX_ORDER_USD = Decimal(200_000)
+# How much of that a SELL at market asks for: the price may rise while it is under way.
+SELL_SHARE = Decimal("0.95")
 # What remains of a sold position below this value is dust: it completes the cycle (behaviour 6).
 DUST_USD = Decimal(1)
 USD_LIKE = frozenset({"USD", "USDC", "USDT"})
@@ -15,7 +19,7 @@ USD_LIKE = frozenset({"USD", "USDC", "USDT"})
 # The fee of a BUY is taken in coin, rounded up per fill (docs/alpaca.md 1.5).  The rate is only our
 # estimate, for when Alpaca has not yet said what the position became.
 FEE_RATE_ESTIMATE = Decimal("0.0025")
-FEE_RATE_MAX = Decimal("0.01")
+FEE_RATE_MAX = Decimal("0.03")
 COIN_STEP = Decimal("0.000000001")
 
 PRICE_STEP = Decimal("0.0000000001")  # DECIMAL(20, 10) of the price columns

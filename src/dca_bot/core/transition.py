@@ -100,7 +100,9 @@ def apply_update(
        order can: Alpaca's cancel is a request), and that fill counts.  Only an order that we gave
        up as lost can turn out to be working: then it is the cycle's order again.
     3. A BUY that ends makes the cycle `watching` again, with whatever was filled.
-    4. A SELL that leaves nothing worth selling makes it `complete`; otherwise the rest is watched.
+    4. A SELL that leaves nothing worth selling makes it `complete`, whatever the books have left
+       where Alpaca holds nothing more: fees can be higher than expected.  Otherwise the rest is
+       watched.
     5. A cycle that is complete or in error stays as it is, whatever is still told of its orders.
     """
     booked = _book_fill(asset, cycle, order, update, fee_rate)
@@ -111,8 +113,10 @@ def apply_update(
     )
     if not cycle.status.is_active:
         return Booked(cycle, after)
-    if after.status.is_finished and _sold_out(asset, booked.cycle, before=order, after=after):
-        return _complete(asset, booked.cycle, after, now)
+    if after.status.is_finished and _sold_out(
+        asset, booked.cycle, before=order, after=after, held=update.position_quantity
+    ):
+        return complete(asset, booked.cycle, after, now)
     return Booked(_follow(booked.cycle, before=order, after=after), after)
 
 
@@ -146,20 +150,30 @@ def _follow(cycle: Cycle, *, before: Order, after: Order) -> Cycle:
     return replace(cycle, latest_order_id=after.alpaca_order_id)
 
 
-def _sold_out(asset: Asset, cycle: Cycle, *, before: Order, after: Order) -> bool:
-    """Whether this SELL has just taken all; also when we had given it up (a late fill)."""
+def _sold_out(
+    asset: Asset, cycle: Cycle, *, before: Order, after: Order, held: Decimal | None
+) -> bool:
+    """Whether this SELL has just taken all; also when we had given it up (a late fill).
+
+    `held` is the whole position at Alpaca after the fill, where Alpaca told it.
+    """
     price = after.filled_average_price
     news = not before.status.is_finished or after.filled_quantity > before.filled_quantity
+    is_filled = after.status is OrderStatus.FILLED
     return (
         after.side is Side.SELL
         and news
         and price is not None
         and cycle.status in (CycleStatus.SELLING, CycleStatus.WATCHING)
-        and is_dust(cycle.quantity, price, asset)
+        and (
+            is_dust(cycle.quantity, price, asset)
+            or (is_filled and held is not None and is_dust(held, price, asset))
+        )
     )
 
 
-def _complete(asset: Asset, cycle: Cycle, order: Order, now: datetime) -> Booked:
+def complete(asset: Asset, cycle: Cycle, order: Order, now: datetime) -> Booked:
+    """The cycle once `order`, its last SELL, has sold what Alpaca held."""
     done = replace(
         cycle,
         status=CycleStatus.COMPLETE,

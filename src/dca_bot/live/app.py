@@ -54,6 +54,7 @@ class App:
         self._lock = lock
         self._started_at = utc_now()
         self._gap = asyncio.Event()
+        self._refusal = asyncio.Event()
         self._quotes_connected = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="worker")
@@ -63,6 +64,7 @@ class App:
             pool=self._pool,
             loop=self._loop,
             on_store_trouble=self._on_store_trouble,
+            on_refusal=self._on_refusal,
         )
         self._desk = Desk(around, on_gap=self._gap.set)
         self._quotes = QuoteStream(
@@ -95,7 +97,7 @@ class App:
                     self._keep_lock(),
                     keep_orders_settled(trader.books, store, broker, utc_now, self._gap),
                     follow_database(self._desk, self._quotes.watch, refresh_seconds),
-                    follow_rules(trader, broker, self._desk),
+                    follow_rules(trader, broker, self._desk, self._refusal),
                     tell_what_is_seen(
                         self._desk,
                         broker,
@@ -124,6 +126,9 @@ class App:
     def _on_store_trouble(self) -> None:
         # Called from a worker's thread: an update may not have been booked, so Alpaca is asked.
         self._loop.call_soon_threadsafe(self._gap.set)
+
+    def _on_refusal(self) -> None:
+        self._loop.call_soon_threadsafe(self._refusal.set)
 
     async def _until_idle(self) -> None:
         deadline = time.monotonic() + STOP_SECONDS

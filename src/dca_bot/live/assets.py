@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from dca_bot.broker import translate
-from dca_bot.core.asset_row import problem_of
+from dca_bot.core.asset_row import HALTED, buying_problem, pair_problems, trading_problem
 from dca_bot.core.model import AssetState, Quote, Side
 from dca_bot.core.order_ids import is_ours
 from dca_bot.live.watch import Watch, look_at
@@ -37,7 +37,6 @@ class Desk:
         self._on_gap = on_gap
         self._workers: dict[int, Worker] = {}
         self._watches: dict[str, Watch] = {}
-        self._by_plain_symbol: dict[str, Worker] = {}
         self._told: dict[int, str] = {}
         self.last_quote_at: float | None = None  # monotonic
         self.database_reachable = True
@@ -62,7 +61,7 @@ class Desk:
             return
         if update is None or not is_ours(update.client_order_id):
             return
-        worker = self._by_plain_symbol.get(plain(update.symbol))
+        worker = self._worker_of(update.symbol)
         if worker is None:  # not read from the database yet
             self._on_gap()
         else:
@@ -85,8 +84,10 @@ class Desk:
             self._on_gap()
         # The old ones first: another row may have the symbol of one that was deleted or renamed.
         self._drop_all_but({state.asset.asset_id: state.asset.symbol for state in states})
+        conflicts = pair_problems(state.asset for state in states)
         for state in states:
-            self._follow(self._with_problem(state), versions)
+            conflict = conflicts.get(state.asset.asset_id, "")
+            self._follow(self._with_problem(state, conflict), versions)
 
     def wanted_symbols(self) -> list[str]:
         """The symbols whose quotes matter, in the order of the rows: the first come first."""
@@ -108,7 +109,7 @@ class Desk:
             worker.symbol: AssetSight(
                 quote=self.newest_quote(worker.symbol),
                 rules=rules.get(worker.symbol),
-                problem=worker.state.problem,
+                problem=worker.state.problem or buying_problem(worker.state.asset),
                 buy_pause_seconds=worker.pause_of(Side.BUY),
                 sell_pause_seconds=worker.pause_of(Side.SELL),
                 why=worker.trouble,
@@ -130,10 +131,11 @@ class Desk:
             "set this machine's clock right (timedatectl), or look at its network"
         }
 
-    def unknown_symbols(self) -> set[str]:
-        """Enabled symbols that Alpaca did not list."""
+    def symbols_not_traded(self) -> set[str]:
+        """Enabled symbols that Alpaca did not list, or does not trade for a while."""
         enabled = {w.symbol for w in self._workers.values() if w.state.asset.is_enabled}
-        return enabled - set(self._around.trader.rules)
+        rules = self._around.trader.rules
+        return enabled - {symbol for symbol, each in rules.items() if each.tradable}
 
     def stop(self) -> None:
         """Begin nothing new."""
@@ -161,20 +163,25 @@ class Desk:
                 asset_log(log, asset.symbol).warning("no cycle could be begun: %s", error)
         return self._around.store.assets() if lacking else states
 
-    def _with_problem(self, state: AssetState) -> AssetState:
-        """The state, its problem completed by what makes the row unusable; reported once."""
-        asset = state.asset
-        problem = state.problem
+    def _with_problem(self, state: AssetState, conflict: str) -> AssetState:
+        """The state, its problem completed by what makes the row unusable; reported once.
+
+        `conflict` is what another row makes impossible.
+        """
+        asset, problem, no_buys = state.asset, state.problem, ""
         if not problem and asset.is_enabled:
-            problem = problem_of(asset, self._around.trader.rules.get(asset.symbol))
-        if problem != self._told.get(asset.asset_id, ""):
-            self._told[asset.asset_id] = problem
-            if problem:
-                asset_log(log, asset.symbol).error(
-                    "not traded until its row is mended: %s", problem
-                )
+            rules = self._around.trader.rules.get(asset.symbol)
+            problem, no_buys = trading_problem(asset, rules) or conflict, buying_problem(asset)
+        told = _line_about(problem, no_buys)
+        if told != self._told.get(asset.asset_id, ""):
+            self._told[asset.asset_id] = told
+            prefix = asset_log(log, asset.symbol)
+            if problem == HALTED:
+                prefix.warning(told)
+            elif told:
+                prefix.error(told)
             else:
-                asset_log(log, asset.symbol).info("the row is usable again")
+                prefix.info("usable again: its orders go on")
         return replace(state, problem=problem)
 
     def _follow(self, state: AssetState, versions: dict[int, int]) -> None:
@@ -183,7 +190,6 @@ class Desk:
             worker = Worker(state, self._around)
             self._workers[state.asset.asset_id] = worker
             self._watches[worker.symbol] = worker.watch
-            self._by_plain_symbol[plain(worker.symbol)] = worker
             worker.follow(state)
             return
         is_older = worker.is_busy or worker.version != versions.get(state.asset.asset_id)
@@ -196,9 +202,26 @@ class Desk:
             if symbols.get(asset_id) != worker.symbol:
                 worker.stop()
                 del self._workers[asset_id], self._watches[worker.symbol]
-                del self._by_plain_symbol[plain(worker.symbol)]
+
+    def _worker_of(self, symbol: str) -> Worker | None:
+        """Alpaca writes BTC/USD in one place and BTCUSD in another (docs/alpaca.md 1.4); so may a
+        row, by mistake, beside the right one."""
+        workers = self._workers.values()
+        alike = [each for each in workers if _joined(each.symbol) == _joined(symbol)]
+        return next((each for each in alike if "/" in each.symbol), alike[0] if alike else None)
 
 
-def plain(symbol: str) -> str:
-    """Alpaca writes BTC/USD in one place and BTCUSD in another (docs/alpaca.md 1.4)."""
+def _joined(symbol: str) -> str:
     return symbol.replace("/", "")
+
+
+def _line_about(problem: str, no_buys: str) -> str:
+    """What a human is told of a row, and what he can do; "": it is usable."""
+    if problem == HALTED:
+        return f"not traded for now: {problem}"
+    if problem:
+        every = "; ".join(filter(None, (problem, no_buys)))
+        return f"not traded until its row is mended: {every}"
+    if no_buys:
+        return f"no BUYs until its row is mended, what it holds is still sold: {no_buys}"
+    return ""

@@ -28,7 +28,7 @@ SYNC_SECONDS = 15.0  # an update that never came is noticed within twice this
 SETTLED_BY_THEN = timedelta(seconds=5)  # younger orders are left to the stream
 AGAIN_SECONDS = 2.0
 RULES_SECONDS = 24 * 3600.0
-UNKNOWN_SYMBOL_SECONDS = 60.0
+NOT_TRADED_SECONDS = 60.0  # how soon a halted or unknown symbol is asked about again
 QUIET_AFTER = timedelta(seconds=60)
 
 
@@ -84,18 +84,22 @@ async def follow_database(
         await asyncio.sleep(every_seconds)
 
 
-async def follow_rules(trader: Trader, broker: Broker, desk: Desk) -> None:
-    """Read Alpaca's increments again daily, and soon when a symbol isn't in its list."""
+async def follow_rules(trader: Trader, broker: Broker, desk: Desk, refusal: asyncio.Event) -> None:
+    """Read Alpaca's list of assets again daily, every 60 s while it does not trade one of ours, and
+    soon after an order was refused: a halt or another increment may be why."""
     read_at = time.monotonic()
     while True:
-        await asyncio.sleep(UNKNOWN_SYMBOL_SECONDS)
-        if time.monotonic() - read_at < RULES_SECONDS and not desk.unknown_symbols():
+        is_refused = await _happens_within(refusal, NOT_TRADED_SECONDS)
+        refusal.clear()
+        is_old = time.monotonic() - read_at >= RULES_SECONDS
+        if not (is_refused or is_old or desk.symbols_not_traded()):
             continue
         try:
             trader.rules = await asyncio.to_thread(broker.rules)
             read_at = time.monotonic()
         except BrokerUnavailable as error:
             log.warning("Alpaca's list of assets could not be read, the old one stands: %s", error)
+        await asyncio.sleep(AGAIN_SECONDS)  # refusals may come in dozens
 
 
 async def look_after_quotes(

@@ -66,6 +66,10 @@ class Watch:
         if self._closer_look is None or self._closer_look.hits(float(raw["bp"]), float(raw["ap"])):
             self.on_hit()
 
+    def look_again(self) -> None:
+        """The newest quote has not had its due: it may hit once more."""
+        self._looked_at = None
+
     def take_newest(self) -> dict[str, Any] | None:
         """The newest quote for the worker to look at; none is looked at twice."""
         raw = self.newest

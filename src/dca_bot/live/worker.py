@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dca_bot.broker import translate
+from dca_bot.core.asset_row import buying_problem
 from dca_bot.core.decide import Triggers, triggers
-from dca_bot.core.model import AssetState, OrderUpdate, Side
+from dca_bot.core.model import AssetState, CycleStatus, OrderStatus, OrderUpdate, Side
 from dca_bot.live.pauses import CASH_MAX_SECONDS, MAX_SECONDS, Pauses
 from dca_bot.live.watch import Watch
 from dca_bot.program.errors import (
@@ -46,6 +47,7 @@ class Surroundings:
     pool: Executor
     loop: asyncio.AbstractEventLoop
     on_store_trouble: Callable[[], None]
+    on_refusal: Callable[[], None]  # an order was refused: Alpaca's rules may have changed
 
 
 class Worker:
@@ -58,7 +60,8 @@ class Worker:
         self._around = around
         self._updates: deque[OrderUpdate] = deque()
         self._learned: AssetState | None = None  # what the thread leaves for `_done`
-        self._settling: int | None = None  # how often an order in doubt was asked about
+        self._settling: int | None = None  # how often the order under way was asked about
+        self._is_withdrawing = False  # a resting BUY was cancelled, so that its coins can be sold
         self._pauses = Pauses(around.loop.time)
         self._told = ""
         self._is_stopped = False
@@ -108,6 +111,8 @@ class Worker:
             self.watch.disarm()
             return
         prices = triggers(self.state.asset, self.state.cycle)
+        if buying_problem(self.state.asset):
+            prices = prices.without(Side.BUY)
         pauses = {side: self._pauses.left(side) for side in Side}
         if any(pauses.values()):
             for side in (side for side in Side if pauses[side]):
@@ -172,6 +177,8 @@ class Worker:
         entry = self._around.trader.books.on_update(self.state.asset.asset_id, update)
         if entry is not None:
             self._learn(entry.state)
+            if update.side is Side.SELL and update.status is OrderStatus.FILLED:
+                self.watch.look_again()  # more than Alpaca takes in one order is sold in parts
         if update.filled_quantity:
             self._pauses.clear()
         elif entry is not None and entry.is_news and update.status.is_finished:
@@ -190,19 +197,32 @@ class Worker:
             self._learn(acted.state)
             if acted.order is not None:
                 self._told = ""
+            if acted.withdrawn:
+                self._settling, self._is_withdrawing = 0, True
         except OrderRefused as refusal:
+            if not refusal.needs_cash:
+                around.on_refusal()
             longest = CASH_MAX_SECONDS if refusal.needs_cash else MAX_SECONDS
             seconds = self._pauses.begin(side, longest=longest)
             self._say(f"no {side} order, next try in {seconds:.0f} s: {refusal}", str(refusal))
 
     def _settle(self, asked: int) -> None:
-        """Ask about the order in doubt; what is still in doubt is asked about again, later."""
+        """Ask about the order under way, again and later while it is in doubt, and for a while
+        when it is a BUY that must end."""
         with self._around.store.transaction(self.state.asset.asset_id) as tx:
             order = tx.live_order()
         self._settling = asked + 1
-        if order is None or self._around.trader.books.settle(order):
+        is_known = order is None or self._around.trader.books.settle(order)
+        state = self._read()
+        self._learn(state)
+        is_buying = state and state.cycle and state.cycle.status is CycleStatus.BUYING
+        if self._is_withdrawing and is_buying and self._settling < len(SETTLE_SECONDS):
+            return
+        if is_known:
             self._settling = None
-            self._learn(self._read())
+        if self._is_withdrawing:
+            self._is_withdrawing = False
+            self.watch.look_again()  # at the price that made the take profit due
 
     def _contain(self, error: Exception) -> None:
         """React to what ended a piece of work (see errors.py)."""

@@ -13,7 +13,17 @@ from decimal import Decimal
 
 from dca_bot.core.decide import Buy, Hold, decide, triggers
 from dca_bot.core.earnings import fee_step, sell_fee
-from dca_bot.core.model import ZERO, Asset, AssetRules, Cycle, CycleStatus, OrderKind, Quote
+from dca_bot.core.ladder import take_profit_price
+from dca_bot.core.model import (
+    ZERO,
+    Allowed,
+    Asset,
+    AssetRules,
+    Cycle,
+    CycleStatus,
+    OrderKind,
+    Quote,
+)
 from dca_bot.core.money import (
     COIN_STEP,
     FEE_RATE_ESTIMATE,
@@ -60,6 +70,18 @@ def finest_rules(symbol: str) -> AssetRules:
     return AssetRules(symbol, True, COIN_STEP, COIN_STEP)
 
 
+def as_a_preview(asset: Asset) -> Asset:
+    """The row without what may keep a cycle from beginning: its ladder is asked for, not a BUY."""
+    return replace(
+        asset,
+        is_enabled=True,
+        allowed=Allowed.ALL,
+        max_spread_pct=None,
+        min_start_price=None,
+        max_start_price=None,
+    )
+
+
 def ladder_from(
     asset: Asset,
     price: Decimal,
@@ -100,7 +122,6 @@ def _rungs(
     fee_rate: Decimal,
     invested: Decimal,
 ) -> Iterator[Rung | Hold]:
-    asset = replace(asset, is_enabled=True)
     cycle = replace(cycle, status=CycleStatus.WATCHING)
     first = cycle.last_order_fill_price or price
     for _ in range(RUNGS_MAX):
@@ -115,7 +136,7 @@ def _rungs(
             return
         cycle = _filled(cycle, decision)
         invested += decision.quantity * decision.limit_price
-        target = triggers(asset, cycle).sell_at_or_above or ZERO
+        target = take_profit_price(asset, cycle) or ZERO
         sold = round_down(cycle.quantity, rules.min_trade_increment) * target
         yield Rung(
             kind=decision.kind,

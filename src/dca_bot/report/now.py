@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dca_bot.core.decide import Triggers, triggers
 from dca_bot.core.earnings import Tally, fee_step, seen_fee_rate, sell_fee, tally
+from dca_bot.core.ladder import safety_amount, take_profit_price
 from dca_bot.core.model import (
     ZERO,
     Asset,
@@ -25,7 +26,7 @@ from dca_bot.core.model import (
     Side,
 )
 from dca_bot.report import queries
-from dca_bot.report.ladder import finest_rules, ladder_from, money_wanted
+from dca_bot.report.ladder import RUNGS_MAX, finest_rules, ladder_from, money_wanted
 from dca_bot.report.reader import Reader, moment
 from dca_bot.store import statements
 from dca_bot.store.rows import read_order, read_state
@@ -35,6 +36,7 @@ from dca_bot.watchdog.sight import AssetSight, Sight
 
 NO_SIGHT = AssetSight()
 HUNDRED = Decimal(100)
+WAITING = (CycleStatus.BUYING, CycleStatus.SELLING)
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class AssetNow:
         """The prices at which it acts, also while an order keeps it from acting now."""
         if self.cycle is None:
             return Triggers()
-        if self.cycle.status in (CycleStatus.BUYING, CycleStatus.SELLING):
+        if self.is_waiting_for_order:
             return triggers(self.asset, replace(self.cycle, status=CycleStatus.WATCHING))
         return triggers(self.asset, self.cycle)
 
@@ -109,7 +111,14 @@ class AssetNow:
 
     @property
     def take_profit_price(self) -> Decimal | None:
-        return self.triggers.sell_at_or_above
+        """The target; the bid at or above which it sells, or begins to trail."""
+        if self.cycle is None or not self.is_holding or not self.asset.is_enabled:
+            return None
+        return take_profit_price(self.asset, self.cycle)
+
+    @property
+    def is_waiting_for_order(self) -> bool:
+        return self.cycle is not None and self.cycle.status in WAITING
 
     @property
     def net_if_sold(self) -> Decimal | None:
@@ -149,9 +158,9 @@ class AssetNow:
 
     @property
     def _amounts(self) -> Decimal:
-        return self.asset.base_order_amount + (
-            self.asset.safety_order_amount * self.asset.max_safety_orders
-        )
+        rungs = range(1, min(self.asset.max_safety_orders, RUNGS_MAX) + 1)
+        safety = sum((safety_amount(self.asset, rung) for rung in rungs), ZERO)
+        return self.asset.base_order_amount + safety
 
     def distance_pct(self, price: Decimal | None, side: Side) -> Decimal | None:
         """How far the market is from a price, in % of the market's."""

@@ -185,7 +185,11 @@ SELECT symbol FROM dca_orders WHERE symbol IS NOT NULL
 """
 
 SERVER = """
-SELECT VERSION(), DATABASE(), CURRENT_USER(), @@session.time_zone, UTC_TIMESTAMP()
+SELECT VERSION(), CURRENT_USER(), UTC_TIMESTAMP(), NOW()
+"""
+
+GRANTS = """
+SHOW GRANTS
 """
 
 # Filled or not: what Alpaca has filled may be missing in the books.
@@ -197,4 +201,13 @@ SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, s
  WHERE created_at >= %s AND created_at < %s
    AND (alpaca_order_id IS NOT NULL OR filled_quantity > 0)
  ORDER BY id
+"""
+
+# From the fill of the last rung to the end of its cycle, and since when there are cycles at all.
+SECONDS_ON_LAST_RUNG = """
+SELECT SUM(IF(o.id IS NULL, 0, TIMESTAMPDIFF(SECOND, o.created_at, r.completed_at))),
+       MIN(r.began_at)
+  FROM dca_results r
+  LEFT JOIN dca_orders o ON o.cycle_id = r.cycle_id AND o.kind = 'safety'
+        AND o.rung = r.max_safety_orders AND o.filled_quantity > 0
 """

@@ -9,14 +9,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import assert_never
 
-from dca_bot.core.ladder import below
-from dca_bot.core.model import CycleStatus, OrderStatus, Side
+from dca_bot.core.ladder import below, spread_pct, stop_loss_price
+from dca_bot.core.model import Allowed, CycleStatus, OrderStatus, Side
 from dca_bot.report.health import Health, Word
 from dca_bot.report.now import AssetNow
 
 QUOTE_OLD = timedelta(seconds=10)
-LINE = "{:,}"
 
 
 class State(StrEnum):
@@ -31,6 +31,10 @@ class State(StrEnum):
     COOLDOWN = "cooldown"
     HELD_UP = "held up"  # an order is due, and a reason keeps it back
     WATCHING = "watching"  # holds nothing, buys at the next price
+    NOT_ALLOWED = "no new cycle"  # holds nothing, and may not begin
+    OUT_OF_RANGE = "out of range"  # holds nothing; the price is outside of what the row allows
+    TRAILING = "trailing"  # above its target, and sells at the fall from the highest bid
+    STOPPING = "stopping"  # at or below its stop loss, and the seconds are counted
     HOLDING = "holding"  # between the next safety order and the take profit
     LAST_RUNG = "last rung"  # waits for the take profit alone
 
@@ -55,8 +59,20 @@ def state_of(now: AssetNow) -> State:
     if _held_up_side(now) is not None:
         return State.HELD_UP
     if not now.is_holding:
-        return State.WATCHING
+        return _before_its_first_buy(now)
+    if cycle.stop_loss_since is not None:
+        return State.STOPPING
+    if now.triggers.sell_between is not None:
+        return State.TRAILING
     return State.LAST_RUNG if now.triggers.buy_at_or_below is None else State.HOLDING
+
+
+def _before_its_first_buy(now: AssetNow) -> State:
+    if now.asset.allowed is not Allowed.ALL:
+        return State.NOT_ALLOWED
+    if now.quote is not None and not now.triggers.buys(now.quote):
+        return State.OUT_OF_RANGE
+    return State.WATCHING
 
 
 def why(now: AssetNow, health: Health, at: datetime) -> str:
@@ -94,9 +110,59 @@ def _sentence(now: AssetNow, state: State, at: datetime) -> str:
             return _held_up(now)
         case State.WATCHING:
             return _first_buy(now, at)
+        case State.NOT_ALLOWED:
+            return (
+                f"Begins no cycle: its row says allowed = '{asset.allowed}'. "
+                "`dca resume`, or 'all' in that column, lets it."
+            )
+        case State.OUT_OF_RANGE:
+            return _out_of_range(now)
+        case State.STOPPING:
+            return _stopping(now, at)
+        case State.TRAILING:
+            return _trailing(now)
         case State.HOLDING | State.LAST_RUNG:
             return _two_prices(now, at)
-    raise AssertionError(asset)
+        case _:
+            assert_never(state)
+
+
+def _out_of_range(now: AssetNow) -> str:
+    asset, quote = now.asset, now.quote
+    assert quote is not None  # noqa: S101 - without one nothing is out of range
+    spread = spread_pct(quote)
+    if asset.max_spread_pct is not None and spread > asset.max_spread_pct:
+        return (
+            f"Waits for bid and ask to come closer: they are {spread:.2f} % apart, "
+            f"max_spread_percent is {asset.max_spread_pct.normalize():f}."
+        )
+    low, high = price_in_words(asset.min_start_price), price_in_words(asset.max_start_price)
+    return (
+        f"Begins a cycle only between the prices of its row, {low} and {high}; "
+        f"the ask is {price_in_words(quote.ask)}."
+    )
+
+
+def _stopping(now: AssetNow, at: datetime) -> str:
+    cycle = now.cycle
+    since = cycle.stop_loss_since if cycle else None
+    price = stop_loss_price(now.asset, cycle) if cycle else None
+    for_seconds = age_in_words(at - since) if since else "0 s"
+    return (
+        f"Its stop loss counts: the bid has been at or below {price_in_words(price)} for "
+        f"{for_seconds}; after {now.asset.stop_loss_seconds} s it sells {now.quantity:f}."
+    )
+
+
+def _trailing(now: AssetNow) -> str:
+    between, cycle = now.triggers.sell_between, now.cycle
+    lowest, falls_to = between if between else (None, None)
+    highest = cycle.highest_bid if cycle else None
+    return (
+        f"Its profit trails: sells {now.quantity:f} when the bid falls to "
+        f"{price_in_words(falls_to)}, but not below {price_in_words(lowest)}; the highest bid was "
+        f"{price_in_words(highest)}."
+    )
 
 
 def _under_way(now: AssetNow, at: datetime) -> str:
@@ -141,7 +207,7 @@ def _held_up_side(now: AssetNow) -> Side | None:
     ):
         if price is None or seconds <= 0 or quote is None:
             continue
-        is_due = quote.ask <= price if side is Side.BUY else quote.bid >= price
+        is_due = prices.buys(quote) if side is Side.BUY else quote.bid >= price
         if is_due:
             return side
     return None
@@ -166,11 +232,13 @@ def _two_prices(now: AssetNow, at: datetime) -> str:
     bid = f", it is {price_in_words(now.quote.bid)} now" if now.quote else ""
     ask = f", it is {price_in_words(now.quote.ask)} now" if now.quote else ""
     sell = (
-        f"Sells {now.quantity:f} when the bid reaches {price_in_words(prices.sell_at_or_above)}"
-        f"{_percent(now, prices.sell_at_or_above, Side.SELL)}{bid}"
+        f"Sells {now.quantity:f} when the bid reaches {price_in_words(now.take_profit_price)}"
+        f"{_percent(now, now.take_profit_price, Side.SELL)}{bid}"
     )
     if prices.buy_at_or_below is None:
         used = f"all {asset.max_safety_orders} safety orders are used"
+        if asset.allowed is Allowed.EXIT:
+            used = "its row says allowed = 'exit'"
         return f"{sell}; buys no more, since {used}{_old_quote(now, at)}."
     rung = (now.cycle.safety_orders if now.cycle else 0) + 1
     return (

@@ -108,6 +108,15 @@ def ensure_schema(settings: DatabaseSettings, schema_file: Path = SCHEMA_FILE) -
         )
 
 
+def what_is_missing(settings: DatabaseSettings) -> list[str]:
+    """Tables, columns and indexes that the database lacks; nothing is changed."""
+    session = Session(settings, LOCK_WAIT_SECONDS)
+    try:
+        return _missing(session)
+    finally:
+        session.close()
+
+
 def read_statements(text: str) -> list[str]:
     """The statements of a schema file, where each ends with a semicolon at the end of its line."""
     statements = [part.strip() for part in f"{text}\n".split(";\n")]

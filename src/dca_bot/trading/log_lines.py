@@ -86,6 +86,14 @@ def remembered(asset: Asset, before: Cycle, after: Cycle, quote: Quote) -> None:
         _of(asset, before).info(event("back above the stop loss", **facts))
 
 
+def withdrawn(asset: Asset, cycle: Cycle, quote: Quote, trigger_price: Decimal) -> None:
+    """The take profit is due, and the BUY that still rests has to go first (behaviour 5)."""
+    facts = {"bid": quote.bid, "at_or_above": trigger_price, "quantity": cycle.quantity}
+    facts["average"] = cycle.average_purchase_price
+    sentence = "take profit due, cancel of the resting BUY asked for"
+    _of(asset, cycle).info(event(sentence, **facts, order=cycle.latest_order_id))
+
+
 def updated(
     asset: Asset, old_cycle: Cycle, old_order: Order, booked: Booked, update: OrderUpdate
 ) -> None:

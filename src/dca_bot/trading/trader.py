@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import assert_never
 
 from dca_bot.core import story
+from dca_bot.core.asset_row import buying_problem
 from dca_bot.core.decide import (
     Buy,
     Decision,
@@ -20,12 +21,9 @@ from dca_bot.core.decide import (
     Remember,
     Restart,
     Sell,
-    blocks_base_order,
+    Withdraw,
     decide,
     order_kind,
-    size_sell,
-    why_blocked,
-    why_nothing_to_sell,
 )
 from dca_bot.core.ladder import watched
 from dca_bot.core.model import (
@@ -39,6 +37,12 @@ from dca_bot.core.model import (
     Quote,
 )
 from dca_bot.core.order_ids import new_order
+from dca_bot.core.position import (
+    blocks_base_order,
+    size_sell,
+    why_blocked,
+    why_nothing_to_sell,
+)
 from dca_bot.core.transition import end_cooldown, start_order
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import (
@@ -55,10 +59,11 @@ from dca_bot.trading.sending import Sender
 @dataclass(frozen=True, slots=True)
 class Acted:
     """What a quote has led to: the asset with its active cycle as they are now, and the order that
-    was placed, if any."""
+    was placed, if any; `withdrawn`: Alpaca was asked to cancel the BUY that rests."""
 
     state: AssetState
     order: Order | None = None
+    withdrawn: bool = False
 
 
 class Trader:
@@ -100,6 +105,8 @@ class Trader:
             expected = self._decide(known, quote)
         if isinstance(expected, Remember):
             return Acted(self._remember(known.asset.asset_id, quote))
+        if isinstance(expected, Withdraw):
+            return self._withdraw(known.asset.asset_id, quote)
         if order_kind(expected) is None:
             return Acted(known)
         holding = self._look_before_leaping(known.asset, expected)
@@ -120,9 +127,10 @@ class Trader:
 
     def _decide(self, known: AssetState, quote: Quote) -> Decision:
         """Raises OrderRefused where a human must be told why there is no order."""
-        if known.cycle is None:
-            return Hold("no active cycle")
-        decision = decide(known.asset, known.cycle, quote, self.rules[quote.symbol])
+        rules = self.rules.get(quote.symbol)
+        if known.cycle is None or rules is None:
+            return Hold("no active cycle, or Alpaca lists the symbol no more")
+        decision = decide(known.asset, known.cycle, quote, rules)
         if isinstance(decision, Hold) and decision.reported:
             raise OrderRefused(decision.reason)
         return decision
@@ -142,6 +150,22 @@ class Trader:
             tx.add_event(story.cut_short(asset, cycle, quote, decision.trigger_price))
         log_lines.restarted(asset, cycle, quote, decision.trigger_price)
         return AssetState(asset, watching)
+
+    def _withdraw(self, asset_id: int, quote: Quote) -> Acted:
+        """Ask for the cancel of a BUY that keeps the coins from being sold (behaviour 5).
+
+        A cancel is a request: the take profit follows once Alpaca says that the BUY has ended.
+        Raises BrokerUnavailable.
+        """
+        with self._store.transaction(asset_id) as tx:
+            state, live = AssetState(tx.asset, tx.cycle), tx.live_order()
+            decision = self._decide(state, quote)
+        resting = live.alpaca_order_id if live else state.cycle and state.cycle.latest_order_id
+        if state.cycle is None or not isinstance(decision, Withdraw) or not resting:
+            return Acted(state)
+        self._broker.cancel(resting)
+        log_lines.withdrawn(state.asset, state.cycle, quote, decision.trigger_price)
+        return Acted(state, withdrawn=True)
 
     def _look_before_leaping(self, asset: Asset, expected: Decision) -> Holding | None:
         """Ask Alpaca, without a lock, what must be known before the expected order is sent."""
@@ -166,6 +190,8 @@ class Trader:
             return None  # the cycle has moved, and Alpaca was asked for something else
         match decision:
             case Buy(kind, rung, quantity, limit_price):
+                if problem := buying_problem(tx.asset):
+                    raise OrderRefused(problem)
                 if kind is OrderKind.BASE and blocks_base_order(tx.asset, holding, quote):
                     raise OrderRefused(why_blocked(tx.asset, holding))
                 order = new_order(
@@ -176,7 +202,7 @@ class Trader:
                 if not quantity:
                     raise OrderRefused(why_nothing_to_sell(cycle, holding))
                 order = new_order(cycle, kind, quantity=quantity, now=now)
-            case Hold() | Restart() | Remember():
+            case Hold() | Restart() | Remember() | Withdraw():
                 return None
             case _:
                 assert_never(decision)

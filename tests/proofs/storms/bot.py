@@ -133,20 +133,21 @@ class Bot:
             self._store,
             self._broker,
         )
-        gap, quotes_connected = asyncio.Event(), asyncio.Event()
+        gap, refusal, quotes_connected = asyncio.Event(), asyncio.Event(), asyncio.Event()
         around = Surroundings(
             trader=trader,
             store=store,
             pool=self.process,  # type: ignore[arg-type]
             loop=loop,
             on_store_trouble=lambda: loop.call_soon_threadsafe(gap.set),  # type: ignore[arg-type]
+            on_refusal=lambda: loop.call_soon_threadsafe(refusal.set),  # type: ignore[arg-type]
         )
         self._desk = desk = Desk(around, on_gap=gap.set)
         quotes: Any = self._quotes
         work = (
-            keep_orders_settled(trader, store, broker, clock, gap),
+            keep_orders_settled(trader.books, store, broker, clock, gap),
             follow_database(desk, quotes.watch, REFRESH_SECONDS),
-            follow_rules(trader, broker, desk),
+            follow_rules(trader, broker, desk, refusal),
             look_after_quotes(desk, broker, clock, quotes, quotes_connected),
         )
         self._tasks = [loop.create_task(each) for each in work]

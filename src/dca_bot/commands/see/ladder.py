@@ -20,7 +20,7 @@ from dca_bot.commands.output import amount, price
 from dca_bot.commands.see.here import look_here
 from dca_bot.core.model import OrderKind
 from dca_bot.program.settings import read_store_settings
-from dca_bot.report.ladder import Ladder, Rung, ladder_from
+from dca_bot.report.ladder import Ladder, Rung, as_a_preview, ladder_from
 from dca_bot.report.now import AssetNow
 from dca_bot.report.reader import Reader
 
@@ -38,7 +38,7 @@ def run(arguments: Namespace) -> int:
         now, _ = look_here(reader, settings)
     found = asset_named(now, arguments.symbol)
     begins_at = arguments.price or _price_of(found)
-    ladder = ladder_from(found.asset, begins_at, found.rules, fee_rate=found.fee_rate)
+    ladder = ladder_from(as_a_preview(found.asset), begins_at, found.rules, fee_rate=found.fee_rate)
     if arguments.json:
         output.print_json(
             {

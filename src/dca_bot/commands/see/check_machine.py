@@ -1,0 +1,168 @@
+"""What `dca doctor` checks without Alpaca: Python, files, database, cron, mail."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+from dca_bot.commands.see.findings import Finding, bad, note, ok
+from dca_bot.program.clock import utc_now
+from dca_bot.program.errors import DcaError
+from dca_bot.program.files import exposed
+from dca_bot.program.settings import PROJECT_ROOT, CommonSettings, DatabaseSettings
+from dca_bot.report import queries
+from dca_bot.report.reader import Reader
+from dca_bot.store.failures import TO_TRADE
+from dca_bot.store.schema import what_is_missing
+from dca_bot.watchdog.bot_process import BotProcess
+from dca_bot.watchdog.health import Health
+from dca_bot.watchdog.mail import send_mail
+
+PYTHON = (3, 11)
+REQUIRED_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+FREE_BYTES = 500_000_000
+CLOCKS_APART_SECONDS = 2.0
+SCRIPTS = ("watchdog", "order_manager", "cooldown_manager", "consistency_checker")
+
+
+def check_python() -> Iterator[Finding]:
+    """The interpreter, and the packages that the project names."""
+    found = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < PYTHON:
+        yield bad("Python", found, "install Python 3.11 or newer")
+    else:
+        yield ok("Python", found)
+    lacking = []
+    for requirement in requires("dca-bot") or []:
+        if "extra ==" in requirement:
+            continue
+        name = REQUIRED_NAME.match(requirement)
+        try:
+            version(name[0] if name else requirement)
+        except PackageNotFoundError:
+            lacking.append(requirement)
+    if lacking:
+        yield bad("packages", f"{', '.join(lacking)} missing", "pip install -r requirements.txt")
+    else:
+        yield ok("packages", "all there")
+
+
+def check_files(settings: CommonSettings) -> Iterator[Finding]:
+    """`.env`, LOG_DIR and the room on its disk."""
+    log_dir = settings.log.dir
+    for each in exposed(PROJECT_ROOT / ".env", log_dir):
+        told, _, remedy = each.rpartition(": ")
+        yield note("files", told, remedy)
+    try:
+        log_dir.mkdir(parents=True, exist_ok=True)
+        probe = log_dir / ".doctor"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        yield bad("LOG_DIR", str(error), "make it a directory that this user can write")
+        return
+    free = shutil.disk_usage(log_dir).free
+    if free < FREE_BYTES:
+        yield bad("disk", f"{free // 1_000_000} MB free at {log_dir}", "make room")
+    else:
+        yield ok("LOG_DIR", f"{log_dir} can be written, {free // 1_000_000_000} GB free")
+
+
+def check_database(settings: DatabaseSettings) -> Iterator[Finding]:
+    """That it answers, has all tables, lets the bot write, and shares our time."""
+    try:
+        with Reader(settings) as reader:
+            product, user, at, _ = reader.row(queries.SERVER)
+            grants = " ".join(str(row[0]) for row in reader.rows(queries.GRANTS)).upper()
+        missing = what_is_missing(settings)
+    except DcaError as error:
+        told, _, remedy = str(error).rpartition(": ")
+        yield bad("database", told or str(error), remedy)
+        return
+    yield ok("database", f"{product} at {settings.host}:{settings.port} as {user}")
+    if missing:
+        yield bad(
+            "tables", f"{len(missing)} parts missing, {missing[0]} first", "pipe sql/schema.sql in"
+        )
+    else:
+        yield ok("tables", "complete")
+    lacking = [right for right in TO_TRADE.split(", ") if right not in grants]
+    if lacking and "ALL PRIVILEGES" not in grants:
+        yield bad("rights", f"{', '.join(lacking)} not granted", f"GRANT {TO_TRADE} to this user")
+    else:
+        yield ok("rights", f"{TO_TRADE}")
+    assert isinstance(at, datetime), at  # noqa: S101 - UTC_TIMESTAMP() gives one
+    apart = abs((utc_now() - at.replace(tzinfo=UTC)).total_seconds())
+    if apart > CLOCKS_APART_SECONDS:
+        told = f"the database's clock is {apart:.0f} s from ours"
+        yield bad("clocks", told, "timedatectl set-ntp true, on both machines")
+
+
+def check_bot(settings: CommonSettings) -> Iterator[Finding]:
+    """Whether main_app.py runs and is well."""
+    age_max = settings.limits.heartbeat_max_age_seconds
+    bot = BotProcess(settings.log.dir, beat_age_max=age_max, clock=utc_now)
+    verdict = bot.verdict()
+    if verdict.health is Health.WELL:
+        yield ok("main_app.py", f"runs: {verdict.why}")
+    elif verdict.health is Health.STOPPED:
+        yield note("main_app.py", verdict.why, "watchdog.py starts it")
+    else:
+        yield bad("main_app.py", f"{verdict.health}: {verdict.why}", "see main_app.log")
+
+
+def check_cron(settings: CommonSettings) -> Iterator[Finding]:
+    """The four lines in this user's crontab, and when each script was last heard of."""
+    lines = _crontab()
+    if lines is None:
+        yield note("cron", "crontab can't be read", "see that docs/crontab.example is installed")
+    else:
+        lacking = [name for name in SCRIPTS if f"{name}.py" not in lines]
+        if lacking:
+            told = f"no line for {', '.join(lacking)}"
+            yield note("cron", told, "install docs/crontab.example")
+        else:
+            yield ok("cron", "all four lines are there")
+    for name in SCRIPTS:
+        path = settings.log.dir / f"{name}.log"
+        line = _last_line(path)
+        if line:
+            yield ok(name, line)
+
+
+def check_mail(settings: CommonSettings, *, send: bool) -> Iterator[Finding]:
+    """Whether a mail can be sent; one goes out only when asked for."""
+    alerts = settings.alerts
+    if alerts is None:
+        yield note("mail", "none is configured", "ALERT_EMAIL_* in .env: troubles find you then")
+    elif not send:
+        yield ok("mail", f"to {alerts.receiver} by {alerts.smtp_server}; --send sends one")
+    elif send_mail(alerts, "dca doctor: a test", "This mail was asked for by `dca doctor --send`."):
+        yield ok("mail", f"sent to {alerts.receiver}")
+    else:
+        told = f"{alerts.smtp_server}:{alerts.smtp_port} did not take it"
+        yield bad("mail", told, "check ALERT_EMAIL_SMTP_* in .env")
+
+
+def _crontab() -> str | None:
+    program = shutil.which("crontab")
+    if program is None:
+        return None
+    done = subprocess.run(  # noqa: S603 - the system's own program
+        [program, "-l"], capture_output=True, text=True, timeout=10, check=False
+    )
+    return done.stdout
+
+
+def _last_line(path: Path) -> str:
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return lines[-1][:200] if lines else ""

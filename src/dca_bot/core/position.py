@@ -1,0 +1,62 @@
+"""What the position at Alpaca lets a cycle do: how much can be sold, and whether it may begin.
+
+Rule: whose coins a position holds, the books say; the position only limits what is done with them.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from dca_bot.core.model import ZERO, Asset, AssetRules, Cycle, Holding, Quote
+from dca_bot.core.money import MAX_ORDER_USD, SELL_SHARE, USD_LIKE, is_dust, round_down
+
+
+def size_sell(
+    asset: Asset, cycle: Cycle, holding: Holding | None, quote: Quote, rules: AssetRules
+) -> Decimal:
+    """How much of the cycle's quantity can be sold now; 0: nothing worth an order.
+
+    Fees make the position smaller than what was bought, and an open order of somebody else's may
+    hold part of it back, so `qty_available` limits it.  Dust of earlier cycles goes along.  A cycle
+    that holds nothing but dust sells it, or it would never end; what little another order leaves
+    free is left alone.  What is worth more than Alpaca takes in one order is sold in parts, one
+    after the other.
+    """
+    if holding is None:
+        return ZERO
+    sellable = holding.available
+    if not is_dust(sellable - cycle.quantity, quote.bid, asset):
+        sellable = cycle.quantity  # the rest is not ours: bought by hand, say
+    if asset.quote_currency in USD_LIKE:
+        sellable = min(sellable, MAX_ORDER_USD * SELL_SHARE / quote.bid)
+    quantity = round_down(max(sellable, ZERO), rules.min_trade_increment)
+    is_held_back = holding.available < holding.quantity
+    return ZERO if is_held_back and is_dust(quantity, quote.bid, asset) else quantity
+
+
+def why_nothing_to_sell(cycle: Cycle, holding: Holding | None) -> str:
+    """For a human: why `size_sell` found nothing, and who settles it."""
+    if holding is None or holding.available >= holding.quantity:
+        held = holding.quantity if holding else ZERO
+        return (
+            f"the cycle holds {cycle.quantity:f}, Alpaca holds {held:f}: consistency_checker.py "
+            "settles it"
+        )
+    return (
+        f"Alpaca lets go {holding.available:f} of {holding.quantity:f}: an order that isn't the "
+        "cycle's holds the rest back; order_manager.py cancels orphans, or cancel it yourself"
+    )
+
+
+def blocks_base_order(asset: Asset, holding: Holding | None, quote: Quote) -> bool:
+    """Whether Alpaca holds a position the bot doesn't own (behaviour 2); dust does not count."""
+    return holding is not None and not is_dust(holding.quantity, quote.bid, asset)
+
+
+def why_blocked(asset: Asset, holding: Holding | None) -> str:
+    """For a human: what `blocks_base_order` found, and what to do about it."""
+    held = holding.quantity if holding else ZERO
+    return (
+        f"Alpaca holds a position of {held:f} {asset.symbol} that the bot did not buy: "
+        "sell it there, or set is_enabled to FALSE in dca_assets"
+    )
