@@ -31,6 +31,7 @@ from dca_bot.program.script import argument_parser, deadline, only_once, run
 from dca_bot.program.settings import read_settings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.trading.ports import Broker, Store
+from dca_bot.watchdog.caretaker_marks import Mark
 
 NAME = "consistency_checker"
 SECOND_LOOK_SECONDS = 5.0
@@ -48,8 +49,9 @@ def main() -> int:
         deadline(),
         MySqlStore(settings.database, pool_size=1) as store,
     ):
+        this_run = Run(dry_run=arguments.dry_run, mark=Mark(settings.log.dir, NAME))
         broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
-        return check(store, broker, Run(dry_run=arguments.dry_run))
+        return check(store, broker, this_run)
 
 
 def check(

@@ -24,6 +24,7 @@ from dca_bot.program.script import argument_parser, deadline, only_once, run
 from dca_bot.program.settings import read_store_settings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.trading.ports import Store
+from dca_bot.watchdog.caretaker_marks import Mark
 
 NAME = "cooldown_manager"
 
@@ -40,7 +41,8 @@ def main() -> int:
         deadline(),
         MySqlStore(settings.database, pool_size=1) as store,
     ):
-        return end_cooldowns(store, utc_now(), Run(dry_run=arguments.dry_run))
+        this_run = Run(dry_run=arguments.dry_run, mark=Mark(settings.log.dir, NAME))
+        return end_cooldowns(store, utc_now(), this_run)
 
 
 def end_cooldowns(store: Store, now: datetime, this_run: Run) -> int:

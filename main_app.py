@@ -12,8 +12,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from dataclasses import replace
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import TypeVar
 
@@ -53,7 +52,15 @@ def trade(settings: Settings) -> None:
     from dca_bot.broker.rate_limit import RateLimiter
     from dca_bot.broker.rest import AlpacaBroker
     from dca_bot.live.app import App
-    from dca_bot.live.start import alone_in, catch_up, check_account, say_where, until_answered
+    from dca_bot.live.problems import Problems
+    from dca_bot.live.start import (
+        alone_in,
+        beats_while_waiting,
+        catch_up,
+        check_account,
+        say_where,
+        until_answered,
+    )
     from dca_bot.store.instance_lock import InstanceLock
     from dca_bot.store.mysql_store import MySqlStore
     from dca_bot.store.schema import ensure_schema
@@ -64,11 +71,8 @@ def trade(settings: Settings) -> None:
     with ExitStack() as stack:
         log_dir = settings.log.dir
         stack.enter_context(alone_in(log_dir))
-        last_beat, this_beat = heartbeat.read(log_dir), heartbeat.first(utc_now())
-
-        def say_alive(waits_for: str) -> None:
-            with suppress(OSError):  # a full disk: its time of change still says that we live
-                heartbeat.write(replace(this_beat, at=utc_now(), waits_for=waits_for), log_dir)
+        last_beat, problems = heartbeat.read(log_dir), Problems(utc_now)
+        say_alive = beats_while_waiting(log_dir, problems)
 
         def ask(question: Callable[[], T]) -> T:
             return until_answered(question, say_alive)
@@ -87,7 +91,7 @@ def trade(settings: Settings) -> None:
         catch_up(ask(lambda: recover(trader.books, store, broker)), last_beat)
 
         async def live() -> None:
-            await App(settings, store, broker, trader, lock).run()
+            await App(settings, store, broker, trader, lock, problems).run()
 
         asyncio.run(live())
 

@@ -31,6 +31,7 @@ from dca_bot.program.script import argument_parser, deadline, only_once, run
 from dca_bot.program.settings import LimitSettings, read_settings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.trading.ports import Broker, Store
+from dca_bot.watchdog.caretaker_marks import Mark
 
 NAME = "order_manager"
 COUNTED_AS = {"stale": "stale", "stuck": "stuck", "orphan": "orphans"}
@@ -48,8 +49,9 @@ def main() -> int:
         deadline(),
         MySqlStore(settings.database, pool_size=1) as store,
     ):
+        this_run = Run(dry_run=arguments.dry_run, mark=Mark(settings.log.dir, NAME))
         broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
-        return manage(store, broker, settings.limits, Run(dry_run=arguments.dry_run))
+        return manage(store, broker, settings.limits, this_run)
 
 
 def manage(

@@ -13,13 +13,18 @@ it.
   watchdog.py --resume   look after it again, and forget failed starts
 
 Mail goes out once per incident (a restart; a start that failed) and when a failed one is over.
+It also goes out about what a human must know once it has lasted PROBLEM_MAIL_SECONDS, again every
+six hours, and once when it is over: the database does not answer; a take profit that is due can't
+be sold; a row is unusable while its cycle holds coins; a caretaker does not succeed any more.
 
-Exit status: 0 the bot is well, 1 it is not, 2 a setting is wrong.
+Exit status: 0 the bot is well, 1 it is not (with --status also: something needs a human), 2 a
+setting is wrong.
 """
 
 import argparse
 import logging
 import sys
+from datetime import datetime, timedelta
 
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import SettingsError
@@ -29,6 +34,8 @@ from dca_bot.program.settings import read_common_settings, read_secrets, read_se
 from dca_bot.watchdog.bot_process import BotProcess
 from dca_bot.watchdog.health import Health, Verdict
 from dca_bot.watchdog.incidents import Incidents
+from dca_bot.watchdog.process import seconds_since_boot
+from dca_bot.watchdog.status import say_status
 
 NAME = "watchdog"
 STOP_AND_MAIL_SECONDS = 75  # the old bot, a new one that is not well, and the mail
@@ -46,17 +53,30 @@ def main() -> int:
     limits = settings.limits
     bot = BotProcess(settings.log.dir, beat_age_max=limits.heartbeat_max_age_seconds, clock=utc_now)
     if arguments.status:
-        return say_status(bot)
+        return say_status(bot, utc_now(), booted_at())
     seconds = limits.watchdog_start_seconds + STOP_AND_MAIL_SECONDS
     with (
         only_once(NAME, settings.log.dir),
         deadline(seconds),
-        Incidents(settings.log.dir, settings.alerts, utc_now(), secrets) as incidents,
+        Incidents(
+            settings.log.dir,
+            settings.alerts,
+            utc_now(),
+            secrets,
+            mail_after=timedelta(seconds=limits.problem_mail_seconds),
+        ) as incidents,
     ):
         if arguments.pause or arguments.resume:
             incidents.pause(on=arguments.pause)
             return 0
+        of_bot, not_looked_at = bot.problems()
+        incidents.see(of_bot, not_looked_at=not_looked_at, booted_at=booted_at())
         return look(bot, incidents, limits.watchdog_start_seconds)
+
+
+def booted_at() -> datetime:
+    """When this machine was switched on."""
+    return utc_now() - timedelta(seconds=seconds_since_boot())
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -67,13 +87,6 @@ def parse_arguments() -> argparse.Namespace:
     what.add_argument("--pause", action="store_true", help="leave the bot as it is from now on")
     what.add_argument("--resume", action="store_true", help="look after it again")
     return parser.parse_args()
-
-
-def say_status(bot: BotProcess) -> int:
-    """One line; status 0 when the bot is well."""
-    verdict = bot.verdict()
-    log.info(event(f"main_app.py is {verdict.health}: {verdict.why}", pid=bot.pid()))
-    return 0 if verdict.health is Health.WELL else 1
 
 
 def look(bot: BotProcess, incidents: Incidents, start_seconds: float) -> int:

@@ -156,6 +156,7 @@ def defaults() -> dict[str, str]:
         "QUOTE_MAX_AGE_SECONDS": str(limits.quote_max_age_seconds),
         "HEARTBEAT_MAX_AGE_SECONDS": str(limits.heartbeat_max_age_seconds),
         "WATCHDOG_START_SECONDS": str(limits.watchdog_start_seconds),
+        "PROBLEM_MAIL_SECONDS": str(limits.problem_mail_seconds),
         "LOG_LEVEL": settings.log.level,
         "LOG_DIR": str(settings.log.dir.relative_to(PROJECT_ROOT)),
     }

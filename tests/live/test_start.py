@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from dca_bot.broker.rest import KeysRefused
-from dca_bot.live.start import AGAIN_SECONDS, alone_in, until_answered
+from dca_bot.live.problems import Problems
+from dca_bot.live.start import AGAIN_SECONDS, alone_in, beats_while_waiting, until_answered
+from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import BrokerUnavailable, DcaError, StoreUnavailable
 from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.failures import explain
 from dca_bot.store.schema import ensure_schema
 from dca_bot.watchdog import heartbeat
+from dca_bot.watchdog.problems import Kind
 from tests.store.sql_helpers import SqlClient
 
 DATABASE = DatabaseSettings("db.local", 3306, "dca", "secret-word", "dca_bot_db")
@@ -44,7 +47,11 @@ class Waiting:
         self.slept = 0.0
 
     def until(self, ask: Callable[[], str]) -> str:
-        return until_answered(ask, self.waited_for.append, sleep=self._sleep)
+        return until_answered(ask, self._beat, sleep=self._sleep)
+
+    def _beat(self, waits_for: str, why: str) -> None:
+        assert why
+        self.waited_for.append(waits_for)
 
     def _sleep(self, seconds: float) -> None:
         self.slept += seconds
@@ -128,3 +135,21 @@ def test_a_pid_file_that_cannot_be_written_is_a_setting_to_edit(tmp_path: Path) 
     (tmp_path / f"{heartbeat.PID_FILE_NAME}.new").mkdir()
     with pytest.raises(DcaError, match="LOG_DIR does not work"), alone_in(tmp_path):
         pass
+
+
+def test_a_wait_for_the_database_is_a_problem_that_the_heartbeat_names(tmp_path: Path) -> None:
+    beat = beats_while_waiting(tmp_path, Problems(utc_now))
+    beat("the database", "it is away: start it")
+    first = heartbeat.read(tmp_path)
+    beat("the database", "it is away: start it")
+    second = heartbeat.read(tmp_path)
+    beat("Alpaca", "no connection")
+    third = heartbeat.read(tmp_path)
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    (problem,) = first.problems
+    assert (problem.kind, problem.sentence) == (Kind.DATABASE, "it is away: start it")
+    assert second.problems == first.problems  # since the same time
+    assert not second.database_reachable
+    assert (third.waits_for, third.problems) == ("Alpaca", ())

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from dca_bot.watchdog import heartbeat
+from dca_bot.watchdog.problems import Kind, Problem
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 600_000, tzinfo=UTC)
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
-    beat = replace(heartbeat.first(NOW), quote_age_seconds=0.3, symbols=2)
+    problem = Problem(Kind.ROW, "BTC/USD", NOW, "its row is unusable")
+    beat = replace(heartbeat.first(NOW), quote_age_seconds=0.3, symbols=2, problems=(problem,))
     heartbeat.write(beat, tmp_path)
     assert heartbeat.read(tmp_path) == beat
 

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from dca_bot.program.settings import AlertSettings
+from dca_bot.watchdog.caretaker_marks import Mark
 from dca_bot.watchdog.health import Health
-from dca_bot.watchdog.incidents import FAILED_STARTS_MAX, FILE_NAME, RESTART_MAILS_MAX, Incidents
+from dca_bot.watchdog.incidents import FAILED_STARTS_MAX, RESTART_MAILS_MAX, Incidents
+from dca_bot.watchdog.memory import FILE_NAME, load
+from dca_bot.watchdog.problems import Kind, Problem
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -47,6 +50,21 @@ class Runs:
     @property
     def mails(self) -> str:
         return (self.directory / FILE_NAME).read_text()
+
+    @property
+    def subjects(self) -> list[str]:
+        """Without what all of them have."""
+        return [
+            subject.removeprefix("[dca-bot] ").rpartition(" on ")[0] for subject, _ in self._unsent
+        ]
+
+    @property
+    def bodies(self) -> list[str]:
+        return [body for _, body in self._unsent]
+
+    @property
+    def _unsent(self) -> list[tuple[str, str]]:
+        return load(self.directory).unsent
 
 
 @pytest.fixture
@@ -120,3 +138,42 @@ def test_what_is_kept_for_a_mail_holds_no_secret(runs: Runs) -> None:
 def test_a_memory_that_cannot_be_read_is_an_empty_one(runs: Runs, content: str) -> None:
     (runs.directory / FILE_NAME).write_text(content)
     assert runs.reason(NOW) == ""
+
+
+AWAY = Problem(Kind.DATABASE, "", NOW, "no server answers at db.local: start it")
+STUCK = Problem(Kind.TAKE_PROFIT, "BTC/USD", NOW, "its take profit is due at 101: top-secret")
+
+
+def see(runs: Runs, minutes: int, *problems: Problem) -> None:
+    with runs.at(NOW + timedelta(minutes=minutes)) as incidents:
+        incidents.see(problems, not_looked_at=(), booted_at=NOW - 100 * HOUR)
+
+
+def test_a_problem_that_lasts_is_one_mail_and_its_end_another(runs: Runs) -> None:
+    for minutes in (0, 4, 5, 10, 15):
+        see(runs, minutes, AWAY)
+    assert runs.subjects == ["the database does not answer"]
+    see(runs, 20)
+    see(runs, 25)
+    assert runs.subjects == ["the database does not answer", "over: the database does not answer"]
+    first = runs.bodies[0]
+    assert "since 2026-01-01 12:00 UTC" in first
+    assert AWAY.sentence in first
+
+
+def test_problems_of_the_same_run_are_one_mail_without_a_secret(runs: Runs) -> None:
+    see(runs, 5, AWAY, STUCK)
+    assert runs.subjects == ["2 problems"]
+    (body,) = runs.bodies
+    assert "BTC/USD: a take profit that is due can't be sold" in body
+    assert "top-secret" not in body
+
+
+def test_while_the_database_is_away_and_just_after_it_no_caretaker_is_missed(runs: Runs) -> None:
+    Mark(runs.directory, "order_manager").leave(NOW - timedelta(minutes=1))
+    for minutes in (0, 30, 60):
+        see(runs, minutes, AWAY)
+    see(runs, 65)
+    assert runs.subjects == ["the database does not answer", "over: the database does not answer"]
+    see(runs, 90)
+    assert runs.subjects[2:] == ["order_manager.py has not succeeded for too long"]

@@ -18,10 +18,13 @@ import pytest
 from dca_bot.live.app import HEARTBEAT_SECONDS
 from dca_bot.program.clock import utc_now
 from dca_bot.program.script import only_once
+from dca_bot.program.settings import DatabaseSettings
 from dca_bot.watchdog import heartbeat, process
 from dca_bot.watchdog.bot_process import SCRIPT, BotProcess
 from dca_bot.watchdog.health import Health
+from dca_bot.watchdog.problems import Problem
 from tests.helpers import eventually
+from tests.proofs.whole.database_proxy import DatabaseProxy
 from tests.watchdog.mail_server import MailServer
 from tests.watchdog.watched_bot import WatchedBot
 
@@ -193,6 +196,40 @@ def test_a_database_that_is_away_is_waited_for_by_a_bot_that_counts_as_running(
     assert "waits for the database" in bot.watch(expect=0, DB_PORT="1").stdout
     assert bot.pid == pid
     assert subjects(mail) == []
+
+
+def test_a_database_that_goes_and_comes_back_is_mailed_once_each(
+    bot: WatchedBot, mail: MailServer, database: DatabaseSettings
+) -> None:
+    proxy = DatabaseProxy(database)
+    port = proxy.settings.port
+    settings = {"DB_PORT": str(port), "PROBLEM_MAIL_SECONDS": "1"}
+    bot.watch(expect=0, **settings)
+    proxy.close()
+    eventually(lambda: named(bot), 30)
+    eventually(lambda: (bot.watch(expect=0, **settings), all_subjects(mail))[1], 30)
+    assert "does not answer" in bot.watch("--status", expect=1, **settings).stdout
+    bot.watch(expect=0, **settings)
+    proxy = DatabaseProxy(database, port)
+    try:
+        eventually(lambda: not named(bot), 60)
+        for _ in range(2):
+            bot.watch(expect=0, **settings)
+    finally:
+        proxy.close()
+    told = "the database does not answer"
+    assert all_subjects(mail) == [told, f"over: {told}"]
+
+
+def named(bot: WatchedBot) -> tuple[Problem, ...]:
+    beat = heartbeat.read(bot.directory)
+    assert beat is not None
+    return beat.problems
+
+
+def all_subjects(mail: MailServer) -> list[str]:
+    found = (re.search(r"Subject: \[dca-bot\] (.*) on ", each["text"]) for each in mail.mails)
+    return [match[1] for match in found if match]
 
 
 def test_mail_goes_out_also_when_nothing_can_be_remembered(

@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from dca_bot.core.model import AssetState
+from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import BrokerUnavailable, CycleChanged, DcaError
 from dca_bot.program.logs import asset_log, event
+from dca_bot.watchdog.caretaker_marks import Mark
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +35,16 @@ def nothing_without_alpaca() -> Iterator[None]:
 
 
 class Run:
-    """One run over all assets: what it did, and with how many of them it had trouble."""
+    """One run over all assets: what it did, and with how many of them it had trouble.
 
-    def __init__(self, *, dry_run: bool = False) -> None:
+    A run without trouble leaves its `mark` for the watchdog; a dry run does not count.
+    """
+
+    def __init__(self, *, dry_run: bool = False, mark: Mark | None = None) -> None:
         self.is_dry_run = dry_run
+        self._mark = None if dry_run else mark
+        if self._mark is not None:
+            self._mark.begin(utc_now())
         self.troubled: set[str] = set()
         self._counts: Counter[str] = Counter()
 
@@ -78,4 +86,8 @@ class Run:
         """Say the last line and return the exit status: 1 when an asset had to be skipped."""
         done = "dry run done, nothing was changed" if self.is_dry_run else "done"
         log.info(event(done, **self._counts, trouble=len(self.troubled)))
-        return 1 if self.troubled else 0
+        if self.troubled:
+            return 1
+        if self._mark is not None:
+            self._mark.leave(utc_now())
+        return 0

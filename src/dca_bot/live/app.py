@@ -24,6 +24,7 @@ from dca_bot.live.loops import (
     keep_orders_settled,
     look_after_quotes,
 )
+from dca_bot.live.problems import Problems
 from dca_bot.live.worker import Surroundings
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import StoreUnavailable
@@ -45,13 +46,20 @@ class App:
     """Everything that lives while `main_app.py` trades."""
 
     def __init__(
-        self, settings: Settings, store: Store, broker: Broker, trader: Trader, lock: InstanceLock
+        self,
+        settings: Settings,
+        store: Store,
+        broker: Broker,
+        trader: Trader,
+        lock: InstanceLock,
+        problems: Problems,
     ) -> None:
         self._settings = settings
         self._store = store
         self._broker = broker
         self._trader = trader
         self._lock = lock
+        self._problems = problems
         self._started_at = utc_now()
         self._gap = asyncio.Event()
         self._refusal = asyncio.Event()
@@ -143,8 +151,9 @@ class App:
                 at=utc_now(),
                 quote_age_seconds=_age(self._desk.last_quote_at),
                 trade_stream_age_seconds=_age(self._trades.last_sign_of_life),
-                database_reachable=self._desk.database_reachable,
+                database_reachable=not self._desk.database_trouble,
                 symbols=len(self._desk.wanted_symbols()),
+                problems=self._problems.now(self._desk.database_trouble, self._desk.looks()),
             )
             try:
                 heartbeat.write(beat, self._settings.log.dir)

@@ -18,6 +18,7 @@ from dca_bot.broker import translate
 from dca_bot.core.asset_row import HALTED, buying_problem, pair_problems, trading_problem
 from dca_bot.core.model import AssetState, Quote, Side
 from dca_bot.core.order_ids import is_ours
+from dca_bot.live.problems import Look
 from dca_bot.live.watch import Watch, look_at
 from dca_bot.live.worker import Surroundings, Worker
 from dca_bot.program.errors import DcaError, StoreUnavailable
@@ -39,7 +40,7 @@ class Desk:
         self._watches: dict[str, Watch] = {}
         self._told: dict[int, str] = {}
         self.last_quote_at: float | None = None  # monotonic
-        self.database_reachable = True
+        self.database_trouble = ""  # why the rows could not be read last time
 
     def on_quotes(self, frame: list[dict[str, Any]]) -> None:
         """A frame off the wire: the hot path begins and, nearly always, ends here."""
@@ -74,13 +75,13 @@ class Desk:
         try:
             states = await asyncio.to_thread(self._read_states)
         except StoreUnavailable as error:
-            if self.database_reachable:
+            if not self.database_trouble:
                 log.error("no orders until the database is back: %s", error)
-            self.database_reachable = False
+            self.database_trouble = str(error)
             return
-        if not self.database_reachable:
+        if self.database_trouble:
             log.info("the database is back")
-            self.database_reachable = True
+            self.database_trouble = ""
             self._on_gap()
         # The old ones first: another row may have the symbol of one that was deleted or renamed.
         self._drop_all_but({state.asset.asset_id: state.asset.symbol for state in states})
@@ -116,6 +117,13 @@ class Desk:
             )
             for worker in self._workers.values()
         }
+
+    def looks(self) -> list[Look]:
+        """Every asset as it is now, to be searched for problems."""
+        return [
+            Look(worker.state, self.newest_quote(worker.symbol), worker.trouble)
+            for worker in self._workers.values()
+        ]
 
     def late_quotes(self, now: datetime) -> set[str]:
         """In words: quotes come, and every one of them is too old to be acted on."""

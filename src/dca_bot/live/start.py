@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from dca_bot.broker.rest import KeysRefused
 from dca_bot.core.model import Account
+from dca_bot.live.problems import Problems
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import (
     AlreadyRunning,
@@ -32,6 +34,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 AGAIN_SECONDS = 5
+ALPACA, DATABASE = "Alpaca", "the database"
 
 
 def say_where(alpaca: AlpacaSettings) -> None:
@@ -63,14 +66,14 @@ def alone_in(log_dir: Path) -> Iterator[None]:
 
 def until_answered(
     ask: Callable[[], T],
-    say_alive: Callable[[str], None],
+    say_alive: Callable[[str, str], None],
     *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
     """What `ask` returns, however long Alpaca or the database is away.
 
     Raises what no waiting mends: KeysRefused, and the Failure of a database that says no.
-    Waiting is not hanging: every second `say_alive` is given what is waited for.
+    Waiting is not hanging: every second `say_alive` is given what is waited for, and why.
     """
     told: set[str] = set()
     while True:
@@ -79,17 +82,36 @@ def until_answered(
         except (BrokerUnavailable, StoreUnavailable) as error:
             if isinstance(error, KeysRefused) or (isinstance(error, Failure) and error.is_refusal):
                 raise
-            away = "Alpaca" if isinstance(error, BrokerUnavailable) else "the database"
+            why, away = str(error), ALPACA if isinstance(error, BrokerUnavailable) else DATABASE
             if away not in told:
-                log.warning("waiting for %s, asking every %d s: %s", away, AGAIN_SECONDS, error)
+                log.warning("waiting for %s, asking every %d s: %s", away, AGAIN_SECONDS, why)
             told.add(away)
         else:
             if told:
                 log.info("%s can be asked now", " and ".join(sorted(told)))
             return answer
         for _ in range(AGAIN_SECONDS):
-            say_alive(away)
+            say_alive(away, why)
             sleep(1)
+
+
+def beats_while_waiting(log_dir: Path, problems: Problems) -> Callable[[str, str], None]:
+    """What to call with what is waited for and why, for the heartbeat to go on."""
+    first = heartbeat.first(utc_now())
+
+    def beat(waits_for: str, why: str) -> None:
+        is_database = waits_for == DATABASE
+        now = replace(
+            first,
+            at=utc_now(),
+            waits_for=waits_for,
+            database_reachable=not is_database,
+            problems=problems.now(why if is_database else ""),
+        )
+        with suppress(OSError):  # a full disk: its time of change still says that we live
+            heartbeat.write(now, log_dir)
+
+    return beat
 
 
 def check_account(account: Account) -> None:

@@ -106,6 +106,7 @@ class LimitSettings:
     quote_max_age_seconds: int
     heartbeat_max_age_seconds: int
     watchdog_start_seconds: int
+    problem_mail_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +274,7 @@ def _limits(values: Values) -> LimitSettings:
         quote_max_age_seconds=values.whole("QUOTE_MAX_AGE_SECONDS", 10),
         heartbeat_max_age_seconds=values.whole("HEARTBEAT_MAX_AGE_SECONDS", 60),
         watchdog_start_seconds=values.whole("WATCHDOG_START_SECONDS", 30),
+        problem_mail_seconds=values.whole("PROBLEM_MAIL_SECONDS", 300),
     )
 
 

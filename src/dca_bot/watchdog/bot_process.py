@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from dca_bot.program.clock import Clock
@@ -16,6 +17,7 @@ from dca_bot.program.files import open_own, unusable_log_dir
 from dca_bot.program.settings import PROJECT_ROOT
 from dca_bot.watchdog import heartbeat, process
 from dca_bot.watchdog.health import Health, Signs, Verdict, judge
+from dca_bot.watchdog.problems import Kind, Problem
 
 SCRIPT = PROJECT_ROOT / "main_app.py"
 LOG_NAME = "main_app.log"
@@ -23,6 +25,8 @@ POLL_SECONDS = 0.2
 # A heartbeat comes every two seconds: one that is only late (the clock was set, the machine slept)
 # has come by then.
 SECOND_LOOK_SECONDS = 5.0
+LOOKS_AROUND = timedelta(seconds=15)  # a bot that is younger may not have seen everything yet
+OF_ASSETS = frozenset({Kind.TAKE_PROFIT, Kind.ROW})
 TAIL_LINES = 20
 TAIL_BYTES = 16_384
 
@@ -65,6 +69,20 @@ class BotProcess:
             return first
         self._sleep(SECOND_LOOK_SECONDS)
         return judge(self._signs(), self._beat_age_max)
+
+    def problems(self) -> tuple[tuple[Problem, ...], frozenset[Kind]]:
+        """What the running bot says of problems, and of which kinds it can say nothing now.
+
+        What a running bot does not name is over, except while it waits at its start or has only
+        just begun to look.
+        """
+        beat, running = heartbeat.read(self.directory), self._signs()
+        if beat is None or running.beat_age_seconds is None:
+            return (), frozenset({Kind.DATABASE, *OF_ASSETS})
+        if running.beat_age_seconds > self._beat_age_max:
+            return (), frozenset({Kind.DATABASE, *OF_ASSETS})
+        is_young = beat.at - beat.started_at < LOOKS_AROUND
+        return beat.problems, OF_ASSETS if is_young or beat.waits_for else frozenset()
 
     def stop(self) -> bool:
         """End it; whether it is gone."""

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from dca_bot.program.files import read_own, replace_own
+from dca_bot.watchdog.problems import Problem, read_problem
 
 FILE_NAME = "main_app.heartbeat"
 PID_FILE_NAME = "main_app.pid"
-BYTES_MAX = 4096
+BYTES_MAX = 1_000_000
 PID = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -35,6 +36,7 @@ class Heartbeat:
     database_reachable: bool = True
     symbols: int = 0  # how many are watched: without any, no quotes are expected
     waits_for: str = ""  # what must answer before trading begins; empty: it has begun
+    problems: tuple[Problem, ...] = ()
 
 
 def first(now: datetime) -> Heartbeat:
@@ -66,6 +68,7 @@ def read(directory: Path) -> Heartbeat | None:
         raw = json.loads(read_own(path, BYTES_MAX))
         for name in ("started_at", "at"):
             raw[name] = datetime.fromisoformat(raw[name])
+        raw["problems"] = tuple(read_problem(each) for each in raw.get("problems", ()))
         beat = Heartbeat(**raw)
         changed_at = datetime.fromtimestamp(int(path.lstat().st_mtime), UTC)
         return replace(beat, at=max(beat.at, changed_at)) if _is_sensible(beat) else None

@@ -1,55 +1,41 @@
-"""What the watchdog remembers from run to run, and the mail about it.
+"""What has happened, as the watchdog sees it from run to run, and the mail about it.
 
 Rule: an incident begins when the bot is found stopped, hung or mute, and one mail tells of it; one
-more tells when a start that had failed is overcome.  A memory that can't be read is an empty one,
-and mail that can't be sent is kept for the next run: neither ever stops the watchdog.
+more tells when a start that had failed is overcome.  Mail that can't be sent is kept for the next
+run, and never stops the watchdog.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from dca_bot.program.errors import DcaError
-from dca_bot.program.files import append_to, read_own, replace_own
+from dca_bot.program.files import append_to
 from dca_bot.program.logs import printable
 from dca_bot.program.masking import Mask
 from dca_bot.program.settings import PROJECT_ROOT, AlertSettings
+from dca_bot.watchdog.caretaker_marks import caretaker_problems
 from dca_bot.watchdog.health import Health
 from dca_bot.watchdog.mail import send_mail
+from dca_bot.watchdog.memory import Memory, load, save
+from dca_bot.watchdog.problems import Kind, Problem, news
 
 log = logging.getLogger(__name__)
 
-FILE_NAME = "watchdog.state"
 PAUSE_FILE_NAME = "watchdog.paused"
 
 WINDOW = timedelta(hours=1)
 FAILED_STARTS_MAX = 5  # then the bot is left alone until the first of them is an hour ago
 RESTART_MAILS_MAX = 5  # a bot that starts and dies again and again fills no mailbox
 UNSENT_MAX = 5
-BYTES_MAX = 1_000_000
-
-
-@dataclass(slots=True)
-class Memory:
-    """As it is in the file, where times are ISO text."""
-
-    down_since: datetime | None = None  # a start has failed, and the bot was not well since
-    why: str = ""
-    needs_a_human: bool = False  # a wrong setting: another start would fail as well
-    failed_starts: list[datetime] = field(default_factory=list)
-    restarts: list[datetime] = field(default_factory=list)
-    mute_restart_at: datetime | None = None
-    unsent: list[tuple[str, str]] = field(default_factory=list)  # subject and body
 
 
 class Incidents:
@@ -62,15 +48,17 @@ class Incidents:
         now: datetime,
         secrets: Sequence[str] = (),
         *,
+        mail_after: timedelta = timedelta(minutes=5),
         env_file: Path = PROJECT_ROOT / ".env",
     ) -> None:
         self._directory, self._alerts, self._now = directory, alerts, now
+        self._mail_after = mail_after
         self._mask = Mask(secrets)
         self._env_file = env_file
         self._memory = Memory()
 
     def __enter__(self) -> Self:
-        self._memory = _load(self._directory / FILE_NAME)
+        self._memory = load(self._directory)
         memory, now = self._memory, self._now
         # abs: what lies hours ahead was written before the clock was set back
         memory.failed_starts = [at for at in memory.failed_starts if abs(now - at) < WINDOW]
@@ -86,12 +74,12 @@ class Incidents:
         # Remembered first: a mail server that hangs must not make us forget a failed start.  On a
         # full disk nothing can be remembered; then it is said at the end, after the mail.
         with suppress(DcaError):
-            _save(self._memory, self._directory / FILE_NAME)
+            save(self._memory, self._directory)
         waiting, self._memory.unsent = self._memory.unsent[-UNSENT_MAX:], []
         for mail in waiting:
             if self._memory.unsent or not send_mail(self._alerts, *mail):
                 self._memory.unsent.append(mail)
-        _save(self._memory, self._directory / FILE_NAME)
+        save(self._memory, self._directory)
 
     @property
     def is_paused(self) -> bool:
@@ -186,6 +174,43 @@ class Incidents:
         memory.down_since, memory.why, memory.needs_a_human = None, "", False
         memory.failed_starts = []
 
+    def see(
+        self, of_bot: Sequence[Problem], *, not_looked_at: Collection[Kind], booted_at: datetime
+    ) -> None:
+        """Given what the bot says, mail about what lasts and what is over (behaviour 14).
+
+        No caretaker is missed for a time in which the machine was off, or the database away.
+        """
+        memory = self._memory
+        known = [each.problem for each in memory.problems if each.problem.kind in not_looked_at]
+        if any(each.kind is Kind.DATABASE for each in (*of_bot, *known)):
+            memory.database_away_at = self._now
+        excuse = max(booted_at, memory.database_away_at or booted_at)
+        missed = caretaker_problems(self._directory, self._now, excused_until=excuse)
+        found = news(
+            memory.problems,
+            [*of_bot, *missed],
+            self._now,
+            mail_after=self._mail_after,
+            not_looked_at=not_looked_at,
+        )
+        memory.problems = list(found.known)
+        for each in found.lasting:
+            log.warning("%s since %s: %s", each.title, _minute(each.since), each.sentence)
+        for each in found.over:
+            log.info("over: %s, since %s", each.title, _minute(each.since))
+        self._mail_problems(found.lasting, "", "It is mailed again every six hours.")
+        self._mail_problems(found.over, "over: ", "It is over now.")
+
+    def _mail_problems(self, problems: Sequence[Problem], before: str, after: str) -> None:
+        if not problems:
+            return
+        lines = [
+            f"{each.title}, since {_minute(each.since)}:\n{each.sentence}\n" for each in problems
+        ]
+        subject = problems[0].title if len(problems) == 1 else f"{len(problems)} problems"
+        self._mail(before + subject, "\n".join([*lines, after]))
+
     def _what_next(self) -> str:
         if self._memory.needs_a_human:
             return "A setting is wrong: it is not tried again until .env was corrected."
@@ -210,39 +235,5 @@ class Incidents:
         self._memory.unsent.append(mail)
 
 
-def _load(path: Path) -> Memory:
-    try:
-        raw = json.loads(read_own(path, BYTES_MAX))
-        return Memory(
-            down_since=_time(raw["down_since"]),
-            why=str(raw["why"]),
-            needs_a_human=bool(raw["needs_a_human"]),
-            failed_starts=[_aware(at) for at in raw["failed_starts"]],
-            restarts=[_aware(at) for at in raw["restarts"]],
-            mute_restart_at=_time(raw["mute_restart_at"]),
-            unsent=[(str(subject), str(body)) for subject, body in raw["unsent"]],
-        )
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return Memory()
-
-
-def _save(memory: Memory, path: Path) -> None:
-    text = json.dumps(asdict(memory), default=datetime.isoformat, indent=1)
-    try:
-        replace_own(path, text + "\n")
-    except OSError as error:
-        raise DcaError(
-            f"what was found can't be remembered: {error}; make room on the disk of LOG_DIR, and "
-            "let this user write there"
-        ) from error
-
-
-def _time(text: str | None) -> datetime | None:
-    return _aware(text) if text else None
-
-
-def _aware(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text} has no time zone")
-    return at
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

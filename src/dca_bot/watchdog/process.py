@@ -47,8 +47,11 @@ def running_seconds(pid: int) -> float | None:
     start = process_start(pid)
     if start is None:
         return None
-    since_boot = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
-    return max(0.0, since_boot - start / os.sysconf("SC_CLK_TCK"))
+    return max(0.0, seconds_since_boot() - start / os.sysconf("SC_CLK_TCK"))
+
+
+def seconds_since_boot() -> float:
+    return float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
 
 
 def stop(

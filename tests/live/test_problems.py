@@ -1,0 +1,128 @@
+"""What main_app.py knows of the problems that a human must hear of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from dca_bot.core.model import AssetState, Cycle, CycleStatus, Quote
+from dca_bot.live.problems import USUALLY_SOLD_WITHIN, Look, Problems
+from dca_bot.watchdog.problems import Kind, Problem
+from tests.store.store_contract import make_asset
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LATER = USUALLY_SOLD_WITHIN + timedelta(seconds=1)
+ASSET = replace(make_asset(1), is_enabled=True, take_profit_pct=Decimal(1))
+CYCLE = Cycle(
+    7,
+    1,
+    CycleStatus.WATCHING,
+    quantity=Decimal("0.5"),
+    average_purchase_price=Decimal(100),
+    last_order_fill_price=Decimal(100),
+)
+DUE = Decimal(101)
+
+
+class Eyes:
+    """Looks again and again, by a clock that only moves when told."""
+
+    def __init__(self) -> None:
+        self._now = NOW
+        self._problems = Problems(lambda: self._now)
+
+    def see(
+        self, *looks: Look, later: timedelta = timedelta(0), database_trouble: str = ""
+    ) -> tuple[Problem, ...]:
+        self._now += later
+        return self._problems.now(database_trouble, looks)
+
+
+def at(bid: Decimal, cycle: Cycle | None = CYCLE, *, problem: str = "", trouble: str = "") -> Look:
+    quote = Quote(ASSET.symbol, bid, bid, NOW)
+    return Look(AssetState(ASSET, cycle, problem), quote, trouble)
+
+
+@pytest.fixture
+def eyes() -> Eyes:
+    return Eyes()
+
+
+def kinds(problems: tuple[Problem, ...]) -> list[Kind]:
+    return [each.kind for each in problems]
+
+
+def test_a_database_that_is_away_is_a_problem_since_it_went(eyes: Eyes) -> None:
+    assert eyes.see() == ()
+    eyes.see(database_trouble="lost")
+    (problem,) = eyes.see(database_trouble="no server answers", later=LATER)
+    assert (problem.kind, problem.since) == (Kind.DATABASE, NOW)
+    assert "no server answers" in problem.sentence
+    assert eyes.see(later=LATER) == ()
+    (again,) = eyes.see(database_trouble="lost", later=LATER)
+    assert again.since == NOW + 3 * LATER
+
+
+def test_a_take_profit_that_stays_due_is_a_problem_since_it_became_due(eyes: Eyes) -> None:
+    assert eyes.see(at(DUE, trouble="halted by Alpaca")) == ()
+    (problem,) = eyes.see(at(DUE, trouble="halted by Alpaca"), later=LATER)
+    assert (problem.kind, problem.symbol, problem.since) == (
+        Kind.TAKE_PROFIT,
+        ASSET.symbol,
+        NOW,
+    )
+    assert "101" in problem.sentence
+    assert "halted by Alpaca" in problem.sentence
+
+
+@pytest.mark.parametrize("status", [CycleStatus.WATCHING, CycleStatus.BUYING, CycleStatus.SELLING])
+def test_it_is_due_whatever_order_of_its_cycle_is_open(eyes: Eyes, status: CycleStatus) -> None:
+    look = at(DUE, replace(CYCLE, status=status, latest_order_id="an-order"))
+    eyes.see(look)
+    assert kinds(eyes.see(look, later=LATER)) == [Kind.TAKE_PROFIT]
+
+
+def test_a_sell_that_is_open_stays_due_below_its_price(eyes: Eyes) -> None:
+    eyes.see(at(DUE))
+    selling = replace(CYCLE, status=CycleStatus.SELLING)
+    assert kinds(eyes.see(at(DUE - 1, selling), later=LATER)) == [Kind.TAKE_PROFIT]
+
+
+def test_below_its_price_a_take_profit_is_not_due(eyes: Eyes) -> None:
+    eyes.see(at(DUE))
+    assert eyes.see(at(DUE - 1), later=LATER) == ()
+    eyes.see(at(DUE))
+    assert eyes.see(at(DUE), later=USUALLY_SOLD_WITHIN) == ()  # since the price came back
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        at(DUE, replace(CYCLE, quantity=Decimal(0))),
+        at(DUE, replace(CYCLE, average_purchase_price=Decimal(0))),
+        at(DUE, None),
+        Look(AssetState(replace(ASSET, is_enabled=False), CYCLE), at(DUE).quote),
+        Look(AssetState(ASSET, CYCLE)),
+    ],
+    ids=["nothing held", "no average", "no cycle", "disabled", "no quote"],
+)
+def test_where_nothing_would_be_sold_nothing_is_wrong(eyes: Eyes, look: Look) -> None:
+    eyes.see(look)
+    assert eyes.see(look, later=LATER) == ()
+
+
+def test_an_unusable_row_is_a_problem_while_its_cycle_holds_coins(eyes: Eyes) -> None:
+    (problem,) = eyes.see(at(DUE, problem="take_profit_percent is 0"))
+    assert problem.kind is Kind.ROW
+    assert "0.5" in problem.sentence
+    assert "take_profit_percent is 0" in problem.sentence
+    nothing_held = replace(CYCLE, quantity=Decimal(0))
+    assert eyes.see(at(DUE, nothing_held, problem="take_profit_percent is 0")) == ()
+
+
+def test_a_cycle_that_cannot_be_read_may_hold_anything(eyes: Eyes) -> None:
+    (problem,) = eyes.see(at(DUE, None, problem="status is 'sold': correct row 7"))
+    assert "unknown quantity" in problem.sentence
