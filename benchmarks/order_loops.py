@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import msgpack  # type: ignore[import-untyped]
 import requests
-import websockets.legacy.client
+import websockets.asyncio.client
 from common import SECRET_KEY, symbols
 
 PATH = "/v1beta3/crypto/us"
@@ -47,7 +47,7 @@ def by_requests(url: str) -> Post:
 async def loop(url: str, kind: str, post: Post, symbol: str) -> None:
     stream = url.replace("http", "ws", 1) + PATH
     options: dict[str, Any] = {"ping_interval": None, "compression": None, "max_queue": 1024}
-    async with websockets.legacy.client.connect(stream, **options) as ws:
+    async with websockets.asyncio.client.connect(stream, **options) as ws:
         await ws.recv()
         await ws.send(msgpack.packb({"action": "auth", "key": kind, "secret": SECRET_KEY}))
         await ws.recv()

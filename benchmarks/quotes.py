@@ -43,7 +43,7 @@ from frames import PING, frame
 ASSETS = (1, 50, 500)
 FRAME_SIZES = (1, 10, 100)
 COMPARED = ("bare", "bot", "main_app")
-OTHERS = ("bare-ts", "bare-new", "sdk")  # for comparison, with one number of assets
+OTHERS = ("bare-ts", "bare-old", "sdk")  # for comparison, with one number of assets
 OTHERS_ASSETS = 50
 SECONDS = 0.4  # how long a push should take
 GUESSED_RATE = {1: 120_000, 10: 300_000, 100: 400_000}

@@ -1,9 +1,9 @@
 """What takes the quotes in benchmarks/quotes.py, each in a process of its own.
 
-bare      only receives and decodes: the client that Alpaca's SDK uses (`websockets.legacy`)
-          and msgpack with datetimes, which is what the bot asks for
+bare      only receives and decodes: the client of `websockets` and msgpack with datetimes, which
+          is what the bot uses
 bare-ts   the same with msgpack's default, its own Timestamp objects
-bare-new  the first with the new client of `websockets`
+bare-old  the first with `websockets.legacy`, which Alpaca's SDK uses
 sdk       alpaca-py's stream as it comes, with a handler that does nothing
 bot       the bot's QuoteStream and Desk, on a store in memory
 """
@@ -34,13 +34,12 @@ from dca_bot.trading.trader import Trader
 PATH = "/v1beta3/crypto/us"
 QUEUE = 1024  # frames, as the SDK has it
 STEP = Decimal("0.000000001")
-NEVER = 1e9
 
 
 async def bare(kind: str, url: str, names: list[str]) -> None:
-    connect: Any = websockets.legacy.client.connect
-    if kind == "bare-new":
-        connect = websockets.asyncio.client.connect
+    connect: Any = websockets.asyncio.client.connect
+    if kind == "bare-old":
+        connect = websockets.legacy.client.connect
     timestamp = 0 if kind == "bare-ts" else AS_DATETIME
     options = {"ping_interval": None, "compression": None, "max_queue": QUEUE}
     async with connect(url + PATH, **options) as ws:
@@ -87,7 +86,6 @@ async def bot(url: str, names: list[str]) -> None:
         on_quotes=desk.on_quotes,
         on_connected=lambda: None,
         on_trouble=print,
-        silence_seconds=NEVER,
     )
     await desk.refresh()
     await stream.watch(desk.wanted_symbols())
@@ -113,7 +111,7 @@ def holding(number: int) -> Cycle:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("bare", "bare-ts", "bare-new", "sdk", "bot"))
+    parser.add_argument("kind", choices=("bare", "bare-ts", "bare-old", "sdk", "bot"))
     parser.add_argument("url")
     parser.add_argument("assets", type=int)
     given = parser.parse_args()

@@ -55,6 +55,12 @@ def settings_for(stream_url: str = "ws://127.0.0.1:9", base_url: str = "http://1
     return AlpacaSettings("key-id-for-tests", "secret-for-tests", base_url, base_url, stream_url)
 
 
+async def ended(running: asyncio.Task[None]) -> None:
+    """Let a running stream end, as its owner does."""
+    running.cancel()
+    await asyncio.wait([running])
+
+
 class ScriptedServer:
     """A websocket server; each connect first takes the next of `mishaps`, if one is left."""
 
@@ -178,7 +184,7 @@ class TradeServer(ScriptedServer):
         async for raw in connection:
             message = json.loads(raw)
             self.heard.append(message)
-            if message["action"] == "authenticate":
+            if message["action"] == "auth":
                 await self._authorize(connection, mishap)
             elif mishap != "deaf":
                 streams = {"streams": message["data"]["streams"]}

@@ -7,7 +7,7 @@ import gc
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from tests.broker.scripted_alpaca import (
     QUICK,
     CuttableWire,
     DataServer,
+    ended,
     eventually,
     felt_seconds,
     packed,
@@ -56,8 +57,6 @@ async def watching(
     url: str,
     *symbols: str,
     pace: Pace = QUICK,
-    silence_seconds: float = 3600,
-    monotonic: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[tuple[QuoteStream, Owner]]:
     """A running stream and its owner; the end closes it."""
     owner = Owner()
@@ -66,17 +65,14 @@ async def watching(
         on_quotes=owner.on_quotes,
         on_connected=owner.on_connected,
         on_trouble=owner.on_trouble,
-        silence_seconds=silence_seconds,
         pace=pace,
-        monotonic=monotonic,
     )
     await stream.watch(symbols)
     running = asyncio.create_task(stream.run())
     try:
         yield stream, owner
     finally:
-        await stream.close()
-        await running
+        await ended(running)
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
@@ -259,42 +255,48 @@ def test_a_subscribe_without_an_answer_does_not_park_the_stream() -> None:
     run(test())
 
 
-def test_a_connected_but_mute_socket_is_replaced() -> None:
+def test_a_stream_that_is_called_silent_connects_anew() -> None:
     async def test() -> None:
-        server = DataServer()
-        async with server, watching(server.url, "A/USD", silence_seconds=0.1) as (_, owner):
-            await eventually(lambda: owner.connected >= 2)
-            assert "no quotes" in owner.troubles[0]
+        async with DataServer() as server, watching(server.url, "A/USD") as (stream, owner):
+            await eventually(lambda: owner.connected == 1)
+            stream.call_silent("A/USD")
+            await eventually(lambda: owner.connected == 2)
+            assert len(server.connections) == 1
+            assert "silent about A/USD" in owner.troubles[0]
 
     run(test())
 
 
-class SlowClock:
-    """Goes on only when a test says so, and counts the looks at it."""
+def test_silence_alone_is_no_reason_to_connect_anew() -> None:
+    """A market may be quiet; only REST can tell whether the stream has missed something."""
 
-    def __init__(self) -> None:
-        self.now, self.looks = 1000.0, 0
-
-    def __call__(self) -> float:
-        self.looks += 1
-        return self.now
-
-
-def test_quotes_that_come_keep_the_connection() -> None:
     async def test() -> None:
-        server, clock = DataServer(), SlowClock()
-        async with (
-            server,
-            watching(server.url, "A/USD", silence_seconds=0.05, monotonic=clock) as (_, owner),
-        ):
+        async with DataServer() as server, watching(server.url, "A/USD") as (stream, owner):
             await eventually(lambda: owner.connected)
-            for count in range(1, 11):  # six times as long as the silence that would end it
-                clock.now += 0.03
-                await server.say(quote_frame("A/USD"))
-                await eventually(lambda count=count: len(owner.frames) == count)
-                looks = clock.looks
-                await eventually(lambda looks=looks: clock.looks > looks)
-            assert (owner.connected, owner.troubles) == (1, [])
+            first = stream.last_sign_of_life
+            for _ in range(5):  # pongs come, and nothing else
+                await eventually(lambda first=first: stream.last_sign_of_life > first)
+                first = stream.last_sign_of_life
+            assert (server.connects, owner.troubles) == (1, [])
+
+    run(test())
+
+
+def test_only_a_connection_that_brought_quotes_ends_an_incident() -> None:
+    async def test() -> None:
+        pace = replace(QUICK, proven=1e-6)
+        async with DataServer() as server, watching(server.url, "A/USD", pace=pace) as pair:
+            stream, owner = pair
+            for count in range(1, 4):
+                await eventually(lambda count=count: owner.connected == count)
+                stream.call_silent("A/USD")
+            await eventually(lambda: owner.connected == 4)
+            assert len(owner.troubles) == 1
+            await server.say(quote_frame("A/USD"))
+            await eventually(lambda: owner.frames)
+            stream.call_silent("A/USD")
+            await eventually(lambda: owner.connected == 5)
+            assert len(owner.troubles) == 2
 
     run(test())
 
@@ -357,8 +359,7 @@ def test_an_owner_that_raises_loses_one_frame_and_not_the_stream() -> None:
             await server.say(quote_frame("A/USD"))
             await server.say(quote_frame("A/USD"))
             await eventually(lambda: len(owner.frames) == 2)
-            await stream.close()
-            await running
+            await ended(running)
             assert server.connects == 1
 
     run(test())
@@ -371,18 +372,6 @@ def test_an_error_in_the_middle_of_the_day_leads_to_a_new_connection() -> None:
             await server.say(packed({"T": "error", "code": 407, "msg": "slow client"}))
             await eventually(lambda: owner.connected == 2)
             assert "slow client (407)" in owner.troubles[0]
-
-    run(test())
-
-
-def test_reconnect_makes_a_fresh_connection_without_any_complaint() -> None:
-    async def test() -> None:
-        async with DataServer() as server, watching(server.url, "A/USD") as (stream, owner):
-            await eventually(lambda: owner.connected == 1)
-            await stream.reconnect()
-            await eventually(lambda: owner.connected == 2)
-            assert len(server.connections) == 1
-            assert owner.troubles == []
 
     run(test())
 
@@ -438,13 +427,17 @@ def test_cancelling_closes_the_socket_for_real(moment: str) -> None:
 
 def test_a_stop_in_a_black_hole_leaves_time_for_the_rest_of_it() -> None:
     async def test() -> None:
-        async with (
-            DataServer() as server,
-            CuttableWire(server.port) as wire,
-            watching(wire.url, "A/USD", pace=Pace()) as (stream, owner),
-        ):
-            await eventually(lambda: owner.connected)
-            wire.cut()
-            assert await felt_seconds(stream.close()) < 3.5
+        async with DataServer() as server, CuttableWire(server.port) as wire:
+
+            async def until_cut() -> None:
+                async with watching(wire.url, "A/USD", pace=Pace()) as (_, owner):
+                    await eventually(lambda: owner.connected)
+                    wire.cut()
+                    stopping.set()
+
+            stopping = asyncio.Event()
+            watched = asyncio.create_task(until_cut())
+            await stopping.wait()
+            assert await felt_seconds(watched) < 3.5
 
     run(test())

@@ -1,15 +1,11 @@
-"""When to connect again, without any time passing; and the SDK as we know it."""
+"""When to connect again, without any time passing."""
 
 from __future__ import annotations
 
-import inspect
-
 import pytest
-from alpaca.data.live.crypto import CryptoDataStream
-from alpaca.trading.stream import TradingStream
 from websockets.exceptions import WebSocketException
 
-from dca_bot.broker.reconnect import Incident, Kind, Pace, Trouble, explained
+from dca_bot.broker.reconnect import Incident, Kind, Pace, Refusal, Trouble, explained
 
 FIVE_MINUTES = 300
 
@@ -68,16 +64,16 @@ def test_each_kind_of_trouble_is_news_once_until_a_connection_has_lived() -> Non
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (ValueError("connection limit exceeded"), Kind.CROWDED),
+        (Refusal("connection limit exceeded"), Kind.CROWDED),
         (
-            ValueError(
+            Refusal(
                 "your connection is rejected while another connection is open under the "
                 "same account"
             ),
             Kind.CROWDED,
         ),
-        (ValueError("auth failed"), Kind.REFUSED),
-        (ValueError("unauthorized: code=401, message=Unauthorized"), Kind.REFUSED),
+        (Refusal("auth failed"), Kind.REFUSED),
+        (Refusal("unauthorized: code=401, message=Unauthorized"), Kind.REFUSED),
         (ConnectionRefusedError(111, "Connection refused"), Kind.LOST),
         (TimeoutError(), Kind.LOST),
         (KeyError("T"), Kind.LOST),
@@ -86,19 +82,3 @@ def test_each_kind_of_trouble_is_news_once_until_a_connection_has_lived() -> Non
 )
 def test_the_reason_decides_how_to_go_on(error: Exception, kind: Kind) -> None:
     assert explained(error).kind is kind
-
-
-def test_the_sdk_still_has_the_parts_that_the_streams_stand_on() -> None:
-    for stream_class, parts in (
-        (CryptoDataStream, ("_connect", "_auth")),
-        (TradingStream, ("_connect", "_auth", "_subscribe_trade_updates", "_dispatch")),
-    ):
-        for part in parts:
-            assert inspect.iscoroutinefunction(getattr(stream_class, part)), part
-    stream = CryptoDataStream("key", "secret", websocket_params={"close_timeout": 2})
-    assert stream._ws is None
-    assert stream._websocket_params == {"close_timeout": 2}
-    assert "self._ws = await websockets_legacy.connect(" in inspect.getsource(stream._connect)
-    assert "self._ws = await websockets_legacy.connect(" in inspect.getsource(
-        TradingStream._connect
-    )

@@ -19,14 +19,14 @@ from dca_bot.core.model import OrderStatus, OrderUpdate, Quote
 from dca_bot.program.errors import OrderOutcomeUnknown
 from dca_bot.program.settings import AlpacaSettings
 from tests.broker.broker_contract import BTC, buy
-from tests.broker.scripted_alpaca import EVENTUALLY_SECONDS, QUICK, eventually
+from tests.broker.scripted_alpaca import EVENTUALLY_SECONDS, QUICK, ended, eventually
 from tests.helpers import Simulator
 
 
 class Desk:
     """Both streams with an owner that writes everything down."""
 
-    def __init__(self, exchange: Simulator, *symbols: str, silence_seconds: float = 3600) -> None:
+    def __init__(self, exchange: Simulator, *symbols: str) -> None:
         self.settings = AlpacaSettings(
             exchange.key_id,
             exchange.secret_key,
@@ -44,7 +44,6 @@ class Desk:
             on_quotes=self.raw_quotes.extend,
             on_connected=lambda: self.connected.append("quotes"),
             on_trouble=self.troubles.append,
-            silence_seconds=silence_seconds,
             pace=QUICK,
         )
         self.trade_stream = TradeStream(
@@ -72,8 +71,7 @@ class Desk:
         return [asyncio.create_task(each.run()) for each in (self.quote_stream, self.trade_stream)]
 
     async def stop(self, running: list[asyncio.Task[None]]) -> None:
-        await asyncio.gather(self.quote_stream.close(), self.trade_stream.close())
-        await asyncio.gather(*running)
+        await asyncio.gather(*map(ended, running))
 
     def quotes(self) -> list[Quote]:
         return [quote for raw in self.raw_quotes if (quote := translate.quote(raw))]
@@ -187,9 +185,10 @@ def test_a_second_program_with_the_same_keys_is_told_so(exchange: Simulator) -> 
 
 def test_a_mute_socket_is_replaced(exchange: Simulator) -> None:
     async def test() -> None:
-        async with Desk(exchange, BTC, silence_seconds=0.5).at_work() as desk:
+        async with Desk(exchange, BTC).at_work() as desk:
             await asyncio.to_thread(fault, exchange, "mute_data_stream")
             count = len(desk.connected)
+            desk.quote_stream.call_silent(BTC)
             await eventually(lambda: len(desk.connected) > count)
             await heard(exchange, desk, "64333")
 

@@ -518,7 +518,7 @@ def test_quotes_that_all_come_late_are_told_in_words() -> None:
     async def scenario(world: World) -> None:
         world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
         (words,) = world.desk.late_quotes(NOW)
-        assert "clock" in words
+        assert "network" in words
 
     play(scenario)
 

@@ -11,15 +11,17 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
-from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.legacy.exceptions import InvalidStatusCode
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from dca_bot.broker.transport import distrust
+from dca_bot.program.setting_values import is_this_machine
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,7 @@ REFUSED_STATUSES = (401, 403)
 REFUSED_WORDS = ("auth failed", "authenticate", "unauthorized")
 CROWDED_STATUS = 429
 CROWDED_WORDS = ("connection limit exceeded", "another connection is open")
+QUEUE_FRAMES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Pace:
     # stay below 10 connects in 5 minutes.
     crowded_first: float = 15.0
     crowded: float = 38.0
-    proven: float = 30.0  # a connection that lived so long ends the incident
+    proven: float = 30.0  # a connection that was of use for so long ends the incident
 
 
 class Kind(StrEnum):
@@ -64,6 +67,10 @@ class Trouble(Exception):
         super().__init__(text)
 
 
+class Refusal(Exception):
+    """The server said no, in its own words."""
+
+
 class Incident:
     """How long to wait before the next connect, and whether the trouble is news."""
 
@@ -76,8 +83,8 @@ class Incident:
     def next_pause(self, trouble: Trouble, lived: float) -> tuple[float, bool]:
         """The seconds to wait, and whether this must be said.
 
-        Only a connection that lived long ends an incident: a server that accepts and drops at
-        once would otherwise be called every second.
+        `lived` is how long the connection was of use.  Only one that lived long ends an incident:
+        a server that accepts and drops at once would otherwise be called every second.
         """
         if lived >= self._pace.proven:
             self._told.clear()
@@ -98,51 +105,45 @@ class Incident:
         return grown / 2 + grown / 2 * self._jitter()
 
 
-class Reconnecting:
-    """The life around one of the SDK's stream classes, of which this is the first base.
+class Stream:
+    """The life around one websocket.
 
-    The stream says how to begin (`_open`), what to do then (`_work`: coroutines that run until
-    one of them ends), and calls `_worked` once it really listens.
+    A stream says how to begin (`_open`), what to do then (`_work`: coroutines that run until one
+    of them ends), and calls `_worked` once it really listens.
     """
 
-    _ws: Any
+    _ws: ClientConnection
 
-    def _set_up(
+    def __init__(
         self,
         name: str,
+        url: str,
         pace: Pace,
+        *,
         on_connected: Callable[[], None],
         on_trouble: Callable[[str], None],
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.last_sign_of_life = time.monotonic()
-        self._pace = pace
+        self._url, self._headers, self._pace = url, headers, pace
         self._on_connected, self._on_trouble = on_connected, on_trouble
         self._incident = Incident(pace)
-        self._recycle = asyncio.Event()
-        self._runner: asyncio.Task[None] | None = None
-        self._is_closing = False
+        self._is_useful = False
 
     async def run(self) -> None:
-        """Stay connected until cancelled or closed."""
-        self._runner = asyncio.create_task(self._supervise())
-        try:
-            await self._runner
-        except asyncio.CancelledError:
-            if not self._is_closing:
-                raise
-
-    async def close(self) -> None:
-        """End `run()` and the connection; may be called at any time, and twice."""
-        self._is_closing = True
-        if self._runner is not None:
-            self._runner.cancel()
-            await asyncio.wait([self._runner])
-        await self._disconnect()
-
-    async def reconnect(self) -> None:
-        """Let go of the connection and make a new one at once."""
-        self._recycle.set()
+        """Stay connected until cancelled; then the connection is closed."""
+        while True:
+            await self._until_wanted()
+            began_at = time.monotonic()
+            trouble = await self._connection()
+            if trouble is None:
+                continue
+            lived = time.monotonic() - began_at if self._is_useful else 0.0
+            pause, is_news = self._incident.next_pause(trouble, lived)
+            if is_news:
+                self._on_trouble(f"{self.name}: {trouble}; connecting again by itself")
+            await asyncio.sleep(pause)
 
     async def _until_wanted(self) -> None:
         """Wait until there is something to connect for."""
@@ -150,7 +151,7 @@ class Reconnecting:
     async def _open(self) -> None:
         raise NotImplementedError
 
-    def _work(self) -> list[Coroutine[Any, Any, None]]:
+    def _work(self) -> list[Coroutine[Any, Any, object]]:
         raise NotImplementedError
 
     def _worked(self) -> None:
@@ -159,41 +160,37 @@ class Reconnecting:
         log.info("%s connected", self.name)
         self._on_connected()
 
-    async def _supervise(self) -> None:
-        while True:
-            await self._until_wanted()
-            began_at = time.monotonic()
-            try:
-                trouble = await self._connection()
-            finally:
-                await self._disconnect()
-            if trouble is None:
-                continue
-            lived = time.monotonic() - began_at
-            pause, is_news = self._incident.next_pause(trouble, lived)
-            if is_news:
-                self._on_trouble(f"{self.name}: {trouble}; connecting again by itself")
-            await asyncio.sleep(pause)
-
     async def _connection(self) -> Trouble | None:
-        """One connection from beginning to end; None when it was let go on purpose."""
-        self._recycle.clear()
+        """One connection from beginning to end; None when nobody needs it any more."""
+        ws = None
+        self._is_useful = False
         try:
             async with asyncio.timeout(self._pace.open):
+                self._ws = ws = await self._connect()
                 await self._open()
-        except Exception as error:  # noqa: BLE001 - the SDK takes answers apart unchecked there
+            await _first_to_end(*self._work(), self._keep_pinging())
+        except (Trouble, Refusal, OSError, ValueError, WebSocketException) as error:
             return explained(error)
-        try:
-            await _first_to_end(*self._work(), self._keep_pinging(), self._until_recycled())
-        except (Trouble, OSError, WebSocketException) as error:
-            return explained(error)
+        finally:
+            if ws is not None:
+                await _disconnect(ws)
         return None
 
-    async def _until_recycled(self) -> None:
-        await self._recycle.wait()
+    async def _connect(self) -> ClientConnection:
+        is_near = is_this_machine(urlsplit(self._url).hostname or "")
+        return await connect(
+            self._url,
+            additional_headers=self._headers,
+            proxy=None if is_near else True,  # nothing on this machine is behind a proxy
+            open_timeout=None,  # the whole beginning has one limit
+            close_timeout=self._pace.close,
+            ping_interval=None,  # we ping ourselves, to see the pongs
+            max_queue=QUEUE_FRAMES,
+            compression=None,  # small frames aren't worth unpacking
+        )
 
     async def _keep_pinging(self) -> None:
-        """A dead connection sends no error, only no pong (the SDK would wait 180 s for it)."""
+        """A dead connection sends no error, only no pong."""
         while True:
             await asyncio.sleep(self._pace.ping)
             try:
@@ -203,35 +200,15 @@ class Reconnecting:
                 raise Trouble(f"no sign of life for {self._pace.pong:.0f} s") from None
             self.last_sign_of_life = time.monotonic()
 
-    async def _disconnect(self) -> None:
-        ws, self._ws = self._ws, None
-        if ws is None:
-            return
-        # A task of its own: close() waits several times over when the other side doesn't say
-        # goodbye, and swallows a cancellation while it does.
-        goodbye = asyncio.ensure_future(ws.close())
-        try:
-            await asyncio.wait([goodbye], timeout=self._pace.close)
-        finally:
-            ws.transport.abort()
-        await asyncio.gather(goodbye, return_exceptions=True)
+
+async def _disconnect(ws: ClientConnection) -> None:
+    try:
+        await ws.close()  # waits for the other side's goodbye as long as `close_timeout` says
+    finally:
+        ws.transport.abort()
 
 
-def websocket_params(pace: Pace) -> dict[str, Any]:
-    """For the SDK, which takes them instead of its own (docs/alpaca.md 6.2 T8, T11).
-
-    We ping ourselves, to see the pongs.  Small frames aren't worth unpacking.
-    """
-    return {
-        "ping_interval": None,
-        "open_timeout": pace.open,
-        "close_timeout": pace.close,
-        "max_queue": 1024,
-        "compression": None,
-    }
-
-
-async def _first_to_end(*coroutines: Awaitable[None]) -> None:
+async def _first_to_end(*coroutines: Awaitable[object]) -> None:
     """Run them side by side until one ends, stop the others, and raise what it raised."""
     tasks = [asyncio.ensure_future(each) for each in coroutines]
     try:
@@ -249,7 +226,7 @@ def explained(error: Exception) -> Trouble:
     if isinstance(error, Trouble):
         return error
     said = str(error).lower()
-    status = error.status_code if isinstance(error, InvalidStatusCode) else None
+    status = error.response.status_code if isinstance(error, InvalidStatus) else None
     if status == CROWDED_STATUS or any(words in said for words in CROWDED_WORDS):
         return Trouble(
             "another program uses these keys, or the previous connection is not yet released "
@@ -258,6 +235,8 @@ def explained(error: Exception) -> Trouble:
         )
     if status in REFUSED_STATUSES or any(words in said for words in REFUSED_WORDS):
         return Trouble(f"Alpaca refuses the keys ({error})", Kind.REFUSED)
+    if isinstance(error, Refusal):
+        return Trouble(f"Alpaca says: {error}")
     if isinstance(error, ssl.SSLCertVerificationError):
         return Trouble(f"can't connect: {distrust(error)}")
     if isinstance(error, TimeoutError):

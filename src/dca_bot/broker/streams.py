@@ -1,4 +1,4 @@
-"""The two websockets on the SDK's stream classes: quotes in, trade updates in.
+"""The two websockets: quotes in, trade updates in.
 
 Rule: a stream only hands over what it hears, as it heard it; a missed message is no loss as long
 as `on_connected` and `on_trouble` make the owner ask over REST.  What keeps the connection alive
@@ -15,17 +15,8 @@ from collections.abc import Callable, Coroutine, Iterable, Set
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
-from alpaca.data.live.crypto import CryptoDataStream
-from alpaca.trading.stream import TradingStream
 
-from dca_bot.broker.reconnect import (
-    Kind,
-    Pace,
-    Reconnecting,
-    Trouble,
-    explained,
-    websocket_params,
-)
+from dca_bot.broker.reconnect import Kind, Pace, Refusal, Stream, Trouble
 from dca_bot.program.settings import AlpacaSettings
 
 log = logging.getLogger(__name__)
@@ -34,15 +25,12 @@ Message = dict[str, Any]
 
 SYMBOL_LIMIT_EXCEEDED = 405
 INVALID_SYNTAX = 400
-SILENCE_SECONDS = 30.0
-# A market may be quiet for its own reasons: every mute connection in a row doubles the patience.
-PATIENCE_DOUBLINGS_MAX = 2
+# Read in half the time that JSON takes (docs/performance.md).
+AS_MSGPACK = {"Content-Type": "application/msgpack"}
 AS_DATETIME = 3  # msgpack's fastest way to read a timestamp, and the one that we want
 
 
-# Our run() is a coroutine, theirs starts an event loop of its own (docs/alpaca.md 6.2 T12): hence
-# the ignored type.
-class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
+class QuoteStream(Stream):
     """Quotes of the watched symbols.
 
     `on_quotes` gets whole frames: lists of raw quotes, "t" being a datetime.  It must not raise.
@@ -57,26 +45,21 @@ class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
         on_quotes: Callable[[list[Message]], None],
         on_connected: Callable[[], None],
         on_trouble: Callable[[str], None],
-        silence_seconds: float = SILENCE_SECONDS,
         pace: Pace | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        pace = pace or Pace()
         super().__init__(
-            settings.key_id,
-            settings.secret_key,
-            raw_data=True,
-            url_override=settings.quote_stream_url,
-            websocket_params=websocket_params(pace),
+            "quote stream",
+            settings.quote_stream_url,
+            pace or Pace(),
+            on_connected=on_connected,
+            on_trouble=on_trouble,
+            headers=AS_MSGPACK,
         )
-        self._set_up("quote stream", pace, on_connected, on_trouble)
-        self._monotonic = monotonic
-        self.last_frame_at = monotonic()
+        self._keys = {"key": settings.key_id, "secret": settings.secret_key}
         self._on_quotes = on_quotes
-        self._silence_seconds = silence_seconds
-        self._mute_in_a_row = 0
         self._wanted: list[str] = []
         self._wishes_changed = asyncio.Event()
+        self._missed: asyncio.Queue[str] = asyncio.Queue()
         self._subscribed: set[str] = set()
         self._replies: asyncio.Queue[Message] = asyncio.Queue()
         self._is_asking = False
@@ -97,32 +80,48 @@ class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
         """The symbols whose quotes come, as Alpaca confirmed them."""
         return frozenset(self._subscribed)
 
+    def call_silent(self, what: str) -> None:
+        """Connect anew, since Alpaca had `what` to send and this connection did not bring it."""
+        self._missed.put_nowait(what)
+
     async def _until_wanted(self) -> None:
-        # the SDK would spin here with a whole CPU (docs/alpaca.md 6.3 D7)
         while not self._wanted:
             self._wishes_changed.clear()
             await self._wishes_changed.wait()
 
     async def _open(self) -> None:
-        self._subscribed, self._replies = set(), asyncio.Queue()
+        self._subscribed, self._replies, self._missed = set(), asyncio.Queue(), asyncio.Queue()
         self._has_complained = False
-        await self._connect()
-        await self._auth()
-        self.last_frame_at = self._monotonic()
+        await self._until_told("connected")
+        await self._ws.send(msgpack.packb({"action": "auth"} | self._keys))
+        await self._until_told("authenticated")
 
-    def _work(self) -> list[Coroutine[Any, Any, None]]:
-        return [self._listen(), self._follow_wishes(), self._watch_silence()]
+    async def _until_told(self, word: str) -> None:
+        while True:
+            try:
+                messages = msgpack.unpackb(await self._ws.recv(), timestamp=AS_DATETIME)
+                words = [(each.get("T"), each.get("msg"), each.get("code")) for each in messages]
+            except (ValueError, TypeError, AttributeError, RecursionError):
+                raise Trouble("an answer that can't be read") from None
+            for kind, said, code in words:
+                if kind == "error":
+                    raise Refusal(f"{said} ({code})")
+                if said == word:
+                    return
+
+    def _work(self) -> list[Coroutine[Any, Any, object]]:
+        return [self._listen(), self._follow_wishes(), self._until_silent()]
 
     async def _listen(self) -> None:
         """The hot path: no timeout and no coroutine per frame, and no look at single quotes."""
-        receive, unpack, now = self._ws.recv, msgpack.unpackb, self._monotonic
+        receive, unpack, hand_over = self._ws.recv, msgpack.unpackb, self._on_quotes
         while True:
             frame = await receive()
             try:
                 messages = unpack(frame, timestamp=AS_DATETIME)
                 if messages[0]["T"] == "q":
-                    self.last_frame_at = now()
-                    self._on_quotes(messages)
+                    self._is_useful = True
+                    hand_over(messages)
                     continue
             except Exception as error:  # noqa: BLE001 - a bad frame must lose only itself
                 self._complain(error)
@@ -141,20 +140,11 @@ class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
             if word in ("subscription", "error") and self._is_asking:
                 self._replies.put_nowait(message)
             elif word == "error":
-                raise Trouble(f"Alpaca says: {_error_text(message)}")
+                raise Refusal(_error_text(message))
 
-    async def _watch_silence(self) -> None:
+    async def _until_silent(self) -> None:
         """A connected but mute socket is real (docs/alpaca.md 6.3 D1), and answers every ping."""
-        connected_at = self.last_frame_at
-        while True:
-            is_mute = self.last_frame_at == connected_at
-            doublings = min(self._mute_in_a_row, PATIENCE_DOUBLINGS_MAX) if is_mute else 0
-            patience = self._silence_seconds * 2**doublings
-            quiet = self._monotonic() - self.last_frame_at
-            if quiet >= patience:
-                self._mute_in_a_row = self._mute_in_a_row + 1 if is_mute else 1
-                raise Trouble(f"connected, but no quotes for {quiet:.0f} s", Kind.SILENT)
-            await asyncio.sleep(patience - quiet)
+        raise Trouble(f"connected, but silent about {await self._missed.get()}", Kind.SILENT)
 
     async def _follow_wishes(self) -> None:
         await self._subscribe_and_unsubscribe()
@@ -217,7 +207,7 @@ class QuoteStream(Reconnecting, CryptoDataStream):  # type: ignore[misc]
         self._told_left_out = set(left_out)
 
 
-class TradeStream(Reconnecting, TradingStream):  # type: ignore[misc]
+class TradeStream(Stream):
     """The account's trade updates.
 
     `on_update` gets each message as it came, also what can't be read: what is lost that way must
@@ -234,38 +224,36 @@ class TradeStream(Reconnecting, TradingStream):  # type: ignore[misc]
         on_trouble: Callable[[str], None],
         pace: Pace | None = None,
     ) -> None:
-        pace = pace or Pace()
         super().__init__(
-            settings.key_id,
-            settings.secret_key,
-            raw_data=True,
-            url_override=settings.trade_stream_url,
-            websocket_params=websocket_params(pace),
+            "trade stream",
+            settings.trade_stream_url,
+            pace or Pace(),
+            on_connected=on_connected,
+            on_trouble=on_trouble,
         )
-        self._set_up("trade stream", pace, on_connected, on_trouble)
+        self._keys = {"key": settings.key_id, "secret": settings.secret_key}
         self._on_update = on_update
-        self.subscribe_trade_updates(self._hand_over)
 
     async def _open(self) -> None:
-        await self._connect()  # type: ignore[no-untyped-call]
-        await self._auth()
-        await self._subscribe_trade_updates()
-        while (message := await self._next()).get("stream") != "listening":
-            await self._hear(message)
+        await self._ws.send(json.dumps({"action": "auth"} | self._keys))
+        await self._until_told("authorization")
+        listen = {"action": "listen", "data": {"streams": ["trade_updates"]}}
+        await self._ws.send(json.dumps(listen))
+        await self._until_told("listening")
 
-    async def _auth(self) -> None:
-        """As the SDK does it, but the server's words survive (docs/alpaca.md 6.2 T2)."""
-        keys = {"key_id": self._api_key, "secret_key": self._secret_key}
-        await self._ws.send(json.dumps({"action": "authenticate", "data": keys}))
-        await self._hear(await self._next())
+    async def _until_told(self, word: str) -> None:
+        while (message := await self._next()).get("stream") != word:
+            self._hear(message)
+        self._hear(message)
 
-    def _work(self) -> list[Coroutine[Any, Any, None]]:
+    def _work(self) -> list[Coroutine[Any, Any, object]]:
         return [self._listen()]
 
     async def _listen(self) -> None:
+        self._is_useful = True  # a quiet account is no silent stream
         self._worked()
         while True:
-            await self._hear(await self._next())
+            self._hear(await self._next())
 
     async def _next(self) -> Message:
         """The next message; paper sends it as a binary frame, live as text (docs/alpaca.md 3.1)."""
@@ -281,19 +269,16 @@ class TradeStream(Reconnecting, TradingStream):  # type: ignore[misc]
         # perhaps it was an update: handed over as one without content, so that Alpaca is asked
         return {"stream": "trade_updates", "data": {}}
 
-    async def _hear(self, message: Message) -> None:
-        content = message.get("data")
-        if message.get("stream") == "authorization" and isinstance(content, dict):
-            status = content.get("status")
-            if status != "authorized":
-                raise explained(ValueError(f"{status}: {content.get('message', '')}"))
-        await self._dispatch(message)
-
-    async def _hand_over(self, message: Message) -> None:
-        try:
-            self._on_update(message)
-        except Exception:  # one update must not cost the connection; it is asked for again
-            log.exception("trade stream: an update could not be handed over")
+    def _hear(self, message: Message) -> None:
+        stream, content = message.get("stream"), message.get("data")
+        if stream == "authorization" and isinstance(content, dict):
+            if (status := content.get("status")) != "authorized":
+                raise Refusal(f"{status}: {content.get('message', '')}")
+        elif stream == "trade_updates":
+            try:
+                self._on_update(message)
+            except Exception:  # one update must not cost the connection; it is asked for again
+                log.exception("trade stream: an update could not be handed over")
 
 
 def _error_text(message: Message) -> str:

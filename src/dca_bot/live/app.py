@@ -22,9 +22,9 @@ from dca_bot.live.loops import (
     follow_database,
     follow_rules,
     keep_orders_settled,
-    look_after_quotes,
 )
 from dca_bot.live.problems import Problems
+from dca_bot.live.quiet import look_after_quotes
 from dca_bot.live.worker import Surroundings
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import StoreUnavailable
@@ -149,7 +149,7 @@ class App:
             beat = replace(
                 first,
                 at=utc_now(),
-                quote_age_seconds=_age(self._desk.last_quote_at),
+                quote_age_seconds=_age(self._desk.prices_known_at),
                 trade_stream_age_seconds=_age(self._trades.last_sign_of_life),
                 database_reachable=not self._desk.database_trouble,
                 symbols=len(self._desk.wanted_symbols()),

@@ -28,6 +28,7 @@ from dca_bot.watchdog.sight import AssetSight
 log = logging.getLogger(__name__)
 
 HEARD_SECONDS = 5.0
+LENT = "lent"  # a raw quote with this key came over REST
 
 
 class Desk:
@@ -39,18 +40,23 @@ class Desk:
         self._workers: dict[int, Worker] = {}
         self._watches: dict[str, Watch] = {}
         self._told: dict[int, str] = {}
-        self.last_quote_at: float | None = None  # monotonic
+        self.last_quote_at: float | None = None  # monotonic, by the stream
+        self.prices_known_at: float | None = None  # monotonic, by the stream or REST
         self.database_trouble = ""  # why the rows could not be read last time
 
     def on_quotes(self, frame: list[dict[str, Any]]) -> None:
         """A frame off the wire: the hot path begins and, nearly always, ends here."""
-        self.last_quote_at = time.monotonic()
+        self.last_quote_at = self.prices_known_at = time.monotonic()
         look_at(self._watches, frame)
 
-    def on_quote(self, quote: Quote) -> None:
-        """One quote that came by another way than the stream."""
+    def on_lent_quote(self, quote: Quote) -> None:
+        """One quote that REST has brought instead of the stream."""
         raw = {"S": quote.symbol, "bp": quote.bid, "ap": quote.ask, "t": quote.at.isoformat()}
-        look_at(self._watches, [raw])
+        look_at(self._watches, [raw | {LENT: True}])
+
+    def prices_confirmed(self) -> None:
+        """REST has told the newest quotes of all symbols that were quiet."""
+        self.prices_known_at = time.monotonic()
 
     def on_trade_update(self, raw: dict[str, Any]) -> None:
         """A message of the trade stream: to its asset's worker, in order; never raises."""
@@ -98,10 +104,20 @@ class Desk:
             if worker.state.asset.is_enabled and not worker.state.problem
         ]
 
+    def holds_coins(self, symbol: str) -> bool:
+        """Whether a wanted symbol's cycle may have a profit to take."""
+        worker = self._worker_of(symbol)
+        return bool(worker and worker.state.cycle and worker.state.cycle.quantity)
+
     def newest_quote(self, symbol: str) -> Quote | None:
         """The newest usable quote of a wanted symbol, if there was one."""
         raw = self._watches[symbol].newest
         return translate.quote(raw) if raw else None
+
+    def lent_quote(self, symbol: str) -> Quote | None:
+        """The same if it was REST that brought it."""
+        raw = self._watches[symbol].newest
+        return translate.quote(raw) if raw and LENT in raw else None
 
     def seen(self) -> dict[str, AssetSight]:
         """Every asset as it is seen now, by symbol, for whoever looks from outside."""
@@ -126,7 +142,7 @@ class Desk:
         ]
 
     def late_quotes(self, now: datetime) -> set[str]:
-        """In words: quotes come, and every one of them is too old to be acted on."""
+        """In words: quotes come, and by Alpaca's clock every one is too old to be acted on."""
         if self.last_quote_at is None or time.monotonic() - self.last_quote_at > HEARD_SECONDS:
             return set()
         quotes = [quote for each in self.wanted_symbols() if (quote := self.newest_quote(each))]
@@ -136,7 +152,7 @@ class Desk:
         limit = age_max.total_seconds()
         return {
             f"all quotes are more than {limit:.0f} s old when they come, so none is acted on: "
-            "set this machine's clock right (timedatectl), or look at its network"
+            "look at this machine's network, and at what else it is busy with"
         }
 
     def symbols_not_traded(self) -> set[str]:

@@ -83,8 +83,8 @@ def first_trouble(make: Callable[..., QuoteStream | TradeStream], **handlers: ob
         try:
             return await asyncio.wait_for(told.get(), 30)
         finally:
-            await stream.close()
-            await running
+            running.cancel()
+            await asyncio.wait([running])
 
     return asyncio.run(listen())
 

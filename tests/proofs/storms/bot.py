@@ -18,8 +18,8 @@ from dca_bot.live.loops import (
     follow_database,
     follow_rules,
     keep_orders_settled,
-    look_after_quotes,
 )
+from dca_bot.live.quiet import look_after_quotes
 from dca_bot.live.worker import Surroundings
 from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
 from dca_bot.program.settings import AlpacaSettings

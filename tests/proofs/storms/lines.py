@@ -206,7 +206,7 @@ class QuoteLine:
     async def watch(self, symbols: list[str]) -> None:
         self._wanted = frozenset(symbols)
 
-    async def reconnect(self) -> None:
+    def call_silent(self, _what: str) -> None:
         self._lose(self._dice.uniform(0.5, 2))
 
     def _up(self) -> None:

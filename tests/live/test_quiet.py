@@ -1,0 +1,220 @@
+"""Which symbols REST is asked about, and when the quote stream is called silent: no time passes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from decimal import Decimal
+from typing import Any
+
+from dca_bot.core.model import Cycle, CycleStatus, Quote
+from dca_bot.live.assets import Desk
+from dca_bot.live.quiet import LOOK_SECONDS, QuietSymbols
+from dca_bot.live.worker import Surroundings
+from dca_bot.program.errors import BrokerUnavailable
+from dca_bot.store.memory_store import MemoryStore
+from dca_bot.trading.trader import Trader
+from tests.builders import NOW, TestClock, an_asset
+from tests.fakes import FakeBroker
+
+SYMBOLS = A, B, C, D = "A/USD", "B/USD", "C/USD", "D/USD"
+LOOKS_AN_HOUR = int(3600 / LOOK_SECONDS)
+
+
+class NoWork(Executor):
+    """The desk's workers are no matter here."""
+
+    def submit(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError("no quote here is at a price that counts")
+
+
+class Stream:
+    """A subscription that brings what a test lets it."""
+
+    def __init__(self) -> None:
+        self.subscribed: frozenset[str] = frozenset({A, B})
+        self.called_silent: list[str] = []
+
+    def call_silent(self, what: str) -> None:
+        self.called_silent.append(what)
+
+
+class ListeningDesk(Desk):
+    """Writes down what REST lends."""
+
+    def on_lent_quote(self, quote: Quote) -> None:
+        self.lent = [*getattr(self, "lent", []), quote.symbol]
+        super().on_lent_quote(quote)
+
+
+class World:
+    """Four assets, of which the data plan lets the stream have two; only D holds coins."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.clock = TestClock(NOW)
+        self.broker = FakeBroker(*SYMBOLS, clock=self.clock)
+        assets = [an_asset(asset_id=n, symbol=each) for n, each in enumerate(SYMBOLS, 1)]
+        store = MemoryStore(assets, clock=self.clock)
+        for number, coins in enumerate((0, 0, 0, 1), 1):
+            # a cycle that waits for an order acts on no price
+            cycle = Cycle(0, number, CycleStatus.BUYING, quantity=Decimal(coins))
+            with store.transaction(number) as tx:
+                tx.add_cycle(cycle)
+        trader = Trader(store, self.broker, self.clock, self.broker.asset_rules)
+        around = Surroundings(
+            trader=trader,
+            store=store,
+            pool=NoWork(),
+            loop=loop,
+            on_store_trouble=lambda: None,
+            on_refusal=lambda: None,
+        )
+        self.desk = ListeningDesk(around, on_gap=lambda: None)
+        self.stream = Stream()
+        self.quiet = QuietSymbols(self.desk, self.broker, self.clock, self.stream)
+        self.reconnects = 0
+
+    def market(self, symbol: str) -> None:
+        """A new quote at Alpaca, which the stream does not bring."""
+        self.broker.quote(symbol, 100, 101)
+
+    def stream_brings(self, symbol: str) -> None:
+        self.market(symbol)
+        at = self.clock().isoformat()
+        self.desk.on_quotes([{"T": "q", "S": symbol, "bp": 100.0, "ap": 101.0, "t": at}])
+
+    async def look(self) -> None:
+        self.clock.pass_by(LOOK_SECONDS)
+        await self.quiet.look()
+
+    @property
+    def asked(self) -> int:
+        return self.broker.calls.count("latest_quotes")
+
+
+def play(scenario: Callable[[World], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        world = World(asyncio.get_running_loop())
+        await world.desk.refresh()
+        await world.quiet.look(just_connected=True)
+        await scenario(world)
+
+    asyncio.run(run())
+
+
+def test_a_symbol_that_quotes_now_and_then_never_costs_the_connection() -> None:
+    async def scenario(world: World) -> None:
+        for number in range(LOOKS_AN_HOUR):
+            if number % 5 == 0:  # every 50 s
+                world.stream_brings(A)
+            await world.look()
+        assert world.stream.called_silent == []
+        assert world.desk.lent_quote(A) is None
+
+    play(scenario)
+
+
+def test_a_market_without_any_quotes_never_costs_the_connection() -> None:
+    async def scenario(world: World) -> None:
+        world.market(A)
+        for _ in range(LOOKS_AN_HOUR):
+            await world.look()
+        assert world.stream.called_silent == []
+
+    play(scenario)
+
+
+def test_quotes_that_rest_knows_and_the_stream_never_brought_make_it_silent() -> None:
+    async def scenario(world: World) -> None:
+        world.stream_brings(A)
+        seconds = 0.0
+        while not world.stream.called_silent:
+            world.market(A)
+            await world.look()
+            seconds += LOOK_SECONDS
+            assert seconds <= 60
+        assert world.stream.called_silent == [A]
+
+    play(scenario)
+
+
+def test_the_price_that_rest_lends_is_looked_at_in_the_meantime() -> None:
+    async def scenario(world: World) -> None:
+        world.stream_brings(A)
+        await world.look()
+        for _ in range(3):
+            world.market(A)
+            made_at = world.clock()
+            await world.look()
+            newest = world.desk.newest_quote(A)
+            assert newest is not None
+            assert newest.at == made_at
+
+    play(scenario)
+
+
+def test_a_quote_from_before_the_connect_is_not_the_streams_to_bring() -> None:
+    async def scenario(world: World) -> None:
+        world.market(A)
+        await world.quiet.look(just_connected=True)
+        assert world.desk.lent_quote(A) is not None
+        for _ in range(LOOKS_AN_HOUR):
+            await world.look()
+        assert world.stream.called_silent == []
+
+    play(scenario)
+
+
+def test_a_quote_that_the_stream_brings_a_little_later_is_not_held_against_it() -> None:
+    async def scenario(world: World) -> None:
+        for _ in range(LOOKS_AN_HOUR):
+            world.market(A)
+            await world.look()
+            world.stream_brings(A)
+        assert world.stream.called_silent == []
+
+    play(scenario)
+
+
+def test_quotes_that_no_connection_ever_brings_cost_ever_fewer_of_them() -> None:
+    """REST may know quotes that the stream will never have; that is no reason for a storm."""
+
+    async def scenario(world: World) -> None:
+        for _ in range(LOOKS_AN_HOUR):
+            world.market(A)
+            await world.look()
+            if len(world.stream.called_silent) > world.reconnects:
+                world.reconnects += 1
+                await world.quiet.look(just_connected=True)
+        assert 3 <= world.reconnects <= 8
+
+    play(scenario)
+
+
+def test_what_the_plan_leaves_out_is_asked_about_once_a_minute_and_held_coins_come_first() -> None:
+    async def scenario(world: World) -> None:
+        asked = world.asked
+        for _ in range(60):  # ten minutes
+            world.stream_brings(A)
+            world.stream_brings(B)
+            world.market(C)
+            world.market(D)
+            await world.look()
+        assert world.asked - asked == 10
+        assert world.desk.lent == [D, C] * 10
+
+    play(scenario)
+
+
+def test_while_rest_cannot_be_asked_nothing_is_concluded() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.fail("latest_quotes", BrokerUnavailable("down"), times=LOOKS_AN_HOUR)
+        known_at = world.desk.prices_known_at
+        for _ in range(LOOKS_AN_HOUR):
+            world.market(A)
+            await world.look()
+        assert world.stream.called_silent == []
+        assert world.desk.prices_known_at == known_at
+
+    play(scenario)
