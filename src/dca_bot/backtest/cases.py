@@ -7,7 +7,7 @@ the low first, without either.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from dca_bot.backtest.engine import Replay, play
@@ -33,43 +33,53 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One run: `name` is `result`, `pessimistic` or `optimistic`."""
+    """One run: `name` is `result`, `pessimistic` or `optimistic`.
+
+    `replays` are kept where they were asked for: they hold a copy of the prices.
+    """
 
     name: str
     result: Result
-    replays: tuple[Replay, ...]
+    replays: tuple[Replay, ...] = ()
 
 
-def is_exact(recordings: Sequence[Recording], market: Market) -> bool:
-    """Whether the recording leaves nothing to be guessed."""
-    return market.closes or all(each.form is not Form.BARS for each in recordings)
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: pairs, their prices and values, and the cash that they share."""
+
+    recordings: Sequence[Recording]
+    assets: Sequence[Asset]
+    market: Market
+    cash: Decimal | None = None
+    keeps_replays: bool = False
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the recordings leave nothing to be guessed."""
+        return self.market.closes or all(each.form is not Form.BARS for each in self.recordings)
+
+    @property
+    def capital(self) -> Decimal:
+        """The money that is set aside: the cash, or what the ladders can ask for."""
+        return self.cash or sum(map(ladder_cost, self.assets), Decimal(0))
 
 
-def run_cases(
-    recordings: Sequence[Recording],
-    assets: Sequence[Asset],
-    market: Market,
-    cash: Decimal | None = None,
-) -> list[Case]:
+def run_cases(question: Question) -> list[Case]:
     """Run what must be run: one exact case, or the worse and the better one."""
-    if is_exact(recordings, market):
+    market = question.market
+    if question.is_exact:
         spread, latency = market.spread_bps or Decimal(0), market.latency_ms or 0
-        terms = Terms(market.fee_percent, latency * MILLISECOND)
-        return [_case("result", recordings, assets, terms, cash, lambda r: points(r, spread))]
+        return [_case("result", question, latency, lambda each: points(each, spread))]
     spread = Decimal(10) if market.spread_bps is None else market.spread_bps
     latency = 300 if market.latency_ms is None else market.latency_ms
     unkind, kind = Path(low_first=False, spread_bps=spread), Path(low_first=True)
-    slow, quick = Terms(market.fee_percent, latency * MILLISECOND), Terms(market.fee_percent)
     runs = [
-        _case("pessimistic", recordings, assets, slow, cash, lambda r: _prices(r, unkind)),
-        _case("optimistic", recordings, assets, quick, cash, lambda r: _prices(r, kind)),
+        _case("pessimistic", question, latency, lambda each: _prices(each, unkind)),
+        _case("optimistic", question, 0, lambda each: _prices(each, kind)),
     ]
     # A path that is unkind to most cycles can be kind to all of them together.
     worse, better = sorted(runs, key=lambda case: case.result.equity)
-    return [
-        Case("pessimistic", worse.result, worse.replays),
-        Case("optimistic", better.result, better.replays),
-    ]
+    return [replace(worse, name="pessimistic"), replace(better, name="optimistic")]
 
 
 def _prices(recording: Recording, walk: Path) -> Prices:
@@ -77,18 +87,14 @@ def _prices(recording: Recording, walk: Path) -> Prices:
 
 
 def _case(
-    name: str,
-    recordings: Sequence[Recording],
-    assets: Sequence[Asset],
-    terms: Terms,
-    cash: Decimal | None,
-    prices_of: Callable[[Recording], Prices],
+    name: str, question: Question, latency_ms: int, prices_of: Callable[[Recording], Prices]
 ) -> Case:
-    purse = Purse(cash)
+    purse = Purse(question.cash)
+    terms = Terms(question.market.fee_percent, latency_ms * MILLISECOND)
     replays = [
         Replay(prices_of(recording), asset, terms, purse)
-        for recording, asset in zip(recordings, assets, strict=True)
+        for recording, asset in zip(question.recordings, question.assets, strict=True)
     ]
     play(replays)
-    capital = cash or sum((ladder_cost(asset) for asset in assets), Decimal(0))
-    return Case(name, result_of(replays, capital), tuple(replays))
+    result = result_of(replays, question.capital)
+    return Case(name, result, tuple(replays) if question.keeps_replays else ())

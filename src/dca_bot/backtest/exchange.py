@@ -122,4 +122,4 @@ def _after_delay(prices: Prices, latency: int, index: int, bid: int) -> int:
     bar = prices.bids[first : first + prices.points_per_bar]
     lowest, highest = int(bar.min()), int(bar.max())
     length = int(prices.times[first + 1] - prices.times[first]) * prices.points_per_bar
-    return max(lowest, bid - -(-(highest - lowest) * latency // length))
+    return max(lowest, bid - -(-(highest - lowest) * latency // max(1, length)))

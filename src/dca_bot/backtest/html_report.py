@@ -29,7 +29,10 @@ FILLS = ((Side.BUY, "buy", BLUE, "triangle-up"), (Side.SELL, "sell", GREEN, "tri
 
 
 def write_report(path: Path, cases: Sequence[Case]) -> None:
-    """Write the report of all cases; the pictures are of the first, the worse one."""
+    """Write the report of all cases, which must have kept their replays.
+
+    Pictures are of the first case, the worse one.
+    """
     first = cases[0]
     symbols = ", ".join(replay.prices.symbol for replay in first.replays)
     result = first.result

@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from dca_bot.backtest.prices.series import Prices, narrowed
+from dca_bot.backtest.prices.series import Prices, Whole, narrowed
 from dca_bot.program.errors import DcaError
 
 Column = NDArray[np.int64]
@@ -24,6 +24,7 @@ DAY = 86_400 * SECOND
 DIGITS_MAX = 10  # DECIMAL(20, 10) of the price columns
 GAP_MAX = 7 * DAY
 BASIS_POINTS = 10_000
+HALF_SPREAD_STEPS = 100  # at least so many, so that rounding it can't be seen
 
 
 class Form(StrEnum):
@@ -82,54 +83,71 @@ class Path:
 def points(recording: Recording, spread_bps: Decimal = Decimal(0)) -> Prices:
     """Each row as one point: quotes as they are, else the price or close with a spread around."""
     if recording.form is Form.QUOTES:
-        bids = narrowed(recording.columns["bid"])
-        asks = narrowed(recording.columns["ask"])
-        if bids.dtype != asks.dtype:
-            bids, asks = recording.columns["bid"], recording.columns["ask"]
+        bids, asks = _alike(recording.columns["bid"], recording.columns["ask"])
         return Prices(recording.symbol, recording.times, bids, asks, recording.digits)
     column = recording.columns["close" if recording.form is Form.BARS else "price"]
-    return _with_spread(recording, recording.times, column, spread_bps, points_per_bar=1)
+    spread = _Spread.over(int(column.min()), recording.digits, spread_bps)
+    bids, asks = _alike(*spread.around(column))
+    return Prices(recording.symbol, recording.times, bids, asks, recording.digits + spread.finer)
 
 
 def path(recording: Recording, walk: Path) -> Prices:
     """Four points a bar: its open, its two extremes in the order of `walk`, and its close."""
-    bars = recording.columns
     extremes = ("low", "high") if walk.low_first else ("high", "low")
-    rows = [bars[name] for name in ("open", *extremes, "close")]
-    values = np.stack(rows, axis=1).reshape(-1)
-    offsets = np.arange(4) * (bar_length(recording) // 4)
-    times = (recording.times[:, None] + offsets).reshape(-1)
-    return _with_spread(recording, times, values, walk.spread_bps, points_per_bar=4)
+    lowest = int(recording.columns["low"].min())
+    spread = _Spread.over(lowest, recording.digits, walk.spread_bps)
+    sides = [spread.around(recording.columns[name]) for name in ("open", *extremes, "close")]
+    bids = np.stack([bids for bids, _ in sides], axis=1).reshape(-1)
+    is_one = all(bids is asks for bids, asks in sides)
+    asks = bids if is_one else np.stack([asks for _, asks in sides], axis=1).reshape(-1)
+    quarters = (_bar_lengths(recording.times) // 4)[:, None] * np.arange(4)
+    times = (recording.times[:, None] + quarters).reshape(-1)
+    bids, asks = _alike(bids, asks)
+    digits = recording.digits + spread.finer
+    return Prices(recording.symbol, times, bids, asks, digits, points_per_bar=4)
 
 
-def bar_length(recording: Recording) -> int:
-    """The usual distance between two bars, in nanoseconds."""
-    if len(recording) < 2:
-        return 60 * SECOND
-    return int(np.median(np.diff(recording.times)))
+def _bar_lengths(times: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of each bar until the next one, but no longer than bars usually are."""
+    distances = np.diff(times)
+    usual = int(np.median(distances)) if len(distances) else 60 * SECOND
+    lengths: NDArray[np.int64] = np.minimum(np.append(distances, usual), usual)
+    return lengths
 
 
-def _with_spread(
-    recording: Recording,
-    times: NDArray[np.int64],
-    values: Column,
-    spread_bps: Decimal,
-    *,
-    points_per_bar: int,
-) -> Prices:
-    digits = recording.digits
-    if not spread_bps:
-        both = narrowed(values)
-        return Prices(recording.symbol, times, both, both, digits, points_per_bar)
-    # Half the spread needs finer steps than the prices; the ask is rounded up, the bid down.
-    finer = min(DIGITS_MAX, digits + 3) - digits
-    values = values * 10**finer
-    half = np.ceil(values * float(spread_bps / 2 / BASIS_POINTS)).astype(np.int64)
-    bids = narrowed(values - half)
-    asks = narrowed(values + half)
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """Half a spread as a share of the price, and by how many digits finer steps it needs."""
+
+    half: float
+    finer: int
+
+    @classmethod
+    def over(cls, lowest: int, digits: int, bps: Decimal) -> _Spread:
+        half, finer = float(bps / 2 / BASIS_POINTS), 0
+        while lowest * half * 10**finer < HALF_SPREAD_STEPS and digits + finer < DIGITS_MAX:
+            finer += 1
+        return cls(half, finer if bps else 0)
+
+    def around(self, values: Column) -> tuple[Whole, Whole]:
+        """Bids and asks; the ask is rounded up, the bid down."""
+        if not self.half:
+            both = narrowed(values)
+            return both, both
+        values = values * 10**self.finer
+        away = np.ceil(values * self.half).astype(np.int64)
+        return narrowed(values - away), narrowed(values + away)
+
+
+def _alike(bids: Whole, asks: Whole) -> tuple[Whole, Whole]:
+    """Both in the narrower form only where both fit."""
+    if bids is asks:
+        both = narrowed(bids)
+        return both, both
+    bids, asks = narrowed(bids), narrowed(asks)
     if bids.dtype != asks.dtype:
-        bids = bids.astype(np.int64)
-    return Prices(recording.symbol, times, bids, asks, digits + finer, points_per_bar)
+        return bids.astype(np.int64), asks.astype(np.int64)
+    return bids, asks
 
 
 def joined(parts: list[Recording]) -> Recording:

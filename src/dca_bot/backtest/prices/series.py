@@ -186,8 +186,8 @@ def _by_block(values: Whole, ufunc: np.ufunc) -> Whole:
     return result
 
 
-def narrowed(values: NDArray[np.int64]) -> Whole:
+def narrowed(values: Whole) -> Whole:
     """The same numbers in half the memory, where they fit."""
     if len(values) and int(values.max()) < NARROW_LIMIT:
-        return values.astype(np.int32)
+        return values.astype(np.int32, copy=False)
     return values

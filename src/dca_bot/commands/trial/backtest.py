@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dca_bot.backtest.cases import Case, run_cases
+from dca_bot.backtest.cases import Case, Question, run_cases
 from dca_bot.backtest.html_page import require_plotly
 from dca_bot.backtest.parameters import read_value, require_usable, values_of, with_values
 from dca_bot.backtest.prices.recording import Recording, moment
@@ -63,7 +63,8 @@ def run(arguments: Namespace) -> int:
     for asset in assets:
         require_usable(asset)
     recordings = recordings_of(arguments, pairs)
-    cases = run_cases(recordings, assets, market, cash)
+    keeps = arguments.html is not None  # the report draws them
+    cases = run_cases(Question(recordings, assets, market, cash, keeps))
     if arguments.html:
         from dca_bot.backtest.html_report import write_report
 
