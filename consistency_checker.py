@@ -7,8 +7,10 @@ Cron runs this every five minutes.  It looks at every asset in dca_assets:
 - a quantity that differs from Alpaca's position is corrected, and the average price with it;
 - an enabled asset without an active cycle gets one;
 - a position that no cycle owns is reported.  It is never sold.
-A position that differs is looked at again some seconds later, since Alpaca's positions lag behind
-its fills, and corrected only if nothing has moved meanwhile.  A consistent state is left as it is.
+A position that differs is looked at again half a minute later, since Alpaca's positions lag behind
+its fills, and corrected only if nothing has moved meanwhile; never within a minute of the end of
+the asset's last order.  Where the coins of several cycles are gone at once, Alpaca's closed orders
+must show the sales.  A consistent state is left as it is.
 
 Exit status: 0 done, 1 at least one asset was skipped or nothing could be learnt, 2 a setting is
 wrong.
@@ -22,7 +24,12 @@ from collections.abc import Callable
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
 from dca_bot.caretakers.orders import Settler
-from dca_bot.caretakers.positions import find_differences, put_right, seen_twice
+from dca_bot.caretakers.positions import (
+    is_shown_by_orders,
+    look_at_positions,
+    put_right,
+    seen_twice,
+)
 from dca_bot.caretakers.run import REQUESTS_PER_MINUTE, Run, nothing_without_alpaca
 from dca_bot.core.overdue import lacks_order_row
 from dca_bot.program.clock import Clock, utc_now
@@ -30,11 +37,18 @@ from dca_bot.program.logs import set_up_logging
 from dca_bot.program.script import argument_parser, deadline, only_once, run
 from dca_bot.program.settings import read_settings
 from dca_bot.store.mysql_store import MySqlStore
+from dca_bot.trading.books import Books
 from dca_bot.trading.ports import Broker, Store
 from dca_bot.watchdog.caretaker_marks import Mark
 
 NAME = "consistency_checker"
-SECOND_LOOK_SECONDS = 5.0
+SECOND_LOOK_SECONDS = 31.0
+DEADLINE_SECONDS = 100  # the second look, and two times what other caretakers may take
+
+ALL_GONE = (
+    "Alpaca lists no position of any cycle, and no order that sold them: left as it is, since its "
+    "list may be wrong; if you moved the coins elsewhere, end the cycles yourself"
+)
 
 log = logging.getLogger(NAME)
 
@@ -46,7 +60,7 @@ def main() -> int:
     set_up_logging(settings.log, program=NAME, secrets=settings.secrets())
     with (
         only_once(NAME, settings.log.dir),
-        deadline(),
+        deadline(DEADLINE_SECONDS),
         MySqlStore(settings.database, pool_size=1) as store,
     ):
         this_run = Run(dry_run=arguments.dry_run, mark=Mark(settings.log.dir, NAME))
@@ -86,13 +100,18 @@ def check_positions(
     store: Store, broker: Broker, this_run: Run, clock: Clock, sleep: Callable[[float], None]
 ) -> None:
     """Put right what differs from Alpaca's positions in two looks."""
-    first = find_differences(store, broker)
-    if not first:
+    first = look_at_positions(store, broker, this_run, clock())
+    if not first.differences:
         return
     sleep(SECOND_LOOK_SECONDS)
-    for difference in seen_twice(first, find_differences(store, broker)):
+    again = look_at_positions(store, broker, this_run, clock())
+    books = Books(store, broker, clock)
+    for difference in seen_twice(first, again):
         with this_run.contain(difference.asset.symbol):
-            put_right(store, difference, clock(), this_run)
+            if again.are_all_gone and not is_shown_by_orders(difference, store, broker):
+                this_run.trouble(difference.asset.symbol, ALL_GONE)
+                continue
+            put_right(store, books, difference, clock(), this_run)
 
 
 if __name__ == "__main__":

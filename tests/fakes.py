@@ -207,6 +207,16 @@ class FakeBroker:
             ids = [name for name, working in self._orders.items() if working.is_open]
             return [self._without_position(client_order_id) for client_order_id in ids]
 
+    def closed_orders(self, since: datetime) -> Sequence[OrderUpdate]:
+        with self._lock:
+            self._called("closed_orders")
+            ids = [
+                name
+                for name, working in self._orders.items()
+                if not working.is_open and (working.update.created_at or since) > since
+            ]
+            return [self._without_position(client_order_id) for client_order_id in ids]
+
     def holdings(self) -> Holdings:
         with self._lock:
             self._called("holdings")
@@ -322,6 +332,8 @@ class FakeBroker:
         return self._tell(working, update)
 
     def _tell(self, working: _Working, update: OrderUpdate) -> OrderUpdate:
+        if update.status.is_finished and working.is_open:
+            update = replace(update, ended_at=self.clock())
         working.update = update
         self.updates.append(update)
         self.listener(update)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
@@ -257,6 +257,24 @@ class BrokerContract:
             world.broker.submit(order, BTC)
         told = [each.client_order_id for each in world.broker.open_orders()]
         assert told == [order.client_order_id for order in orders]
+
+    def test_orders_that_have_ended_are_listed_with_their_ends(self, world: World) -> None:
+        filled, resting = buy("0.001", limit="65000"), buy("0.001", limit="50000")
+        for order in (filled, resting):
+            world.broker.submit(order, BTC)
+        began_at = finished(world, filled).created_at
+        assert began_at is not None
+        [told] = world.broker.closed_orders(began_at - timedelta(days=1))
+        assert (told.client_order_id, told.filled_quantity) == (
+            filled.client_order_id,
+            Decimal("0.001"),
+        )
+        assert told.ended_at is not None
+        assert told.ended_at >= began_at
+        open_one = world.broker.order(resting.client_order_id)
+        assert open_one is not None
+        assert open_one.ended_at is None
+        assert world.broker.closed_orders(began_at + timedelta(days=1)) == []
 
     def test_rules_quotes_and_account_are_there(self, world: World) -> None:
         assert world.broker.rules()[BTC].tradable

@@ -238,30 +238,32 @@ def test_a_finished_order_that_sql_gave_to_a_cycle_is_booked(
     assert rows(books, "SELECT last_sell_price AS price FROM dca_assets") == [{"price": 50_000}]
 
 
-def test_coins_that_are_gone_end_the_cycle(
+def test_positions_win_over_the_books_and_nobody_elses_coins_are_touched(
     books: DatabaseSettings, market: Simulator, bot_env: dict[str, str]
 ) -> None:
-    add_cycle(books, "watching", quantity=1, average_purchase_price=50_000)
-    assert run_script("consistency_checker.py", env=bot_env).returncode == 0
-    old, new = rows(books, "SELECT * FROM dca_cycles ORDER BY id")
-    assert old["status"] == "error"
-    assert old["completed_at"] is not None
-    assert (new["status"], new["quantity"]) == ("watching", 0)
-
-
-def test_alpacas_position_wins(
-    books: DatabaseSettings, market: Simulator, bot_env: dict[str, str]
-) -> None:
-    market.post("/sim/trade", {"symbol": "BTC/USD", "side": "buy", "qty": "0.002"})
+    """Three assets in one run, since it takes its half minute: one corrected, one gone, one not
+    the bot's."""
+    for symbol in (b"ETH", b"SOL"):
+        apply_sql(books, ASSET.replace(b"BTC", symbol))
+    for symbol in ("ETH/USD", "SOL/USD"):
+        market.post("/sim/quote", {"symbol": symbol, "bid": 50_000, "ask": 50_000})
+    for symbol in ("BTC/USD", "SOL/USD"):
+        market.post("/sim/trade", {"symbol": symbol, "side": "buy", "qty": "0.002"})
     add_cycle(books, "watching", quantity=1, average_purchase_price=49_000)
-    dry = run_script("consistency_checker.py", "--dry-run", env=bot_env)
-    assert "dry run, not done: quantity corrected" in dry.stdout
-    assert active_cycle(books)["quantity"] == 1
-    done = run_script("consistency_checker.py", env=bot_env)
-    cycle = active_cycle(books)
-    assert cycle["quantity"] == Decimal("0.001995")
-    assert cycle["average_purchase_price"] == 50_000
+    add_cycle(books, "watching", asset_id=2, quantity=1, average_purchase_price=50_000)
+    add_cycle(books, "watching", asset_id=3)
+    done = run_script("consistency_checker.py", env=bot_env, timeout=120)
+    assert done.returncode == 0, done.stdout
+    differed, gone, foreign, new = rows(books, "SELECT * FROM dca_cycles ORDER BY id")
+    assert differed["quantity"] == Decimal("0.001995")
+    assert differed["average_purchase_price"] == 50_000
     assert "quantity_before=1 quantity=0.001995" in done.stdout
+    assert gone["status"] == "error"
+    assert gone["completed_at"] is not None
+    assert (new["asset_id"], new["status"], new["quantity"]) == (2, "watching", 0)
+    assert (foreign["status"], foreign["quantity"]) == ("watching", 0)
+    assert "no cycle owns" in done.stdout
+    assert open_orders(market) == []
 
 
 def test_a_consistent_state_is_left_byte_for_byte(
@@ -275,19 +277,6 @@ def test_a_consistent_state_is_left_byte_for_byte(
     for name in CARETAKERS:
         assert run_script(f"{name}.py", env=bot_env).returncode == 0
     assert everything(books) == before
-
-
-def test_a_position_that_no_cycle_owns_is_reported(
-    books: DatabaseSettings, market: Simulator, bot_env: dict[str, str]
-) -> None:
-    add_cycle(books, "watching")
-    market.post("/sim/trade", {"symbol": "BTC/USD", "side": "buy", "qty": "0.002"})
-    before = everything(books)
-    done = run_script("consistency_checker.py", env=bot_env)
-    assert done.returncode == 0
-    assert "no cycle owns" in done.stdout
-    assert everything(books) == before
-    assert open_orders(market) == []
 
 
 def test_an_unreadable_row_is_named_and_the_others_are_served(

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from consistency_checker import SECOND_LOOK_SECONDS
-from dca_bot.core.model import CycleStatus, OrderKind, OrderStatus
+from dca_bot.core.model import Cycle, CycleStatus, OrderKind, OrderStatus
 from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown
 from tests.builders import BTC, an_asset
 from tests.caretakers.small_world import SmallWorld
@@ -268,6 +268,196 @@ def test_a_cycle_that_was_reset_by_hand_is_not_corrected_while_its_order_works(
     before = world.state
     assert world.check_consistency() == 0
     assert world.state == before
+
+
+def test_nothing_is_corrected_within_a_minute_of_the_end_of_the_last_order() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.listen()
+    world.trade()
+    bought = world.cycle
+    world.broker.hold(BTC, 0, 0)  # the list of positions lags behind the fill
+    for _ in range(2):
+        world.clock.pass_by(29)
+        world.check_consistency()
+        assert world.cycle == bought
+    assert world.slept == []
+    world.clock.pass_by(2)
+    world.check_consistency()
+    assert world.cycle_by_id(bought.cycle_id).status is S.ERROR
+
+
+def test_the_end_of_an_order_counts_not_its_beginning() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.listen()
+    world.broker.holds_fills = True
+    world.trade()
+    world.clock.pass_by(3600)
+    world.broker.release_fills()
+    bought = world.cycle
+    world.broker.hold(BTC, 0, 0)
+    world.clock.pass_by(59)
+    world.check_consistency()
+    assert world.cycle == bought
+
+
+def test_an_order_between_two_looks_leaves_everything_to_the_next_run(world: SmallWorld) -> None:
+    world.broker.hold(BTC, "0.5", "100")
+    world.listen()
+
+    def order_in_vain(_: float) -> None:
+        world.broker.holds_fills = True
+        order = world.trade(price=98)
+        assert order is not None
+        world.broker.end(order.client_order_id, OrderStatus.CANCELED)
+        world.clock.pass_by(100)
+
+    world.sleep = order_in_vain
+    world.check_consistency()
+    assert world.cycle.quantity == 1
+
+
+def test_two_looks_are_half_a_minute_apart() -> None:
+    assert SECOND_LOOK_SECONDS >= 30
+
+
+# -- coins that are somebody else's
+
+
+def test_more_than_the_ladder_could_have_bought_is_not_adopted() -> None:
+    world = SmallWorld()
+    cycle = world.hold("0.2")
+    world.broker.hold(BTC, "1000.2", "100")
+    assert world.check_consistency() == 0
+    assert world.cycle == cycle
+    order = world.trade(price=102)
+    assert order is not None
+    assert order.quantity == Decimal("0.2")
+
+
+def test_a_deposit_without_a_price_is_not_taken_for_a_sale() -> None:
+    world = SmallWorld()
+    cycle = world.hold("0.2")
+    world.broker.hold(BTC, "1000.2", "0")
+    world.check_consistency()
+    assert world.cycle == cycle
+
+
+def test_a_quantity_without_a_price_keeps_the_average_of_the_books(world: SmallWorld) -> None:
+    world.broker.hold(BTC, "0.5", "0")
+    world.check_consistency()
+    assert world.cycle.quantity == Decimal("0.5")
+    assert world.cycle.average_purchase_price == 100
+
+
+# -- the coins of several cycles
+
+
+def two_cycles() -> SmallWorld:
+    """One BTC and one ETH bought at 100, in the books as at Alpaca."""
+    world = SmallWorld()
+    world.hold()
+    world.store.put_asset(an_asset(asset_id=2, symbol="ETH/USD"))
+    world.broker.quote("ETH/USD", 100, 100)
+    world.broker.hold("ETH/USD", "1", "100")
+    held = {"quantity": Decimal(1), "average_purchase_price": Decimal(100)}
+    with world.store.transaction(2) as tx:
+        tx.add_cycle(Cycle(0, 2, S.WATCHING, **held))
+    return world
+
+
+def test_an_empty_list_of_positions_ends_no_cycle() -> None:
+    world = two_cycles()
+    before = world.store.assets()
+    world.broker.hold(BTC, 0, 0)
+    world.broker.hold("ETH/USD", 0, 0)
+    assert world.check_consistency() == 1
+    assert world.store.assets() == before
+
+
+def test_coins_of_several_cycles_that_orders_have_sold_end_their_cycles() -> None:
+    world = two_cycles()
+    world.clock.pass_by(10)
+    world.order_by_hand(OrderKind.TAKE_PROFIT, "1", limit=None)
+    world.broker.hold("ETH/USD", 0, 0)
+    assert world.check_consistency() == 1
+    bitcoin, ether = world.store.assets()
+    assert bitcoin.cycle is not None
+    assert bitcoin.cycle.quantity == 0
+    assert ether.cycle is not None
+    assert ether.cycle.quantity == 1
+
+
+def test_the_bots_own_sales_do_not_explain_what_is_gone() -> None:
+    world = two_cycles()
+    world.listen()
+    world.broker.holds_fills = True
+    order = world.trade(price=102)
+    assert order is not None
+    world.broker.fill(order.client_order_id, "0.5")
+    world.broker.end(order.client_order_id, OrderStatus.CANCELED)
+    world.clock.pass_by(100)
+    for symbol in (BTC, "ETH/USD"):
+        world.broker.hold(symbol, 0, 0)
+    before = world.store.assets()
+    assert world.check_consistency() == 1
+    assert world.store.assets() == before
+
+
+def test_one_of_several_positions_that_is_gone_counts() -> None:
+    world = two_cycles()
+    world.broker.hold(BTC, 0, 0)
+    assert world.check_consistency() == 0
+    assert world.cycle.quantity == 0
+
+
+def test_a_list_with_one_unreadable_position_is_not_an_empty_one() -> None:
+    world = two_cycles()
+    world.broker.hold(BTC, 0, 0)
+    world.broker.unreadable["ETH"] = "no price"
+    world.check_consistency()
+    assert world.cycle.quantity == 0
+
+
+def test_a_coin_that_two_cycles_claim_is_left_alone() -> None:
+    world = SmallWorld()
+    world.hold()
+    world.store.put_asset(an_asset(asset_id=2, symbol="BTC/USDC"))
+    held = {"quantity": Decimal(1), "average_purchase_price": Decimal(100)}
+    with world.store.transaction(2) as tx:
+        tx.add_cycle(Cycle(0, 2, S.WATCHING, **held))
+    world.broker.hold(BTC, "0.5", "100")
+    before = world.store.assets()
+    world.check_consistency()
+    assert world.store.assets() == before
+
+
+def test_a_position_that_another_row_owns_is_no_news() -> None:
+    world = SmallWorld()
+    world.hold()
+    world.store.put_asset(an_asset(asset_id=2, symbol="BTC/USDC"))
+    with world.store.transaction(2) as tx:
+        tx.add_cycle(Cycle(0, 2, S.WATCHING))
+    world.check_consistency()
+    assert world.slept == []
+
+
+# -- a sale that has taken all
+
+
+def test_what_is_left_in_the_books_after_a_whole_sale_ends_as_complete() -> None:
+    world = SmallWorld()
+    old = world.hold("1")
+    world.broker.hold(BTC, "0.9", "100")  # the fees were higher than anybody thought
+    order = world.trade(price=102)
+    assert order is not None
+    world.broker.updates.clear()  # nobody heard of the fill
+    world.clock.pass_by(100)
+    world.check_consistency()
+    assert world.cycle_by_id(old.cycle_id).status is S.COMPLETE
+    assert world.cycle.status is S.COOLDOWN
+    assert world.state.asset.last_sell_price == 102
 
 
 def test_a_position_that_no_cycle_owns_is_reported_and_never_sold() -> None:

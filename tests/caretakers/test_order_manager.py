@@ -7,7 +7,7 @@ import pytest
 
 from dca_bot.core.model import CycleStatus, Order, OrderKind, OrderStatus
 from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown
-from tests.builders import an_asset
+from tests.builders import BTC, an_asset
 from tests.caretakers.small_world import LIMITS, SmallWorld
 
 STALE = LIMITS.stale_order_seconds
@@ -133,13 +133,14 @@ def test_an_order_that_no_cycle_tracks_is_cancelled_once_it_is_old_enough() -> N
     assert world.open_ids == set()
 
 
-def test_an_orphan_in_a_symbol_of_a_disabled_asset_is_ours_too() -> None:
+def test_in_the_symbol_of_a_disabled_row_only_the_bots_own_orders_are_orphans() -> None:
     world = SmallWorld(is_enabled=False)
     world.broker.holds_fills = True
     world.order_by_hand()
-    world.clock.pass_by(ORPHAN + 1)
+    world.broker.submit(_an_order("dca-7-base-abc"), BTC)
+    world.clock.pass_by(100 * ORPHAN)
     world.manage_orders()
-    assert world.open_ids == set()
+    assert world.open_ids == {"by-hand-0"}
 
 
 def test_orders_in_other_symbols_are_somebody_elses() -> None:

@@ -270,6 +270,19 @@ class StoreContract:
         assert active_cycle(store) == cycle
         assert store.live_orders() == [make_order(cycle)]
 
+    def test_the_last_order_is_the_one_that_was_intended_last(self, store: Store) -> None:
+        with store.transaction(1) as tx:
+            assert tx.last_order() is None
+        cycle = start_cycle(store)
+        for number in (3, 1, 2):
+            start_order(store, cycle, number, status=OrderStatus.FILLED)
+        start_order(store, start_cycle(store, 2), 9)
+        with store.transaction(1) as tx:
+            last = tx.last_order()
+            assert last == make_order(cycle, 3, status=OrderStatus.FILLED)
+            tx.add_order(make_order(cycle, 4))
+            assert tx.last_order() == make_order(cycle, 4)
+
     def test_an_exception_undoes_everything(self, store: Store) -> None:
         cycle = start_cycle(store)
 

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote as percent_encoded
@@ -142,8 +142,15 @@ class AlpacaBroker:
 
     def open_orders(self) -> Sequence[OrderUpdate]:
         """Every open crypto order of the account, oldest first, also those that aren't ours."""
+        return self._orders({"status": "open"})
+
+    def closed_orders(self, since: datetime) -> Sequence[OrderUpdate]:
+        """Every crypto order submitted after `since` that has ended, oldest first."""
+        return self._orders({"status": "closed", "after": _wire(since)})
+
+    def _orders(self, chosen: Mapping[str, str]) -> Sequence[OrderUpdate]:
         orders: dict[str | None, OrderUpdate] = {}
-        parameters: dict[str, Any] = {"status": "open", "limit": PAGE_SIZE, "direction": "asc"}
+        parameters: dict[str, Any] = {**chosen, "limit": PAGE_SIZE, "direction": "asc"}
         for _ in range(PAGES_MAX):
             page = self._asked(self._trading, "/orders", parameters, translate.order_page)
             for update in page.updates:
@@ -152,9 +159,9 @@ class AlpacaBroker:
                 return list(orders.values())
             # `after` is exclusive and several orders may share the last moment of a page, so the
             # next one begins a moment earlier, and what comes twice counts once
-            after = page.last_submitted_at - ONE_MICROSECOND
-            parameters["after"] = after.isoformat().replace("+00:00", "Z")
-        raise BrokerUnavailable(f"more than {PAGES_MAX * PAGE_SIZE} open orders; cancel some")
+            parameters["after"] = _wire(page.last_submitted_at - ONE_MICROSECOND)
+        count = PAGES_MAX * PAGE_SIZE
+        raise BrokerUnavailable(f"more than {count} {chosen['status']} orders: too many to read")
 
     def holdings(self) -> Holdings:
         """Every crypto position by coin.
@@ -257,6 +264,10 @@ class AlpacaBroker:
             needs_cash = order.side is Side.BUY and any(each in message for each in NO_CASH)
             return OrderRefused(error.message, needs_cash=needs_cash)
         return _in_doubt(order, f"{self._trading.host} answered {error.status}")
+
+
+def _wire(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def _the_same(update: OrderUpdate, order: Order) -> OrderUpdate:

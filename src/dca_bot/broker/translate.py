@@ -48,6 +48,8 @@ STATUSES = {
 # Which field carries the reason of a refusal or a band cancel is unknown (docs/alpaca.md 1.9).
 REASON_FIELDS = ("reason", "reject_reason", "message")
 
+END_FIELDS = ("filled_at", "canceled_at", "expired_at", "failed_at", "replaced_at", "updated_at")
+
 # The finest step of any crypto pair (docs/alpaca.md 1.3), for a row that leaves its steps out.
 FINEST_STEP = Decimal("0.000000001")
 
@@ -118,8 +120,14 @@ def order_update(raw: Any, *, position_quantity: Decimal | None = None) -> Order
         filled_average_price=price if filled else None,
         position_quantity=position_quantity,
         created_at=timestamp(order.get("created_at")),
+        ended_at=_ended_at(order) if status.is_finished else None,
         reason=_reason(order),
     )
+
+
+def _ended_at(order: Raw) -> datetime | None:
+    times = (timestamp(order.get(field)) for field in END_FIELDS)
+    return next((at for at in times if at is not None), None)
 
 
 def trade_update(raw: Any) -> OrderUpdate | None:

@@ -194,7 +194,7 @@ class Settler:
 def tracking_of(states: Sequence[AssetState], live: Sequence[Order]) -> Tracking:
     """Which orders the books know, as they were read."""
     return Tracking(
-        symbols=frozenset(state.asset.symbol for state in states),
+        symbols=frozenset(state.asset.symbol for state in states if state.asset.is_enabled),
         unreadable=frozenset(state.asset.symbol for state in states if state.problem),
         cycles={state.asset.symbol: state.cycle for state in states if state.cycle},
         live={order.client_order_id: order for order in live},

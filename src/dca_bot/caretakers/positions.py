@@ -7,80 +7,167 @@ is a compare-and-set on the locked row, and only while no order of the asset is 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from dca_bot.caretakers.run import Run
 from dca_bot.core import story
 from dca_bot.core.earnings import result_of
-from dca_bot.core.model import Asset, Cycle, CycleStatus, Holding
+from dca_bot.core.model import (
+    Asset,
+    AssetState,
+    Cycle,
+    CycleStatus,
+    Holding,
+    Holdings,
+    Order,
+    OrderStatus,
+    Side,
+)
 from dca_bot.core.money import COIN_STEP
-from dca_bot.core.overdue import PositionVerdict, corrected, position_verdict
+from dca_bot.core.overdue import (
+    PositionVerdict,
+    corrected,
+    is_settled,
+    position_verdict,
+    shows_the_sale,
+)
+from dca_bot.core.position import most_it_could_hold
 from dca_bot.core.transition import fail
 from dca_bot.program.errors import BrokerUnavailable, CycleChanged
 from dca_bot.program.logs import asset_log, event
+from dca_bot.trading.books import Books
 from dca_bot.trading.ports import Broker, Store
 
 log = logging.getLogger(__name__)
 
+CLAIMED = "several cycles hold {}, and Alpaca keeps one position per coin: end all but one of them"
+NOT_CORRECTED = (PositionVerdict.NOT_OURS, PositionVerdict.TOO_MUCH)
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One asset whose cycle and position don't agree."""
+    """One asset whose cycle and position don't agree; `last_order` is the last one in the books."""
 
     asset: Asset
     cycle: Cycle | None
     holding: Holding | None
     verdict: PositionVerdict
+    last_order: Order | None
 
     def is_like(self, other: Difference | None) -> bool:
         """Whether nothing that matters has moved between two looks."""
         return other is not None and self._essence == other._essence
 
     @property
-    def _essence(self) -> tuple[Cycle | None, Decimal | None, PositionVerdict]:
-        return self.cycle, self.holding.quantity if self.holding else None, self.verdict
+    def _essence(self) -> tuple[Cycle | None, Decimal | None, PositionVerdict, Order | None]:
+        quantity = self.holding.quantity if self.holding else None
+        return self.cycle, quantity, self.verdict, self.last_order
 
 
-def find_differences(store: Store, broker: Broker) -> dict[int, Difference]:
-    """Every asset at rest whose position is not what its cycle says, by asset id."""
-    rules, holdings = broker.rules(), broker.holdings()
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at all positions found; `are_all_gone`: of two or more cycles that hold coins,
+    none has a position, as if Alpaca's list had been empty by mistake."""
+
+    differences: Mapping[int, Difference] = field(default_factory=dict)  # by asset id
+    are_all_gone: bool = False
+
+
+def look_at_positions(store: Store, broker: Broker, this_run: Run, now: datetime) -> Look:
+    """Every asset at rest whose position is not what its cycle says.
+
+    Left out are assets whose last order has ended so lately that positions may lag behind it,
+    whose position can't be read, and coins that several cycles claim.
+    """
+    rules, holdings, states = broker.rules(), broker.holdings(), store.assets()
+    holders = [state for state in states if state.cycle and state.cycle.quantity > 0]
+    claims = Counter(state.asset.coin for state in holders)
     found = {}
-    for state in store.assets():
-        asset = state.asset
-        if state.problem:
+    for state in states:
+        asset, cycle = state.asset, state.cycle
+        is_claimed_elsewhere = claims[asset.coin] > (1 if state in holders else 0)
+        if is_claimed_elsewhere and state in holders:
+            asset_log(log, asset.symbol).warning("left as it is: %s", CLAIMED.format(asset.coin))
+        if state.problem or is_claimed_elsewhere:
             continue
         try:
             rule, holding = rules.get(asset.symbol), holdings.of(asset.coin)
         except BrokerUnavailable as doubt:
             asset_log(log, asset.symbol).warning("left as it is: %s", doubt)
             continue
-        if rule is None and holding is None:
-            continue  # a symbol that Alpaca doesn't know: no position there says nothing
-        increment = rule.min_trade_increment if rule else COIN_STEP
-        verdict = position_verdict(asset, state.cycle, holding, increment)
-        if verdict is not PositionVerdict.AGREES:
-            found[asset.asset_id] = Difference(asset, state.cycle, holding, verdict)
-    return found
+        with this_run.contain(asset.symbol):
+            if rule is None and holding is None:
+                continue  # a symbol that Alpaca doesn't know: no position there says nothing
+            increment = rule.min_trade_increment if rule else COIN_STEP
+            verdict = position_verdict(asset, cycle, holding, increment)
+            if verdict is PositionVerdict.AGREES:
+                continue
+            last = _last_order(store, asset)
+            if is_settled(_end_of(last, broker), now):
+                found[asset.asset_id] = Difference(asset, cycle, holding, verdict, last)
+    return Look(found, len(holders) > 1 and not any(_is_held(each, holdings) for each in holders))
 
 
-def seen_twice(
-    first: Mapping[int, Difference], again: Mapping[int, Difference]
-) -> Sequence[Difference]:
+def _is_held(state: AssetState, holdings: Holdings) -> bool:
+    """Whether Alpaca has a position where a cycle holds coins; yes, where that can't be read."""
+    try:
+        return holdings.of(state.asset.coin) is not None
+    except BrokerUnavailable:
+        return True
+
+
+def _last_order(store: Store, asset: Asset) -> Order | None:
+    with store.transaction(asset.asset_id) as tx:
+        return tx.last_order()
+
+
+def _end_of(order: Order | None, broker: Broker) -> datetime | None:
+    """When an order ended, by Alpaca's clock; None: there is none."""
+    if order is None:
+        return None
+    update = broker.order(order.client_order_id)
+    return update.ended_at if update and update.ended_at else order.created_at
+
+
+def seen_twice(first: Look, again: Look) -> Sequence[Difference]:
     """What differs still, in the same way: Alpaca's positions lag behind its fills."""
-    return [now for asset_id, now in again.items() if now.is_like(first.get(asset_id))]
+    before = first.differences
+    return [now for asset_id, now in again.differences.items() if now.is_like(before.get(asset_id))]
 
 
-def put_right(store: Store, found: Difference, now: datetime, this_run: Run) -> None:
-    """Bring a cycle to what the position says; a position that is nobody's is only reported."""
-    if found.verdict is PositionVerdict.NOT_OURS:
+def is_shown_by_orders(found: Difference, store: Store, broker: Broker) -> bool:
+    """Whether orders that the books don't know have sold what is gone.
+
+    Raises BrokerUnavailable.
+    """
+    if found.cycle is None or found.verdict is not PositionVerdict.GONE:
+        return True
+    since = found.cycle.created_at or datetime.min.replace(tzinfo=UTC)
+    closed = broker.closed_orders(since)
+    unknown = [each for each in closed if store.order(each.client_order_id) is None]
+    return shows_the_sale(found.cycle, found.asset.coin, unknown)
+
+
+def put_right(store: Store, books: Books, found: Difference, now: datetime, this_run: Run) -> None:
+    """Bring a cycle to what the position says; what is somebody else's is only reported."""
+    cycle, holding = found.cycle, found.holding
+    if cycle is None or found.verdict in NOT_CORRECTED:
         this_run.count(not_owned=1)
         _report(found)
         return
-    cycle, holding = found.cycle, found.holding
-    assert cycle is not None  # noqa: S101 - only a cycle can differ from a position
+    this_run.count(corrected=1)
+    if _is_sold(found):
+        if this_run.is_dry_run:
+            asset_log(log, found.asset.symbol, cycle.cycle_id).info(
+                this_run.said("all is sold, cycle complete")
+            )
+        elif found.last_order is not None:
+            books.complete(cycle, found.last_order)
+        return
     if not this_run.is_dry_run:
         with store.transaction(found.asset.asset_id) as tx:
             if tx.cycle != cycle or tx.live_order() is not None:
@@ -96,8 +183,19 @@ def put_right(store: Store, found: Difference, now: datetime, this_run: Run) -> 
                 tx.add_event(story.given_up(cycle, now))
                 tx.put_result(result_of(tx.asset, over, orders))
                 tx.add_cycle(Cycle(0, cycle.asset_id, CycleStatus.WATCHING))
-    this_run.count(corrected=1)
     _say(found.asset, cycle, holding, found.verdict, this_run)
+
+
+def _is_sold(found: Difference) -> bool:
+    """Whether the cycle's own last SELL took all: the fees were higher than the books thought."""
+    last, cycle = found.last_order, found.cycle
+    return (
+        found.verdict is PositionVerdict.GONE
+        and last is not None
+        and cycle is not None
+        and last.cycle_id == cycle.cycle_id
+        and (last.side, last.status) == (Side.SELL, OrderStatus.FILLED)
+    )
 
 
 def _say(
@@ -105,7 +203,8 @@ def _say(
 ) -> None:
     prefix = asset_log(log, asset.symbol, cycle.cycle_id)
     if verdict is PositionVerdict.GONE or holding is None:
-        sentence = "Alpaca holds no such position, was it sold by hand? cycle given up, a new one"
+        then = "a new one buys at the next price: set is_enabled to FALSE in dca_assets to stay out"
+        sentence = f"Alpaca holds no such position, was it sold by hand? cycle given up, {then}"
         facts: dict[str, object] = {"status": CycleStatus.ERROR, "quantity": cycle.quantity}
         facts |= {"average": cycle.average_purchase_price, "held": holding and holding.quantity}
     else:
@@ -121,14 +220,24 @@ def _say(
 
 
 def _report(found: Difference) -> None:
-    if found.holding is None:
+    """Coins that are not the bot's are left alone; what that means for the asset."""
+    holding, cycle = found.holding, found.cycle
+    if holding is None:
         return
-    cycle_id = found.cycle.cycle_id if found.cycle else None
-    asset_log(log, found.asset.symbol, cycle_id).warning(
-        event(
-            "Alpaca holds a position that no cycle owns: no base order until you sell it there, "
-            "or set is_enabled to FALSE in dca_assets",
-            quantity=found.holding.quantity,
-            average=found.holding.average_entry_price,
+    facts: dict[str, object] = {"quantity": holding.quantity}
+    if found.verdict is PositionVerdict.TOO_MUCH and cycle is not None:
+        most = most_it_could_hold(found.asset, cycle)
+        sentence = (
+            "Alpaca holds more than the cycle's whole ladder could have bought: the rest is not "
+            "the bot's, it is left alone and never sold"
         )
-    )
+        facts |= {"cycle_holds": cycle.quantity, "ladder_at_most": f"{most:.9f}"}
+        facts["not_the_bots"] = holding.quantity - cycle.quantity
+    else:
+        sentence = (
+            "Alpaca holds a position that no cycle owns: no base order until you sell it there, "
+            "or set is_enabled to FALSE in dca_assets"
+        )
+        facts["average"] = holding.average_entry_price
+    prefix = asset_log(log, found.asset.symbol, cycle.cycle_id if cycle else None)
+    prefix.warning(event(sentence, **facts))

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
-from dca_bot.core.ladder import HUNDRED, safety_amount, safety_deviation
+from dca_bot.core.ladder import HUNDRED, RUNGS_MAX, safety_amount, safety_deviation
 from dca_bot.core.model import Asset, AssetRules
 from dca_bot.core.money import MAX_ORDER_USD, MIN_BUY_USD, USD_LIKE
 
-RUNGS_MAX = 1000
 HALTED = "Alpaca has halted it; Alpaca is asked every 60 s, and it goes on by itself"
 
 

@@ -13,6 +13,7 @@ from dca_bot.core.model import ZERO, Asset, Cycle, Quote
 from dca_bot.core.money import FEE_RATE_ESTIMATE, PRICE_STEP, round_down
 
 HUNDRED = Decimal(100)
+RUNGS_MAX = 1000  # nobody means more, and every rung is worked out
 
 
 def below(price: Decimal, pct: Decimal) -> Decimal:

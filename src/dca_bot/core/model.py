@@ -263,6 +263,7 @@ class OrderUpdate:
     filled_average_price: Decimal | None = None
     position_quantity: Decimal | None = None
     created_at: datetime | None = None
+    ended_at: datetime | None = None  # by Alpaca's clock; None: it works still, or nobody knows
     reason: str = ""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from enum import StrEnum
 
 from dca_bot.core.model import (
@@ -24,9 +24,12 @@ from dca_bot.core.model import (
     OrderUpdate,
     Side,
 )
-from dca_bot.core.money import PRICE_STEP, is_dust
+from dca_bot.core.money import FEE_RATE_MAX, is_dust, storable_price
 from dca_bot.core.order_ids import is_ours
+from dca_bot.core.position import most_it_could_hold
 
+# Positions lag behind fills, for up to a quarter of a minute as far as anybody has seen.
+POSITIONS_SETTLE = timedelta(seconds=60)
 WAITING_FOR_ORDER = frozenset({CycleStatus.BUYING, CycleStatus.SELLING})
 
 
@@ -51,7 +54,7 @@ def cooldown_ends_at(previous: Cycle | None, asset: Asset) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """Which orders the books know: the symbols of `dca_assets`, active cycles, live orders.
+    """Which orders the books know: the symbols of enabled rows, active cycles, live orders.
 
     `unreadable` are the symbols whose cycle can't be read: what it tracks is not known.
     """
@@ -94,7 +97,10 @@ def is_stuck(order: OrderUpdate, tracking: Tracking, seconds: int, now: datetime
 
 
 def is_orphan(order: OrderUpdate, tracking: Tracking, seconds: int, now: datetime) -> bool:
-    """An open order that no active cycle tracks, in a symbol of ours or with our prefix."""
+    """An open order that no active cycle tracks, in a symbol of ours or with our prefix.
+
+    In the symbol of a disabled row an order without our prefix is the user's (behaviour 9).
+    """
     ours = order.symbol in tracking.symbols or is_ours(order.client_order_id)
     known = order.symbol not in tracking.unreadable
     return ours and known and not tracking.has(order) and is_older(order, seconds, now)
@@ -107,6 +113,7 @@ class PositionVerdict(StrEnum):
     DIFFERS = "differs"
     GONE = "gone"
     NOT_OURS = "not ours"
+    TOO_MUCH = "too much"  # more than the cycle's orders could have bought
 
 
 def position_verdict(
@@ -118,22 +125,51 @@ def position_verdict(
     2. A cycle that holds nothing owns no position; dust is left over from a sale, and nobody's.
     3. Less than one increment is a matter of rounding.
     4. No position, or dust where there should be one: the cycle's coins were sold elsewhere.
+    5. More than the whole ladder could have bought: somebody else's coins are among them.
     """
     if cycle is not None and cycle.status in WAITING_FOR_ORDER:
         return PositionVerdict.AGREES
     held = holding.quantity if holding else ZERO
-    is_nothing = holding is None or is_dust(held, holding.average_entry_price, asset)
+    price = holding.average_entry_price if holding else ZERO
+    if cycle is not None:  # a deposit may come without a price
+        price = max(price, cycle.average_purchase_price)
+    is_nothing = holding is None or is_dust(held, price, asset)
     if cycle is None or cycle.status is not CycleStatus.WATCHING or cycle.quantity <= 0:
         return PositionVerdict.AGREES if is_nothing else PositionVerdict.NOT_OURS
     if abs(held - cycle.quantity) < increment:
         return PositionVerdict.AGREES
-    return PositionVerdict.GONE if is_nothing else PositionVerdict.DIFFERS
+    if is_nothing:
+        return PositionVerdict.GONE
+    is_too_much = held > most_it_could_hold(asset, cycle)
+    return PositionVerdict.TOO_MUCH if is_too_much else PositionVerdict.DIFFERS
 
 
 def corrected(cycle: Cycle, holding: Holding) -> Cycle:
-    """The cycle with Alpaca's quantity and average entry price."""
-    average = holding.average_entry_price.quantize(PRICE_STEP, ROUND_HALF_EVEN)
-    return replace(cycle, quantity=holding.quantity, average_purchase_price=average)
+    """The cycle with Alpaca's quantity and average entry price, if Alpaca knows one."""
+    average = storable_price(holding.average_entry_price)
+    return replace(
+        cycle,
+        quantity=holding.quantity,
+        average_purchase_price=average if average > 0 else cycle.average_purchase_price,
+    )
+
+
+def is_settled(ended_at: datetime | None, now: datetime) -> bool:
+    """Whether the end of an asset's last order is so long ago that its position has caught up."""
+    return ended_at is None or now - ended_at >= POSITIONS_SETTLE
+
+
+def shows_the_sale(cycle: Cycle, coin: str, closed: Iterable[OrderUpdate]) -> bool:
+    """Whether orders that the books don't know, `closed`, have sold what a cycle held."""
+    sold = sum(
+        (
+            order.filled_quantity
+            for order in closed
+            if order.side is Side.SELL and order.symbol.partition("/")[0] == coin
+        ),
+        ZERO,
+    )
+    return sold >= cycle.quantity * (1 - FEE_RATE_MAX)
 
 
 def lacks_order_row(cycle: Cycle | None, live: Iterable[Order]) -> bool:

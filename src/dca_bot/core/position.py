@@ -7,8 +7,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from dca_bot.core.ladder import HUNDRED, RUNGS_MAX, below, safety_amount, safety_deviation
 from dca_bot.core.model import ZERO, Asset, AssetRules, Cycle, Holding, Quote
-from dca_bot.core.money import MAX_ORDER_USD, SELL_SHARE, USD_LIKE, is_dust, round_down
+from dca_bot.core.money import (
+    FEE_RATE_ESTIMATE,
+    MAX_ORDER_USD,
+    SELL_SHARE,
+    USD_LIKE,
+    is_dust,
+    round_down,
+)
 
 
 def size_sell(
@@ -60,3 +68,30 @@ def why_blocked(asset: Asset, holding: Holding | None) -> str:
         f"Alpaca holds a position of {held:f} {asset.symbol} that the bot did not buy: "
         "sell it there, or set is_enabled to FALSE in dca_assets"
     )
+
+
+def most_it_could_hold(asset: Asset, cycle: Cycle) -> Decimal:
+    """The most coins that the cycle's own orders could have bought (behaviour 10).
+
+    1. What the books hold, before fees, and the rungs that are left, each at its price below the
+       last fill.
+    2. Or the whole ladder afresh, where the books have lost a fill: its first price follows from
+       the last one.
+    What a position holds beyond that is somebody else's.
+    """
+    gross = cycle.quantity / (1 - FEE_RATE_ESTIMATE)
+    last_fill = cycle.last_order_fill_price or cycle.average_purchase_price
+    rungs = range(1, min(asset.max_safety_orders, RUNGS_MAX) + 1)
+    steps = [safety_deviation(asset, rung) for rung in rungs]
+    if last_fill <= 0 or any(not 0 < step < HUNDRED for step in steps):
+        return gross
+    filled = min(max(cycle.safety_orders, 0), len(steps))
+    first = last_fill
+    for step in steps[:filled]:
+        first /= 1 - step / HUNDRED
+    prices = [first]
+    for step in steps:
+        prices.append(below(prices[-1], step))
+    bought = [safety_amount(asset, rung) / price for rung, price in enumerate(prices[1:], start=1)]
+    whole = asset.base_order_amount / first + sum(bought, ZERO)
+    return max(gross + sum(bought[filled:], ZERO), whole)

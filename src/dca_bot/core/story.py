@@ -73,7 +73,13 @@ def booked(
         told = f"{name} {order.status}, {filled}{why}"
         yield Event(at, key[0], EventKind.ENDED, _bounded(told), key[1], price)
     if after.sold_at is not None:
-        yield Event(at, key[0], EventKind.COMPLETE, "all is sold, the cycle is complete", key[1])
+        yield sold_out(after, at)
+
+
+def sold_out(after: Booked, at: datetime) -> Event:
+    """The last SELL of a cycle has taken all that there was."""
+    told, order_id = "all is sold, the cycle is complete", after.order.client_order_id
+    return Event(at, after.cycle.cycle_id, EventKind.COMPLETE, told, order_id)
 
 
 def cut_short(asset: Asset, cycle: Cycle, quote: Quote, trigger_price: Decimal) -> Event:

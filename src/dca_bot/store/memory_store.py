@@ -181,6 +181,11 @@ class MemoryTransaction:
         mine = {key: order for key, order in self.orders.items() if order.cycle_id == cycle_id}
         return list({**self._shelf.of_cycle.get(cycle_id, {}), **mine}.values())
 
+    def last_order(self) -> Order | None:
+        """The order of this asset that was intended last."""
+        orders = {**self._shelf.orders, **self.orders}.values()
+        return max(reversed(orders), key=lambda order: order.created_at, default=None)
+
     def live_order(self) -> Order | None:
         """The one order of this asset that is intended or open."""
         before = self._shelf.live_order

@@ -93,6 +93,11 @@ class MySqlTransaction:
         rows = self._rows(statements.ORDERS_OF_CYCLE, (cycle_id, self.asset.asset_id))
         return [read_order(row) for row in rows]
 
+    def last_order(self) -> Order | None:
+        """The order of this asset that was intended last."""
+        rows = self._rows(statements.LAST_ORDER, (self.asset.asset_id,))
+        return read_order(rows[0]) if rows else None
+
     def live_order(self) -> Order | None:
         """The one order of this asset that is intended or open."""
         rows = self._rows(statements.LIVE_ORDER, (self.asset.asset_id,))

@@ -93,6 +93,16 @@ SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, s
  WHERE client_order_id = %s AND asset_id = %s
 """
 
+LAST_ORDER = """
+SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
+       alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
+       quantity_before, average_before, fee
+  FROM dca_orders
+ WHERE asset_id = %s
+ ORDER BY created_at DESC, id DESC
+ LIMIT 1
+"""
+
 LIVE_ORDER = """
 SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
        alpaca_order_id, filled_quantity, filled_average_price, received_quantity,

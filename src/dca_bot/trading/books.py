@@ -24,7 +24,7 @@ from dca_bot.core.model import (
     OrderUpdate,
     Side,
 )
-from dca_bot.core.transition import Booked, apply_alone, apply_update, conclude
+from dca_bot.core.transition import Booked, apply_alone, apply_update, complete, conclude
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import AssetDeleted, BrokerUnavailable, CycleChanged
 from dca_bot.trading import log_lines
@@ -107,6 +107,20 @@ class Books:
             self.on_update(order.asset_id, listed)
             return True
         return self.settle(order)
+
+    def complete(self, cycle: Cycle, order: Order) -> None:
+        """End a cycle whose last SELL was filled, and of whose coin Alpaca holds nothing more
+        (behaviour 6).  Raises CycleChanged when either has moved."""
+        with self._store.transaction(cycle.asset_id) as tx:
+            if tx.cycle != cycle or tx.last_order() != order:
+                raise CycleChanged("its cycle has just moved")
+            booked = complete(tx.asset, cycle, order, self._clock())
+            tx.save_cycle(cycle, booked.cycle)
+            tx.add_event(story.sold_out(booked, self._clock()))
+            tx.put_result(result_of(tx.asset, booked.cycle, tx.orders_of_cycle(cycle.cycle_id)))
+            _afterwards(tx, cycle, booked)
+            asset = tx.asset
+        log_lines.sold_out(asset, cycle, booked)
 
     def open_cycle(self, asset_id: int) -> None:
         """Give an asset without an active cycle a watching one (behaviour 1)."""

@@ -105,7 +105,7 @@ def updated(
         sentence = f"{NAMES[order.kind]} given up as lost works after all, it is followed again"
         _of(asset, old_cycle).warning(event(sentence, **ids))
     if booked.sold_at is not None:
-        _sold(asset, old_cycle, booked)
+        sold_out(asset, old_cycle, booked)
     elif grew:
         _filled(asset, old_order, booked)
     ended = order.status.is_finished and not old_order.status.is_finished
@@ -147,7 +147,7 @@ def status_changed(asset: Asset, cycle: Cycle, status: CycleStatus, why: str) ->
     _of(asset, cycle).info(event(why, status=status))
 
 
-def _sold(asset: Asset, old_cycle: Cycle, booked: Booked) -> None:
+def sold_out(asset: Asset, old_cycle: Cycle, booked: Booked) -> None:
     order = booked.order
     price = booked.sold_at or Decimal(0)
     gain = (price - old_cycle.average_purchase_price) * order.filled_quantity

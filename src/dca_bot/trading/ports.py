@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -50,6 +51,9 @@ class Transaction(Protocol):
 
     def orders_of_cycle(self, cycle_id: int) -> Sequence[Order]:
         """All orders of a cycle of this asset, oldest first."""
+
+    def last_order(self) -> Order | None:
+        """The order of this asset that was intended last, whatever became of it."""
 
     def live_order(self) -> Order | None:
         """The one order of this asset that is intended or open (the database allows no second)."""
@@ -125,6 +129,9 @@ class Broker(Protocol):
 
     def open_orders(self) -> Sequence[OrderUpdate]:
         """Every open order of the account, oldest first, also those that aren't ours."""
+
+    def closed_orders(self, since: datetime) -> Sequence[OrderUpdate]:
+        """Every order of the account that was submitted after `since` and has ended."""
 
     def holdings(self) -> Holdings:
         """Every crypto position."""

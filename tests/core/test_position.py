@@ -1,0 +1,109 @@
+"""What the position at Alpaca lets a cycle do, and what can't be the cycle's."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from dca_bot.core.model import OrderKind
+from dca_bot.core.overdue import PositionVerdict, corrected, position_verdict, shows_the_sale
+from dca_bot.core.position import most_it_could_hold
+from tests.builders import STEP, a_cycle, a_holding, a_holding_cycle, an_asset, an_order, an_update
+
+# Base order and two safety orders of 100 each, at 100, 90 and 81 = 1 + 1.1111 + 1.2346 coins.
+LADDER: dict[str, Any] = {
+    "base_order_amount": "100",
+    "safety_order_amount": "100",
+    "max_safety_orders": 2,
+    "safety_order_deviation_pct": "10",
+}
+
+
+@pytest.mark.parametrize(
+    ("held", "last_fill", "filled", "expected"),
+    [
+        ("0.9975", "100", 0, "3.346"),
+        ("2.1058", "90", 1, "3.346"),  # 1 + 1.1111 before fees, and one rung to come
+        ("3.3373", "81", 2, "3.346"),
+        ("0.1", "81", 2, "3.346"),  # the books have lost fills
+        ("9.975", "81", 2, "10.000"),  # as a user has written it
+        ("3.2222", "45", 1, "6.693"),  # after a gap the ladder goes on from there: 2 + 2.2 + 2.5
+    ],
+)
+def test_a_cycle_could_hold_its_whole_ladder_and_no_more(
+    held: str, last_fill: str, filled: int, expected: str
+) -> None:
+    cycle = a_holding_cycle(quantity=held, last_order_fill_price=last_fill, safety_orders=filled)
+    most = most_it_could_hold(an_asset(**LADDER), cycle)
+    assert abs(most - Decimal(expected)) < Decimal("0.002")
+
+
+@pytest.mark.parametrize(
+    ("asset", "cycle"),
+    [
+        ({"safety_order_deviation_pct": "0"}, {}),
+        ({"safety_order_deviation_pct": "100"}, {}),
+        ({}, {"last_order_fill_price": None, "average_purchase_price": "0"}),
+    ],
+)
+def test_a_ladder_without_prices_allows_what_the_books_hold(
+    asset: dict[str, Any], cycle: dict[str, Any]
+) -> None:
+    most = most_it_could_hold(an_asset(**LADDER | asset), a_holding_cycle(**cycle))
+    assert most == Decimal(1) / Decimal("0.9975")
+
+
+def test_absurdly_many_rungs_are_no_trouble() -> None:
+    cycle = a_holding_cycle(safety_orders=2**31 - 1)
+    assert most_it_could_hold(an_asset(max_safety_orders=2**31 - 1), cycle) > 1
+
+
+def verdict(held: str, **cycle: Any) -> PositionVerdict:
+    holding = a_holding(held) if Decimal(held) else None
+    return position_verdict(an_asset(**LADDER), a_holding_cycle(**cycle), holding, STEP)
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        ("1", PositionVerdict.AGREES),
+        ("0.5", PositionVerdict.DIFFERS),
+        ("3.34", PositionVerdict.DIFFERS),
+        ("3.36", PositionVerdict.TOO_MUCH),
+        ("1000", PositionVerdict.TOO_MUCH),
+        ("0", PositionVerdict.GONE),
+        ("0.009", PositionVerdict.GONE),
+    ],
+)
+def test_what_a_position_says_about_a_cycle_that_holds_one_coin(
+    held: str, expected: PositionVerdict
+) -> None:
+    assert verdict(held) is expected
+
+
+def test_an_empty_cycle_owns_no_position() -> None:
+    holding = a_holding("0.5")
+    assert position_verdict(an_asset(), a_cycle(), holding, STEP) is PositionVerdict.NOT_OURS
+
+
+def test_alpacas_average_is_cut_to_what_the_column_holds() -> None:
+    after = corrected(a_holding_cycle(), a_holding("0.5"))
+    assert (after.quantity, after.average_purchase_price) == (Decimal("0.5"), Decimal(100))
+
+
+@pytest.mark.parametrize(
+    ("kind", "symbol", "filled", "shows"),
+    [
+        (OrderKind.TAKE_PROFIT, "BTC/USD", "1", True),
+        (OrderKind.TAKE_PROFIT, "BTC/USDC", "1", True),
+        (OrderKind.TAKE_PROFIT, "BTC/USD", "0.97", True),  # the books may not know the fee
+        (OrderKind.TAKE_PROFIT, "BTC/USD", "0.969", False),
+        (OrderKind.TAKE_PROFIT, "ETH/USD", "1", False),
+        (OrderKind.BASE, "BTC/USD", "1", False),
+    ],
+)
+def test_what_is_gone_is_believed_when_sells_of_the_coin_explain_it(
+    kind: OrderKind, symbol: str, filled: str, shows: bool
+) -> None:
+    sale = an_update(an_order(kind=kind), "filled", symbol=symbol, filled_quantity=filled)
+    assert shows_the_sale(a_holding_cycle(), "BTC", [sale]) is shows
