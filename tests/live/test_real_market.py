@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from dca_bot.core.model import Asset, AssetRules, CycleStatus, OrderKind, OrderStatus
+from dca_bot.core.model import Asset, AssetRules, CycleStatus, OrderKind
 from tests.live.test_assets import BTC, ETH, FastLoop, SlowLoop, World, play, until
 
 STEP = Decimal("0.000000001")
@@ -262,6 +262,7 @@ def test_a_right_symbol_and_its_misspelling_can_both_be_deleted() -> None:
 def test_news_of_an_order_reaches_the_row_that_is_spelt_right() -> None:
     async def scenario(world: World) -> None:
         await world.bought()
-        assert world.broker.updates[-1].status is OrderStatus.FILLED
+        world.quote("BTC/USD", "101", "101.1")
+        await until(lambda: world.cycle().status is CycleStatus.COOLDOWN)
 
     play(scenario, BTC, replace(BTC, asset_id=2, symbol="BTCUSD"))

@@ -36,7 +36,16 @@ def test_the_list_is_long_enough_to_prove_something() -> None:
 def test_the_tests_that_should_catch_them_exist() -> None:
     expected = sorted({test for each in all_sabotages() for test in each.caught_by})
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-o", "addopts=", "--collect-only", "-q", *expected],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-o",
+            "addopts=--import-mode=importlib",
+            "--collect-only",
+            "-q",
+            *expected,
+        ],
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,

@@ -26,7 +26,8 @@ CACHES = re.compile(r"__pycache__|.*\.egg-info|\.\w+_cache|\.hypothesis")
 EDITABLE_INSTALL = "__editable__*.pth"  # names the directory of the original's code
 FIRST_FAILURE = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 ALL_PASSED, SOME_FAILED, INTERRUPTED = 0, 1, 2  # exit statuses of pytest
-QUICK = ("-o", "addopts=")  # without further processes, which take longer than a few tests
+# without further processes, which take longer than a few tests
+QUICK = ("-o", "addopts=--import-mode=importlib")
 # The list's own test notices every sabotage, and would hide the gaps.
 WHOLE_SUITE = ("--ignore=tests/proofs/sabotage",)
 PATIENCE_SECONDS = 25 * 60.0  # for any number of tests
