@@ -60,7 +60,9 @@ def test_absurdly_many_rungs_are_no_trouble() -> None:
 
 def verdict(held: str, **cycle: Any) -> PositionVerdict:
     holding = a_holding(held) if Decimal(held) else None
-    return position_verdict(an_asset(**LADDER), a_holding_cycle(**cycle), holding, STEP)
+    asset, holds = an_asset(**LADDER), a_holding_cycle(**cycle)
+    most = most_it_could_hold(asset, holds)
+    return position_verdict(asset, holds, holding, STEP, at_most=most)
 
 
 @pytest.mark.parametrize(
@@ -82,8 +84,8 @@ def test_what_a_position_says_about_a_cycle_that_holds_one_coin(
 
 
 def test_an_empty_cycle_owns_no_position() -> None:
-    holding = a_holding("0.5")
-    assert position_verdict(an_asset(), a_cycle(), holding, STEP) is PositionVerdict.NOT_OURS
+    verdict = position_verdict(an_asset(), a_cycle(), a_holding("0.5"), STEP, at_most=Decimal(1))
+    assert verdict is PositionVerdict.NOT_OURS
 
 
 def test_alpacas_average_is_cut_to_what_the_column_holds() -> None:

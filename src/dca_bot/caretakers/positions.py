@@ -17,6 +17,7 @@ from dca_bot.caretakers.run import Run
 from dca_bot.core import story
 from dca_bot.core.earnings import result_of
 from dca_bot.core.model import (
+    ZERO,
     Asset,
     AssetState,
     Cycle,
@@ -103,7 +104,8 @@ def look_at_positions(store: Store, broker: Broker, this_run: Run, now: datetime
             if rule is None and holding is None:
                 continue  # a symbol that Alpaca doesn't know: no position there says nothing
             increment = rule.min_trade_increment if rule else COIN_STEP
-            verdict = position_verdict(asset, cycle, holding, increment)
+            most = most_it_could_hold(asset, cycle) if cycle else ZERO
+            verdict = position_verdict(asset, cycle, holding, increment, at_most=most)
             if verdict is PositionVerdict.AGREES:
                 continue
             last = _last_order(store, asset)

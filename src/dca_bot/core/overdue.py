@@ -26,7 +26,6 @@ from dca_bot.core.model import (
 )
 from dca_bot.core.money import FEE_RATE_MAX, is_dust, storable_price
 from dca_bot.core.order_ids import is_ours
-from dca_bot.core.position import most_it_could_hold
 
 # Positions lag behind fills, for up to a quarter of a minute as far as anybody has seen.
 POSITIONS_SETTLE = timedelta(seconds=60)
@@ -117,9 +116,15 @@ class PositionVerdict(StrEnum):
 
 
 def position_verdict(
-    asset: Asset, cycle: Cycle | None, holding: Holding | None, increment: Decimal
+    asset: Asset,
+    cycle: Cycle | None,
+    holding: Holding | None,
+    increment: Decimal,
+    *,
+    at_most: Decimal,
 ) -> PositionVerdict:
-    """Compare a cycle with the position at Alpaca (behaviour 10).
+    """Compare a cycle with the position at Alpaca (behaviour 10); `at_most` is what the cycle's
+    orders could have bought (`most_it_could_hold`).
 
     1. While an order is under way both move, and nothing can be said.
     2. A cycle that holds nothing owns no position; dust is left over from a sale, and nobody's.
@@ -140,7 +145,7 @@ def position_verdict(
         return PositionVerdict.AGREES
     if is_nothing:
         return PositionVerdict.GONE
-    is_too_much = held > most_it_could_hold(asset, cycle)
+    is_too_much = held > at_most
     return PositionVerdict.TOO_MUCH if is_too_much else PositionVerdict.DIFFERS
 
 
