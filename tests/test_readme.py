@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dca_bot.core.booking import apply_update
 from dca_bot.core.decide import Buy, decide, triggers
 from dca_bot.core.model import (
     Asset,
@@ -22,7 +23,7 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
-from dca_bot.core.transition import apply_update, start_order
+from dca_bot.core.transition import start_order
 from dca_bot.program.settings import LOG_LEVELS, PROJECT_ROOT, DatabaseSettings, read_settings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.store.schema import ensure_schema

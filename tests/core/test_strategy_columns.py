@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from dca_bot.core.asset_row import problem_of
+from dca_bot.core.booking import apply_update
 from dca_bot.core.decide import Buy, Decision, Hold, Remember, Restart, Sell, Triggers, decide
 from dca_bot.core.decide import triggers as triggers_of
 from dca_bot.core.ladder import (
@@ -25,7 +26,6 @@ from dca_bot.core.model import (
     OrderKind,
     OrderStatus,
 )
-from dca_bot.core.transition import apply_update
 from tests.builders import (
     NOW,
     a_cycle,

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dca_bot.core.booking import Booked, apply_update, conclude
 from dca_bot.core.model import (
     Cycle,
     CycleStatus,
@@ -22,16 +23,16 @@ from dca_bot.core.model import (
 )
 from dca_bot.core.money import round_down, storable_price
 from dca_bot.core.transition import (
-    Booked,
-    apply_update,
-    conclude,
+    as_table,
     end_cooldown,
     fail,
     let_go,
+    sell_out,
     start_order,
     whole_second,
 )
 from dca_bot.program.errors import IllegalTransition
+from dca_bot.program.settings import PROJECT_ROOT
 from tests.builders import (
     BUY_KINDS,
     CHECKED,
@@ -485,3 +486,20 @@ def test_the_news_of_a_sell_in_any_order_give_the_same_cycle(
     told = data.draw(st.permutations([*updates, end, end]))
     assert booked(cycle, order, *told).cycle == expected.cycle
     assert expected.cycle.status is (CycleStatus.COMPLETE if ends_filled else CycleStatus.WATCHING)
+
+
+def test_the_documents_show_every_change_of_status() -> None:
+    page = (PROJECT_ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert as_table() in page
+
+
+@pytest.mark.parametrize("status", [CycleStatus.COMPLETE, CycleStatus.ERROR])
+def test_a_cycle_that_is_over_cannot_fail(status: CycleStatus) -> None:
+    with pytest.raises(IllegalTransition):
+        fail(a_cycle(status=status), NOW)
+
+
+@pytest.mark.parametrize("status", [CycleStatus.BUYING, CycleStatus.COOLDOWN, CycleStatus.ERROR])
+def test_only_a_cycle_that_sells_or_watches_is_sold_out(status: CycleStatus) -> None:
+    with pytest.raises(IllegalTransition):
+        sell_out(a_cycle(status=status), None, NOW)

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from dca_bot.core.model import CycleStatus, OrderStatus
-from dca_bot.program.errors import IllegalTransition
+from dca_bot.program.errors import UnreadableRow
 from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store import statements
 from dca_bot.store.mysql_store import MySqlStore
@@ -51,7 +51,7 @@ def test_an_unknown_status_is_that_assets_problem_alone(
     assert repr(status) in first.problem
     assert f"row {broken.cycle_id} of dca_cycles" in first.problem
     assert (second.cycle, second.problem) == (healthy, "")
-    with pytest.raises(IllegalTransition), store.transaction(1):
+    with pytest.raises(UnreadableRow), store.transaction(1):
         pass
     with store.transaction(2) as tx:
         assert tx.cycle == healthy
@@ -78,7 +78,7 @@ def test_an_unreadable_order_does_not_hide_the_others(world: MySqlWorld, store: 
     healthy = start_order(store, start_cycle(store, 2))
     world.sql.run("UPDATE dca_orders SET kind = 'x' WHERE asset_id = 1")
     assert store.live_orders() == [healthy]
-    with pytest.raises(IllegalTransition):
+    with pytest.raises(UnreadableRow):
         store.order(broken.client_order_id)
 
 

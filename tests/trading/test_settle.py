@@ -12,9 +12,9 @@ from dca_bot.core.model import AssetState, CycleStatus, Order, OrderKind, OrderS
 from dca_bot.program.errors import (
     BrokerUnavailable,
     DcaError,
-    IllegalTransition,
     OrderOutcomeUnknown,
     StoreUnavailable,
+    UnreadableRow,
 )
 from dca_bot.store.memory_store import MemoryStore
 from dca_bot.trading.settle import Recovered, recover
@@ -151,7 +151,7 @@ def test_an_asset_whose_rows_cannot_be_read_does_not_stop_the_others() -> None:
         @contextmanager
         def transaction(self, asset_id: int) -> Iterator[Any]:
             if asset_id in unreadable:
-                raise IllegalTransition("status is 'wachting': correct it")
+                raise UnreadableRow("status is 'wachting': correct it")
             with super().transaction(asset_id) as tx:
                 yield tx
 

@@ -15,6 +15,7 @@ from decimal import ROUND_CEILING, Decimal
 from dca_bot.backtest import exchange
 from dca_bot.backtest.exchange import Execution, Fill, Lapse, Purse, Terms
 from dca_bot.backtest.prices.series import Limits, Prices
+from dca_bot.core.booking import Booked, apply_update
 from dca_bot.core.decide import (
     Buy,
     Decision,
@@ -43,7 +44,7 @@ from dca_bot.core.model import (
 )
 from dca_bot.core.overdue import cooldown_ends_at
 from dca_bot.core.position import size_sell
-from dca_bot.core.transition import Booked, apply_update, end_cooldown, start_order
+from dca_bot.core.transition import end_cooldown, start_order
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
+from dca_bot.core.booking import Booked
 from dca_bot.core.model import Asset, Cycle, Order, OrderKind, OrderStatus, OrderUpdate, Quote, Side
 from dca_bot.core.records import TOLD_LENGTH_MAX, Event, EventKind
-from dca_bot.core.transition import Booked
 
 NAMES = {
     OrderKind.BASE: "base order",

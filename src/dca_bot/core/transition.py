@@ -1,293 +1,99 @@
-"""Every change of a cycle's state.  Rule: nothing outside this file assigns a cycle's status.
+"""Every change of a cycle's status, in one table.  Rule: nothing else assigns a cycle's status.
 
-watching --record_buy--> buying --apply_update--> watching
-watching --record_sell-> selling -apply_update--> complete (and a new cycle in cooldown)
-cooldown --end_cooldown-> watching                watching, ... --fail--> error
+`docs/architecture.md` shows the table; `as_table` has made it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 
-from dca_bot.core.earnings import growth_of_fee, seen_fee_rate
-from dca_bot.core.model import (
-    ZERO,
-    AfterStopLoss,
-    Allowed,
-    Asset,
-    Cycle,
-    CycleStatus,
-    Order,
-    OrderKind,
-    OrderStatus,
-    OrderUpdate,
-    Side,
-)
-from dca_bot.core.money import (
-    FEE_RATE_ESTIMATE,
-    estimated_receipt,
-    is_dust,
-    received,
-    storable_price,
-    weighted_average,
-)
+from dca_bot.core.model import Cycle, CycleStatus, Side
 from dca_bot.program.errors import IllegalTransition
 
 UNDER_WAY = {Side.BUY: CycleStatus.BUYING, Side.SELL: CycleStatus.SELLING}
 
 
 @dataclass(frozen=True, slots=True)
-class Booked:
-    """The cycle and the order after an update.
+class Move:
+    """One way from one of some statuses to another, and what happens then."""
 
-    When all is sold, `sold_at` is the price, and `allowed` how far the asset may go from now on
-    (None: as far as before).
-    """
+    before: tuple[CycleStatus, ...]
+    after: CycleStatus
+    when: str
 
-    cycle: Cycle
-    order: Order
-    sold_at: Decimal | None = None
-    allowed: Allowed | None = None
+
+ORDERED = {
+    side: Move((CycleStatus.WATCHING,), status, f"a {side.upper()} is intended, or found to work")
+    for side, status in UNDER_WAY.items()
+}
+LET_GO = Move(
+    (CycleStatus.BUYING, CycleStatus.SELLING),
+    CycleStatus.WATCHING,
+    "the order has ended and left something to do, or it is gone",
+)
+SOLD_OUT = Move(
+    (CycleStatus.SELLING, CycleStatus.WATCHING),
+    CycleStatus.COMPLETE,
+    "all is sold; a new cycle begins in cooldown",
+)
+COOLED = Move((CycleStatus.COOLDOWN,), CycleStatus.WATCHING, "the cooldown is over")
+FAILED = Move(
+    tuple(status for status in CycleStatus if status.is_active),
+    CycleStatus.ERROR,
+    "its coins are gone; a new cycle watches",
+)
+MOVES = (*ORDERED.values(), LET_GO, SOLD_OUT, COOLED, FAILED)
 
 
 def start_order(cycle: Cycle, side: Side) -> Cycle:
     """The cycle once an order is intended.  Raises IllegalTransition unless it is watching."""
-    if cycle.status is not CycleStatus.WATCHING:
-        raise IllegalTransition(f"a {cycle.status} cycle can't start a {side} order")
-    return replace(cycle, status=UNDER_WAY[side], latest_order_id=None)
+    return follow_again(cycle, side, None)
+
+
+def follow_again(cycle: Cycle, side: Side, alpaca_order_id: str | None) -> Cycle:
+    """The cycle once an order works that had been given up.  Raises IllegalTransition."""
+    return replace(_moved(cycle, ORDERED[side]), latest_order_id=alpaca_order_id)
+
+
+def let_go(cycle: Cycle) -> Cycle:
+    """The cycle once the order that it waits for has ended, or is known never to have been.
+
+    Raises IllegalTransition unless it waits for one.
+    """
+    return replace(_moved(cycle, LET_GO), latest_order_id=None)
+
+
+def sell_out(cycle: Cycle, alpaca_order_id: str | None, now: datetime) -> Cycle:
+    """The cycle once its last SELL has taken all.  Raises IllegalTransition."""
+    return replace(
+        _moved(cycle, SOLD_OUT), latest_order_id=alpaca_order_id, completed_at=whole_second(now)
+    )
 
 
 def end_cooldown(cycle: Cycle) -> Cycle:
     """The cycle once its cooldown is over.  Raises IllegalTransition unless it is in cooldown."""
-    if cycle.status is not CycleStatus.COOLDOWN:
-        raise IllegalTransition(f"a {cycle.status} cycle has no cooldown to end")
-    return replace(cycle, status=CycleStatus.WATCHING)
-
-
-def let_go(cycle: Cycle) -> Cycle:
-    """The cycle once the order that it waits for is known to be gone, or never was.
-
-    Raises IllegalTransition unless it waits for one.
-    """
-    if cycle.status not in UNDER_WAY.values():
-        raise IllegalTransition(f"a {cycle.status} cycle waits for no order")
-    return replace(cycle, status=CycleStatus.WATCHING, latest_order_id=None)
+    return _moved(cycle, COOLED)
 
 
 def fail(cycle: Cycle, now: datetime) -> Cycle:
-    """The cycle given up: what it says can't be true any more (behaviour 10)."""
-    return replace(
-        cycle, status=CycleStatus.ERROR, latest_order_id=None, completed_at=whole_second(now)
-    )
+    """The cycle given up: what it says can't be true any more (behaviour 10).
 
-
-def apply_update(
-    asset: Asset,
-    cycle: Cycle,
-    order: Order,
-    update: OrderUpdate,
-    now: datetime,
-    *,
-    fee_rate: Decimal = FEE_RATE_ESTIMATE,
-) -> Booked:
-    """What the cycle and the order are once Alpaca has said `update`.
-
-    1. Fills are cumulative and only ever grow, so a repeated, late, reordered or missed update
-       changes nothing that it should not.
-    2. A finished order stays finished; it can still turn out to be filled further (a canceled
-       order can: Alpaca's cancel is a request), and that fill counts.  Only an order that we gave
-       up as lost can turn out to be working: then it is the cycle's order again.
-    3. A BUY that ends makes the cycle `watching` again, with whatever was filled.
-    4. A SELL that leaves nothing worth selling makes it `complete`, whatever the books have left
-       where Alpaca holds nothing more: fees can be higher than expected.  Otherwise the rest is
-       watched.
-    5. A cycle that is complete or in error stays as it is, whatever is still told of its orders.
+    Raises IllegalTransition when it is over already.
     """
-    booked = _book_fill(asset, cycle, order, update, fee_rate)
-    after = replace(
-        booked.order,
-        status=_status_after(cycle, order.status, update.status),
-        alpaca_order_id=order.alpaca_order_id or update.alpaca_order_id,
-    )
-    if not cycle.status.is_active:
-        return Booked(cycle, after)
-    if after.status.is_finished and _sold_out(
-        asset, booked.cycle, before=order, after=after, held=update.position_quantity
-    ):
-        return complete(asset, booked.cycle, after, now)
-    return Booked(_follow(booked.cycle, before=order, after=after), after)
+    return replace(_moved(cycle, FAILED), latest_order_id=None, completed_at=whole_second(now))
 
 
-def apply_alone(order: Order, update: OrderUpdate) -> Order:
-    """What an order is after `update` when its asset and its cycle have been deleted."""
-    status, filled = order.status, update.filled_quantity
-    if not status.is_finished or status is OrderStatus.LOST:
-        status = status if update.status is OrderStatus.INTENDED else update.status
-    after = replace(
-        order, status=status, alpaca_order_id=order.alpaca_order_id or update.alpaca_order_id
-    )
-    if update.filled_average_price is None or filled <= order.filled_quantity:
-        return after
-    is_buy = order.side is Side.BUY
-    return replace(
-        after,
-        filled_quantity=filled,
-        filled_average_price=storable_price(update.filled_average_price),
-        received_quantity=estimated_receipt(filled) if is_buy else ZERO,
-    )
+def _moved(cycle: Cycle, move: Move) -> Cycle:
+    if cycle.status not in move.before:
+        raise IllegalTransition(f"a {cycle.status} cycle can't become {move.after}: {move.when}")
+    return replace(cycle, status=move.after)
 
 
-def _follow(cycle: Cycle, *, before: Order, after: Order) -> Cycle:
-    """The cycle's status, moved by the order under way only, not by news of an earlier one."""
-    if before.status is OrderStatus.LOST and not after.status.is_finished:
-        return replace(cycle, status=UNDER_WAY[after.side], latest_order_id=after.alpaca_order_id)
-    if before.status.is_finished or cycle.status is not UNDER_WAY[after.side]:
-        return cycle
-    if after.status.is_finished:
-        return replace(cycle, status=CycleStatus.WATCHING, latest_order_id=None)
-    return replace(cycle, latest_order_id=after.alpaca_order_id)
-
-
-def _sold_out(
-    asset: Asset, cycle: Cycle, *, before: Order, after: Order, held: Decimal | None
-) -> bool:
-    """Whether this SELL has just taken all; also when we had given it up (a late fill).
-
-    `held` is the whole position at Alpaca after the fill, where Alpaca told it.
-    """
-    price = after.filled_average_price
-    news = not before.status.is_finished or after.filled_quantity > before.filled_quantity
-    is_filled = after.status is OrderStatus.FILLED
-    return (
-        after.side is Side.SELL
-        and news
-        and price is not None
-        and cycle.status in (CycleStatus.SELLING, CycleStatus.WATCHING)
-        and (
-            is_dust(cycle.quantity, price, asset)
-            or (is_filled and held is not None and is_dust(held, price, asset))
-        )
-    )
-
-
-def complete(asset: Asset, cycle: Cycle, order: Order, now: datetime) -> Booked:
-    """The cycle once `order`, its last SELL, has sold what Alpaca held."""
-    done = replace(
-        cycle,
-        status=CycleStatus.COMPLETE,
-        latest_order_id=order.alpaca_order_id,
-        completed_at=whole_second(now),
-    )
-    pauses = order.kind is OrderKind.STOP_LOSS and asset.after_stop_loss is AfterStopLoss.PAUSE
-    return Booked(
-        done,
-        order,
-        sold_at=order.filled_average_price,
-        allowed=Allowed.EXIT if pauses else None,
-    )
-
-
-def _status_after(cycle: Cycle, before: OrderStatus, told: OrderStatus) -> OrderStatus:
-    if told is OrderStatus.INTENDED:
-        return before
-    if before is OrderStatus.LOST and not told.is_finished:
-        # Not if another order has taken its place: a cycle follows one at a time, and
-        # order_manager.py cancels the orphan.
-        return told if cycle.status is CycleStatus.WATCHING else before
-    # LOST was our conclusion, and a canceled order can be filled: what Alpaca says now is better.
-    if not before.is_finished or before is OrderStatus.LOST or told is OrderStatus.FILLED:
-        return told
-    return before
-
-
-def conclude(order: Order, status: OrderStatus, reason: str) -> OrderUpdate:
-    """Our own conclusion about an order, in the form in which Alpaca would say it."""
-    return OrderUpdate(
-        client_order_id=order.client_order_id,
-        alpaca_order_id=None,
-        symbol="",
-        side=order.side,
-        status=status,
-        filled_quantity=order.filled_quantity,
-        filled_average_price=order.filled_average_price,
-        reason=reason,
-    )
-
-
-def _book_fill(
-    asset: Asset, cycle: Cycle, order: Order, update: OrderUpdate, fee_rate: Decimal
-) -> Booked:
-    """Move what was filled since the last booking into (BUY) or out of (SELL) the cycle."""
-    filled, price = update.filled_quantity, update.filled_average_price
-    if price is None or filled <= 0 or filled < order.filled_quantity:
-        return Booked(cycle, order)
-    told = replace(order, filled_quantity=filled, filled_average_price=storable_price(price))
-    if order.side is Side.SELL:
-        rest = max(ZERO, cycle.quantity - (filled - order.filled_quantity))
-        fee = (order.fee or ZERO) + growth_of_fee(asset, order, told, fee_rate)
-        return Booked(replace(cycle, quantity=rest), replace(told, fee=fee))
-    if order.quantity_before is None:
-        told = replace(
-            told, quantity_before=cycle.quantity, average_before=cycle.average_purchase_price
-        )
-    booked = _book_buy(cycle, order, told, update)
-    if asset.take_profit_after_fees and booked.order != order:
-        rate = _fee_rate(booked.order, update)
-        return replace(booked, cycle=replace(booked.cycle, fee_rate=rate or cycle.fee_rate))
-    return booked
-
-
-def _book_buy(cycle: Cycle, order: Order, told: Order, update: OrderUpdate) -> Booked:
-    """Book a BUY's cumulative fill.
-
-    While nothing else has moved the cycle, the average is computed afresh from the columns before
-    this order, so that partial fills add no rounding.  Once something else has, only the growth is
-    added.  Of two updates with one filled quantity, an exact receipt replaces an estimate.
-    """
-    before, average_before = told.quantity_before or ZERO, told.average_before or ZERO
-    price = told.filled_average_price or ZERO
-    growth = told.filled_quantity - order.filled_quantity
-    untouched = cycle.quantity == before + order.received_quantity
-    estimated = order.received_quantity == estimated_receipt(order.filled_quantity)
-    if not growth and not (untouched and estimated):
-        return Booked(cycle, order)
-    if untouched:
-        net = received(told.filled_quantity, before, update.position_quantity)
-        average = weighted_average(before, average_before, net, price)
-    else:
-        more = estimated_receipt(growth)
-        net = order.received_quantity + more
-        old_cost = order.filled_quantity * (order.filled_average_price or ZERO)
-        average = weighted_average(
-            cycle.quantity,
-            cycle.average_purchase_price,
-            more,
-            (told.filled_quantity * price - old_cost) / growth,
-        )
-    last_fill, last_known = price, cycle.last_order_fill_price
-    if order.status.is_finished and last_known not in (None, order.filled_average_price):
-        # News of an earlier order: a later one may have filled since, and rungs only go down.
-        last_fill = min(price, last_known or price)
-    first_of_safety = order.kind is OrderKind.SAFETY and order.filled_quantity == 0
-    moved = replace(
-        cycle,
-        quantity=cycle.quantity + net - order.received_quantity,
-        average_purchase_price=average,
-        last_order_fill_price=last_fill,
-        safety_orders=cycle.safety_orders + (1 if first_of_safety else 0),
-        highest_bid=None,  # both were measured against another average
-        stop_loss_since=None,
-    )
-    return Booked(moved, replace(told, received_quantity=net))
-
-
-def _fee_rate(order: Order, update: OrderUpdate) -> Decimal | None:
-    """What this BUY was charged, where Alpaca has told what it brought; not an estimate of ours."""
-    if update.position_quantity != (order.quantity_before or ZERO) + order.received_quantity:
-        return None
-    return seen_fee_rate([order])
+def as_table() -> str:
+    """The moves as a Markdown table, for the documents."""
+    rows = [f"| {', '.join(m.before)} | {m.after} | {m.when} |" for m in MOVES]
+    return "\n".join(["| from | to | when |", "| --- | --- | --- |", *rows])
 
 
 def whole_second(at: datetime) -> datetime:

@@ -9,7 +9,8 @@
     ├ BrokerUnavailable      nothing was sent or learnt: change nothing, try later
     ├ OrderRefused           a clear no: nothing is working, the cycle goes back to watching
     ├ OrderOutcomeUnknown    the order may be working: ask by client_order_id, never resend
-    └ IllegalTransition      the books contradict themselves: this cycle stops, others go on
+    ├ UnreadableRow          a row edited by hand: this asset stops until it is mended, others go on
+    └ IllegalTransition      our own mistake: this piece of work stops, others go on
 
 Rule: a new class only for a new reaction.  Messages end with what to do next.
 """
@@ -61,6 +62,11 @@ class OrderOutcomeUnknown(DcaError):
     """No clear answer, so the order may be working.  Ask by client_order_id; never resend."""
 
 
+class UnreadableRow(DcaError):
+    """A row holds what the bot can't work with, by somebody's hand.  It is left alone and
+    reported; others go on."""
+
+
 class IllegalTransition(DcaError):
-    """A cycle was told something its status does not allow.  It is left alone and
-    reported, others go on."""
+    """A cycle was to do what its status does not allow: `core/transition.py` has every move.
+    Nothing is written."""

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from dca_bot.core.model import AssetState, Order
-from dca_bot.program.errors import AssetDeleted, CycleChanged, IllegalTransition
+from dca_bot.program.errors import AssetDeleted, CycleChanged, UnreadableRow
 from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store import statements
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Row, Value
@@ -62,7 +62,7 @@ class MySqlStore:
     def transaction(self, asset_id: int) -> Iterator[MySqlTransaction]:
         """Lock the asset's row; commit at the end of the block, roll back on an exception.
 
-        Raises AssetDeleted when the asset was deleted, IllegalTransition when its row can't be
+        Raises AssetDeleted when the asset was deleted, UnreadableRow when its row can't be
         read, and both CycleChanged and StoreUnavailable as the module says.  When the connection is
         lost during the commit itself, StoreUnavailable leaves open whether it was done: reload.
         """
@@ -108,7 +108,7 @@ class MySqlStore:
         for row in self._read(statements.LIVE_ORDERS):
             try:
                 orders.append(read_order(row))
-            except IllegalTransition as error:
+            except UnreadableRow as error:
                 # one asset's trouble must not hide the orders of all others
                 log.error("an order is left alone: %s", error)
         return orders

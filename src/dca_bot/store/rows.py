@@ -22,7 +22,7 @@ from dca_bot.core.model import (
     OrderKind,
     OrderStatus,
 )
-from dca_bot.program.errors import IllegalTransition
+from dca_bot.program.errors import UnreadableRow
 from dca_bot.store.connection import Row, Value
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -38,16 +38,16 @@ def read_state(row: Row) -> AssetState:
     """Asset and active cycle of one row; a `problem` where a hand-edited row can't be read."""
     try:
         asset = read_asset(row)
-    except IllegalTransition as error:
+    except UnreadableRow as error:
         return AssetState(_unreadable_asset(row), None, str(error))
     try:
         return AssetState(asset, read_active_cycle(row))
-    except IllegalTransition as error:
+    except UnreadableRow as error:
         return AssetState(asset, None, str(error))
 
 
 def read_asset(row: Row) -> Asset:
-    """The asset at the start of the row; raise IllegalTransition where it can't be read."""
+    """The asset at the start of the row; raise UnreadableRow where it can't be read."""
     try:
         return Asset(
             asset_id=_whole(row[0], "id"),
@@ -74,7 +74,7 @@ def read_asset(row: Row) -> Asset:
             allowed=_word(Allowed, row[21], "allowed"),
         )
     except _Unreadable as error:
-        raise IllegalTransition(f"{error}: correct row {row[0]!r} of dca_assets") from error
+        raise UnreadableRow(f"{error}: correct row {row[0]!r} of dca_assets") from error
 
 
 def read_active_cycle(row: Row) -> Cycle | None:
@@ -83,7 +83,7 @@ def read_active_cycle(row: Row) -> Cycle | None:
 
 
 def read_cycle(row: Row) -> Cycle:
-    """Raise IllegalTransition where the row can't be read."""
+    """Raise UnreadableRow where the row can't be read."""
     try:
         return Cycle(
             cycle_id=_whole(row[0], "id"),
@@ -101,11 +101,11 @@ def read_cycle(row: Row) -> Cycle:
             stop_loss_since=None if row[12] is None else _aware(row[12], "stop_loss_since"),
         )
     except _Unreadable as error:
-        raise IllegalTransition(f"{error}: correct row {row[0]!r} of dca_cycles") from error
+        raise UnreadableRow(f"{error}: correct row {row[0]!r} of dca_cycles") from error
 
 
 def read_order(row: Row) -> Order:
-    """Raise IllegalTransition where the row can't be read."""
+    """Raise UnreadableRow where the row can't be read."""
     try:
         return Order(
             client_order_id=_text(row[0], "client_order_id"),
@@ -126,7 +126,7 @@ def read_order(row: Row) -> Order:
             fee=_decimal_or_null(row[15], "fee"),
         )
     except _Unreadable as error:
-        raise IllegalTransition(f"{error}: correct order {row[0]!r} in dca_orders") from error
+        raise UnreadableRow(f"{error}: correct order {row[0]!r} in dca_orders") from error
 
 
 def _unreadable_asset(row: Row) -> Asset:

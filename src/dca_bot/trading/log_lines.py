@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from decimal import Decimal
 
+from dca_bot.core.booking import Booked
 from dca_bot.core.ladder import stop_loss_price, trailing_price
 from dca_bot.core.model import (
     Asset,
@@ -20,7 +21,6 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
-from dca_bot.core.transition import Booked
 from dca_bot.program.logs import asset_log, event
 
 log = logging.getLogger("dca_bot.trade")

@@ -91,7 +91,7 @@ class Store(Protocol):
     def transaction(self, asset_id: int) -> AbstractContextManager[Transaction]:
         """Lock the asset's row.
 
-        Raises AssetDeleted when the asset was deleted, IllegalTransition when its row can't be
+        Raises AssetDeleted when the asset was deleted, UnreadableRow when its row can't be
         read.
         """
 
