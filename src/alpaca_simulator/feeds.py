@@ -4,22 +4,27 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from alpaca_simulator.clock import SECOND
-from alpaca_simulator.prices.recordings import Point, read_prices
+from alpaca_simulator.prices.recordings import Point, PriceFileError, read_prices
 from alpaca_simulator.prices.scripts import ScriptStep
 from alpaca_simulator.prices.walk import Step
+from alpaca_simulator.scenarios import Scenario
 from alpaca_simulator.world import World
 
 BACKLOG = 200  # frames that a client may lag behind at full speed
 FRAMES_A_TURN = 32
 JUST_AFTER = 0.05  # seconds after the minute that its bar is told
+UNSEEN = 4  # pairs that nobody looks at are quoted so many times less often
 BURST_STEPS = 2000  # a burst repeats so many prices, shared by its symbols
+
+
+Post = Callable[[str, dict[str, Any]], Awaitable[str | None]]  # None: taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,12 @@ class Feeds:
         self._dice = random.Random(f"feed:{world.options.seed}")  # noqa: S311
         self._subscribed = asyncio.Event()
         self._unyielded = 0
-        world.data.on_subscribe = self._subscribed.set
+        self._hurry = False
+        world.data.on_subscribe = self._on_subscribe
+
+    def _on_subscribe(self) -> None:
+        self._subscribed.set()
+        self._hurry = True  # what is looked at now need not wait for its long pause
 
     def state(self) -> dict[str, Any]:
         """What runs, and how far it has come."""
@@ -58,11 +68,17 @@ class Feeds:
         self._start("walk", self._walk())
         self._start("minutes", self._minutes())
 
-    def play(self, steps: Sequence[ScriptStep]) -> str:
-        """Plays a script; its symbols stop walking."""
+    def play(self, steps: Sequence[ScriptStep], *, then_walk: bool = False) -> str:
+        """Plays a script; its symbols stop walking, or walk on from where it ends."""
         name = f"script-{next(self._numbers)}"
         self._still |= {step.symbol for step in steps}
-        self._start(name, self._play(name, steps))
+        self._start(name, self._play(name, steps, then_walk=then_walk))
+        return name
+
+    def play_scenario(self, scenario: Scenario, post: Post) -> str:
+        """Plays a scenario by posting its calls; the state tells what was refused."""
+        name = f"{scenario.name}-{next(self._numbers)}"
+        self._start(name, self._play_scenario(name, scenario, post))
         return name
 
     def replay(self, replay: Replay) -> str:
@@ -110,20 +126,26 @@ class Feeds:
         last: dict[str, float] = {}
         while True:
             now = loop.time()
+            if self._hurry:
+                self._hurry = False
+                due = [(min(at, now + self._pause(symbol)), symbol) for at, symbol in due]
+                heapq.heapify(due)
             for symbol in self._world.walks.keys() - last.keys():
-                heapq.heappush(due, (now + self._pause(), symbol))
+                heapq.heappush(due, (now + self._pause(symbol), symbol))
                 last[symbol] = now
             ready: list[tuple[str, float]] = []
             while due and due[0][0] <= now:
-                symbol = heapq.heapreplace(due, (now + self._pause(), due[0][1]))[1]
+                symbol = due[0][1]
+                heapq.heapreplace(due, (now + self._pause(symbol), symbol))
                 ready.append((symbol, now - last[symbol]))
                 last[symbol] = now
             self._step(ready)
             wait = due[0][0] - loop.time() if due else 0.25
             await asyncio.sleep(min(max(0.001, wait), 0.25))
 
-    def _pause(self) -> float:
-        return self._dice.uniform(0.2, 1.8) * self._world.options.quote_interval
+    def _pause(self, symbol: str) -> float:
+        pause = self._dice.uniform(0.2, 1.8) * self._world.options.quote_interval
+        return pause if self._world.is_watched(symbol) else pause * UNSEEN
 
     def _step(self, ready: Sequence[tuple[str, float]]) -> None:
         world = self._world
@@ -151,15 +173,34 @@ class Feeds:
 
     # Scripts, recordings, bursts
 
-    async def _play(self, name: str, steps: Sequence[ScriptStep]) -> None:
+    async def _play_scenario(self, name: str, scenario: Scenario, post: Post) -> None:
+        refused = []
+        for step in scenario.steps:
+            await asyncio.sleep(step.after)
+            if (answer := await post(step.call, step.body)) is not None:
+                refused.append(answer)
+        self._state[name] |= {"finished": True, "refused": refused}
+
+    async def _play(self, name: str, steps: Sequence[ScriptStep], *, then_walk: bool) -> None:
         world, one = self._world, Decimal(1)
         for step in steps:
             await asyncio.sleep(step.after)
             world.push([world.next_quote(step.symbol, step.bid, step.ask, one, one)])
             self._state[name]["quotes"] += 1
         self._state[name]["finished"] = True
+        if then_walk:
+            for symbol in {step.symbol for step in steps}:
+                world.walks[symbol].anchor(world.middle(symbol))
+                self._still.discard(symbol)
 
-    async def _replay(self, name: str, replay: Replay, points: "itertools.chain[Point]") -> None:
+    async def _replay(self, name: str, replay: Replay, points: Iterator[Point]) -> None:
+        try:
+            await self._replay_all(name, replay, points)
+        except PriceFileError as e:
+            self._state[name]["error"] = str(e)
+        self._state[name]["finished"] = True
+
+    async def _replay_all(self, name: str, replay: Replay, points: Iterator[Point]) -> None:
         while replay.wait and not self._world.data.subscribed(replay.symbol):
             self._subscribed.clear()
             await self._subscribed.wait()
@@ -177,7 +218,6 @@ class Feeds:
             if len(batch) >= replay.batch:
                 await self._send(name, replay.symbol, batch)
         await self._send(name, replay.symbol, batch)
-        self._state[name]["finished"] = True
 
     async def _send(self, name: str, symbol: str, batch: list[Point]) -> None:
         world = self._world

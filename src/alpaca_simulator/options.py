@@ -57,6 +57,19 @@ class Options:
         return self.secret or SECRET
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the defaults that say something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        silent = action.default in (None, False, argparse.SUPPRESS)
+        return action.help if silent else super()._get_help_string(action)
+
+    def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
+        if action.type in (None, _word):
+            return action.dest.rpartition("_")[2].upper()
+        return "FILE" if action.type is Path else "N"
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the list of options around it."""
 
@@ -181,10 +194,11 @@ def argument_parser(prog: str = "alpaca-simulator") -> Parser:
     """The command line's options and their help."""
     parser = Parser(
         prog=prog,
+        usage="%(prog)s [options]",
         description="A stand-in for Alpaca's crypto trading on one local port.",
-        epilog="alpaca-simulator run -- COMMAND runs a program that trades against it; "
-        "alpaca-simulator scenarios lists the scenarios.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog="`alpaca-simulator run -- COMMAND` runs a program that trades against it. "
+        "`alpaca-simulator scenarios` lists the scenarios.",
+        formatter_class=_Help,
     )
     add_options(parser)
     return parser

@@ -4,49 +4,88 @@ import asyncio
 import json
 import signal
 from decimal import Decimal
+from ipaddress import ip_address
 
 from aiohttp import web
 
-from alpaca_simulator.api.control_exchange import ExchangeControl
-from alpaca_simulator.api.control_market import MarketControl
 from alpaca_simulator.api.control_read import ControlError
-from alpaca_simulator.api.data_rest import DataApi
-from alpaca_simulator.api.gate import Gate, Handler, is_loopback, json_answer
-from alpaca_simulator.api.trading_rest import AccountApi, OrdersApi
-from alpaca_simulator.api.views import Views
+from alpaca_simulator.api.gate import Handler, is_loopback, json_answer
 from alpaca_simulator.exchange.rejections import Rejection
-from alpaca_simulator.feeds import Feeds, Replay
+from alpaca_simulator.feeds import Replay
 from alpaca_simulator.options import Options
-from alpaca_simulator.prices.scripts import read_script
-from alpaca_simulator.world import World
+from alpaca_simulator.prices.recordings import PriceFileError, check_prices
+from alpaca_simulator.prices.scripts import ScriptError, ScriptStep, read_script
+from alpaca_simulator.site import Sites
+from alpaca_simulator.streams.lobby import Lobby
 
 SHUTDOWN_SECONDS = 0.5
-STREAMS = ("/stream", "/v1beta3/crypto/us")
+BODY_MOST = 64 * 1024 * 1024
+TRADE_STREAMS = ("/stream", "/stream/")
+DATA_STREAMS = (
+    *(f"/v1beta3/crypto/{place}" for place in ("us", "us-1", "us-2", "eu-1", "bs-1")),
+    "/v1beta2/crypto",
+    "/v1beta1/crypto",
+)
 
 
-def application(world: World, feeds: Feeds) -> web.Application:
-    """Given a world, makes the application that serves it."""
-    limit = world.options.rate_limit
-    gate = Gate(world.faults, world.journal, world.keys, world.clock, limit)
-    views = Views(world)
+def application(sites: Sites, options: Options) -> web.Application:
+    """Given the exchanges, makes the application that serves them."""
 
     @web.middleware
     async def pass_gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith("/sim/"):
             return await _control(request, handler)
-        if request.path in STREAMS:
+        if request.path in (*TRADE_STREAMS, *DATA_STREAMS):
             return await handler(request)
-        return await gate.handle(request, handler)
+        return await sites.of(request).gate.handle(request, handler)
 
-    app = web.Application(middlewares=[pass_gate], client_max_size=64 * 1024 * 1024)
-    app.router.add_get("/stream", world.trades.serve)
-    app.router.add_get("/v1beta3/crypto/us", world.data.serve)
-    app.add_routes(OrdersApi(world, views).routes())
-    app.add_routes(AccountApi(world, views).routes())
-    app.add_routes(DataApi(world).routes())
-    app.add_routes(ExchangeControl(world, feeds, gate).routes())
-    app.add_routes(MarketControl(world, feeds).routes())
+    app = web.Application(middlewares=[pass_gate], client_max_size=BODY_MOST)
+    _add_streams(app, sites, options)
+    for number, route in enumerate(sites.first.routes):
+        app.router.add_route(route.method, route.path, _dispatcher(sites, number))
+    app.router.add_post("/sim/forget", _forgetter(sites))
     return app
+
+
+def _add_streams(app: web.Application, sites: Sites, options: Options) -> None:
+    lobby = Lobby(
+        lambda key: sites.of_key(key).world.trades,
+        lambda key: sites.of_key(key).world.data,
+        patience=options.auth_seconds,
+    )
+
+    async def trade(request: web.Request) -> web.StreamResponse:
+        if options.account_per_key:
+            return await lobby.trade(request, [site.world.trades for site in sites.all()])
+        return await sites.first.world.trades.serve(request)
+
+    async def data(request: web.Request) -> web.StreamResponse:
+        if options.account_per_key:
+            return await lobby.data(request, [site.world.data for site in sites.all()])
+        return await sites.first.world.data.serve(request)
+
+    for path in TRADE_STREAMS:
+        app.router.add_get(path, trade)
+    for path in DATA_STREAMS:
+        app.router.add_get(path, data)
+
+
+def _dispatcher(sites: Sites, number: int) -> Handler:
+    """The handler of one path: the same one of the exchange that the request is for."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        handler: Handler = sites.of(request).routes[number].handler
+        return await handler(request)
+
+    return handle
+
+
+def _forgetter(sites: Sites) -> Handler:
+    async def forget(request: web.Request) -> web.StreamResponse:
+        sites.forget(request.headers.get("APCA-API-KEY-ID", ""))
+        return json_answer(200, {})
+
+    return forget
 
 
 async def _control(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -58,6 +97,8 @@ async def _control(request: web.Request, handler: Handler) -> web.StreamResponse
         return json_answer(400, {"message": str(e)})
     except Rejection as rejection:
         return json_answer(rejection.status, rejection.body)
+    except web.HTTPException as e:
+        return json_answer(e.status, {"message": f"{e.reason}: {request.method} {request.path}"})
 
 
 async def serve(options: Options) -> None:
@@ -66,39 +107,72 @@ async def serve(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    world = World(options)
-    feeds = Feeds(world)
-    # A fault may leave requests hanging for ever: they end with their client, or with us.
-    runner = web.AppRunner(
-        application(world, feeds),
-        access_log=None,
-        handler_cancellation=True,
-        shutdown_timeout=SHUTDOWN_SECONDS,
-    )
-    await runner.setup()
-    await web.TCPSite(runner, options.host, options.port).start()
-    world.wake()
-    _start_feeds(feeds, options)
-    announce(runner, options)
-    await stop.wait()
-    feeds.stop()
-    world.stop()
-    await runner.cleanup()
+    async with Running(options) as running:
+        print(running.line, flush=True)  # noqa: T201
+        await stop.wait()
 
 
-def _start_feeds(feeds: Feeds, options: Options) -> None:
-    feeds.start_walk()
-    if options.script is not None:
-        feeds.play(read_script(json.loads(options.script.read_text(), parse_float=Decimal)))
-    for symbol, path in options.prices:
-        feeds.replay(Replay(symbol, path, options.speed, options.batch, options.spread_bps))
+class Running:
+    """A simulator that listens, from `async with` to the end of its block."""
 
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._sites = Sites(options)
+        self._steps = self._read_inputs()
+        # A fault may leave requests hanging for ever: they end with their client, or with us.
+        self._runner = web.AppRunner(
+            application(self._sites, options),
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+        )
 
-def announce(runner: web.AppRunner, options: Options) -> None:
-    """Says on stdout, in one line, where the simulator listens."""
-    port = runner.addresses[0][1]
-    key, secret = options.key or "SIM-KEY", options.secret or "SIM-SECRET"
-    print(  # noqa: T201
-        f"alpaca_simulator ready on http://{options.host}:{port} (key {key} secret {secret})",
-        flush=True,
-    )
+    async def __aenter__(self) -> "Running":
+        options = self._options
+        await self._runner.setup()
+        await web.TCPSite(self._runner, options.host, options.port).start()
+        self._sites.address = self.url
+        self._sites.begin("")
+        feeds = self._sites.first.feeds
+        if self._steps:
+            feeds.play(self._steps)
+        for symbol, path in options.prices:
+            feeds.replay(Replay(symbol, path, options.speed, options.batch, options.spread_bps))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for site in self._sites.all():
+            site.stop()
+        await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        """Where a client on this machine reaches it."""
+        host, port = self._runner.addresses[0][:2]
+        address = ip_address(host)
+        if address.is_unspecified:
+            host = "127.0.0.1" if address.version == 4 else "::1"
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @property
+    def line(self) -> str:
+        """What is said once it listens."""
+        key, secret = self._options.shown_key, self._options.shown_secret
+        return f"alpaca_simulator ready on {self.url} (key {key} secret {secret})"
+
+    def _read_inputs(self) -> list[ScriptStep]:
+        """Checks the recordings and reads the script, so that a bad file ends the start."""
+        options, world = self._options, self._sites.first.world
+        for symbol, path in options.prices:
+            if symbol not in world.walks:
+                raise PriceFileError(f"--prices-symbol {symbol}: there is no such pair")
+            check_prices(path)
+        if options.script is None:
+            return []
+        try:
+            body = json.loads(options.script.read_text(), parse_float=Decimal)
+            return read_script(body, world.middle)
+        except OSError as e:
+            raise ScriptError(f"{options.script}: {e.strerror or e}") from e
+        except (ValueError, ScriptError) as e:
+            raise ScriptError(f"{options.script}: {e}") from e

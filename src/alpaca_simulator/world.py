@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 from alpaca_simulator.api.activities import Activities
+from alpaca_simulator.belongings import Belongings
 from alpaca_simulator.clock import SECOND, WallClock, rfc3339
 from alpaca_simulator.decimals import ZERO, wire
 from alpaca_simulator.exchange.assets import AssetBook, invented_asset, known_assets, start_prices
 from alpaca_simulator.exchange.drafts import Draft
 from alpaca_simulator.exchange.orders import Order, Status
+from alpaca_simulator.exchange.rejections import INSUFFICIENT, Rejection
 from alpaca_simulator.exchange.updates import TradeUpdate
 from alpaca_simulator.exchange.venue import Exchange
 from alpaca_simulator.fates import Fates
@@ -63,6 +65,7 @@ class World:
             options.rules, self.clock, seed=options.seed, assets=known_assets()
         )
         self.activities = Activities(self.exchange)
+        self.belongings = Belongings()
         self.tape = Tape(options.seed)
         self.walks: dict[str, Walk] = {}
         self._dice = random.Random(f"world:{options.seed}")  # noqa: S311
@@ -140,10 +143,25 @@ class World:
             )
         return quote
 
+    def middle(self, symbol: str) -> Decimal:
+        """The middle of the quote in force; 0 when there is none."""
+        quote = self.exchange.quotes.get(symbol)
+        return ZERO if quote is None else quote.mid
+
+    def is_watched(self, symbol: str) -> bool:
+        """Whether anybody looks at a pair: a subscriber, an open order, a holder of its coin."""
+        return (
+            self.data.wants_anything_of(symbol)
+            or bool(self.exchange.orders.open_of(symbol))
+            or self.exchange.account.holding(symbol.partition("/")[0]).qty > 0
+        )
+
     # Orders
 
     def take_order(self, draft: Draft) -> Order:
         """Given a draft, submits it; raises Rejection when the exchange or a fault refuses it."""
+        if self.exchange.configuration.suspend_trade:
+            raise Rejection(403, INSUFFICIENT, "new orders are rejected by user request")
         order = self.exchange.submit(draft, self._fates.plan(draft, self.exchange.ordinary_plan()))
         self.wake()
         return order
@@ -182,6 +200,7 @@ class World:
     def end_minute(self, *, early: bool = False) -> None:
         """Sends the bar of the minute before and the day's so far, or those of now when early."""
         now = self.clock.now()
+        self.belongings.equities.append((now, self.exchange.equity()))
         for symbol, pair in self._wanted_pairs("bars"):
             self._publish_bar("bars", "b", symbol, pair.latest(now, running=early))
         for symbol, pair in self._wanted_pairs("dailyBars"):

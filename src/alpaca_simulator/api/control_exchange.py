@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from alpaca_simulator.api.control_read import (
+    NUMBER_MOST,
     ControlError,
     flag_of,
     number_of,
@@ -28,7 +29,9 @@ from alpaca_simulator.exchange.settlement import transfer
 from alpaca_simulator.feeds import Feeds
 from alpaca_simulator.world import World
 
+TINY = Decimal("0.000000001")
 LIMITS = ("rate_limit", "symbol_limit", "stale_slot_seconds")
+SHARES = {"taker_fee": 1, "maker_fee": 1, "partial_fill_chance": 1}
 ASSET_NUMBERS = ("min_order_size", "min_trade_increment", "price_increment")
 
 
@@ -88,7 +91,9 @@ class ExchangeControl:
         body = await read_object(request)
         order = self._find(request)
         filled = self._world.exchange.fill_by_hand(
-            order.id, optional_number(body, "qty"), optional_number(body, "price")
+            order.id,
+            optional_number(body, "qty", least=TINY),
+            optional_number(body, "price", least=TINY),
         )
         self._world.wake()
         return json_answer(200, filled.to_wire())
@@ -111,7 +116,7 @@ class ExchangeControl:
         body = await read_object(request)
         exchange = self._world.exchange
         currency = text_of(body, "currency", CASH)
-        price = optional_number(body, "price") or exchange.usd_price(currency)
+        price = optional_number(body, "price", least=0) or exchange.usd_price(currency)
         try:
             transfer(
                 exchange.account,
@@ -140,6 +145,8 @@ class ExchangeControl:
         body = await read_body(request)
         rows = body if isinstance(body, list) else [body]
         for row in rows:
+            if not isinstance(row, dict):
+                raise ControlError("an asset is an object")
             self._put_asset(row)
         return json_answer(200, {"assets": len(self._world.assets.all())})
 
@@ -148,7 +155,7 @@ class ExchangeControl:
         if "/" not in symbol:
             raise ControlError("a symbol is written BASE/QUOTE")
         if self._world.assets.find(symbol) is None:
-            self._world.add_asset(symbol, number_of(row, "price", "100"))
+            self._world.add_asset(symbol, number_of(row, "price", "100", least=TINY))
         asset = self._world.assets.find(symbol)
         if asset is not None:
             self._world.assets.put(_edited(asset, row))
@@ -159,7 +166,10 @@ class ExchangeControl:
         known = {field.name: field.type for field in fields(Rules)}
         rules: dict[str, Any] = {}
         for name in body:
-            number = number_of(body, name)
+            if name == "strict_decimals":
+                rules[name] = flag_of(body, name, default=False)
+                continue
+            number = number_of(body, name, least=0, most=SHARES.get(name, NUMBER_MOST))
             if name in known:
                 kind = type(getattr(self._world.exchange.rules, name))
                 rules[name] = kind(number)
@@ -221,7 +231,9 @@ class ExchangeControl:
 
 
 def _edited(asset: Asset, row: dict[str, Any]) -> Asset:
-    changes: dict[str, Any] = {name: number_of(row, name) for name in ASSET_NUMBERS if name in row}
+    changes: dict[str, Any] = {
+        name: number_of(row, name, least=TINY) for name in ASSET_NUMBERS if name in row
+    }
     for name in ("tradable", "fractionable"):
         if name in row:
             changes[name] = flag_of(row, name, True)

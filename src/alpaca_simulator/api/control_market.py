@@ -1,5 +1,6 @@
 """The control API, /sim, for what concerns prices and mishaps: quotes, feeds, faults."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,15 @@ from alpaca_simulator.feeds import Feeds, Replay
 from alpaca_simulator.prices.quotes import Quote
 from alpaca_simulator.prices.recordings import PriceFileError
 from alpaca_simulator.prices.scripts import ScriptError, read_script
+from alpaca_simulator.scenarios import Scenario, read_scenario, scenario_names
 from alpaca_simulator.world import World
 
 
 class MarketControl:
     """/sim/quote, /sim/walk, /sim/script, /sim/replay, /sim/burst, /sim/faults."""
 
-    def __init__(self, world: World, feeds: Feeds) -> None:
+    def __init__(self, world: World, feeds: Feeds, play: Callable[[Scenario], str]) -> None:
+        self._play = play
         self._world = world
         self._feeds = feeds
 
@@ -37,6 +40,8 @@ class MarketControl:
             web.post("/sim/walk", self.walk),
             web.post("/sim/script", self.script),
             web.post("/sim/replay", self.replay),
+            web.get("/sim/scenarios", self.scenarios),
+            web.post("/sim/scenario", self.scenario),
             web.post("/sim/burst", self.burst),
             web.post("/sim/stop", self.stop),
             web.post("/sim/minute", self.minute),
@@ -66,10 +71,10 @@ class MarketControl:
         at = time_of(row, "at")
         quote = self._world.next_quote(
             symbol,
-            number_of(row, "bid"),
-            number_of(row, "ask"),
-            number_of(row, "bid_size", 1),
-            number_of(row, "ask_size", 1),
+            number_of(row, "bid", least=0),
+            number_of(row, "ask", least=0),
+            number_of(row, "bid_size", 1, least=0),
+            number_of(row, "ask_size", 1, least=0),
             origin=at,
         )
         return quote if at is None else quote._replace(at=at)
@@ -81,14 +86,25 @@ class MarketControl:
 
     async def script(self, request: web.Request) -> web.Response:
         """Plays a script of prices."""
+        body = await read_body(request)
+        then_walk = isinstance(body, dict) and flag_of(body, "then_walk", default=False)
         try:
-            steps = read_script(await read_body(request))
+            steps = read_script(body, self._world.middle)
         except ScriptError as e:
             raise ControlError(str(e)) from e
-        for step in steps:
-            if self._world.assets.find(step.symbol) is None:
-                raise ControlError(f"unknown symbol {step.symbol}")
-        return json_answer(200, {"feed": self._feeds.play(steps)})
+        return json_answer(200, {"feed": self._feeds.play(steps, then_walk=then_walk)})
+
+    async def scenarios(self, request: web.Request) -> web.Response:
+        """Lists the scenarios."""
+        found = {name: read_scenario(name).about for name in scenario_names()}
+        return json_answer(200, found)
+
+    async def scenario(self, request: web.Request) -> web.Response:
+        """Plays a scenario."""
+        name = text_of(await read_object(request), "name")
+        if name not in scenario_names():
+            raise ControlError(f"unknown scenario {name}; GET /sim/scenarios lists them")
+        return json_answer(200, {"feed": self._play(read_scenario(name))})
 
     async def replay(self, request: web.Request) -> web.Response:
         """Plays a file of recorded prices."""
@@ -96,9 +112,9 @@ class MarketControl:
         replay = Replay(
             symbol=text_of(body, "symbol", "BTC/USD"),
             path=Path(text_of(body, "path")),
-            speed=float(number_of(body, "speed", 1)),
-            batch=int(number_of(body, "batch", 10)),
-            spread_bps=number_of(body, "spread_bps", 0),
+            speed=float(number_of(body, "speed", 1, least=0)),
+            batch=int(number_of(body, "batch", 10, least=1)),
+            spread_bps=number_of(body, "spread_bps", 0, least=0, most=5000),
             wait=flag_of(body, "wait", default=True),
         )
         try:
@@ -117,9 +133,9 @@ class MarketControl:
                 raise ControlError(f"unknown symbol {symbol}")
         name = self._feeds.burst(
             symbols,
-            int(number_of(body, "quotes", 100_000)),
-            int(number_of(body, "frame", 10)),
-            float(number_of(body, "per_second", 0)),
+            int(number_of(body, "quotes", 100_000, least=1)),
+            int(number_of(body, "frame", 10, least=1, most=10_000)),
+            float(number_of(body, "per_second", 0, least=0)),
         )
         return json_answer(200, {"feed": name})
 
@@ -161,9 +177,9 @@ class MarketControl:
             return self._world.faults.turn_on(
                 name,
                 {key: _plain(value) for key, value in params.items()},
-                count=None if body.get("count") is None else int(number_of(body, "count")),
-                probability=float(number_of(body, "probability", 1)),
-                skip=int(number_of(body, "skip", 0)),
+                count=None if body.get("count") is None else int(number_of(body, "count", least=0)),
+                probability=float(number_of(body, "probability", 1, least=0, most=1)),
+                skip=int(number_of(body, "skip", 0, least=0)),
             )
         except UnknownFaultError as e:
             raise ControlError(f"unknown fault {name}; GET /sim/faults lists them") from e

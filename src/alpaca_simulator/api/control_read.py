@@ -9,6 +9,8 @@ from aiohttp import web
 from alpaca_simulator.clock import parse_rfc3339
 from alpaca_simulator.decimals import read_decimal
 
+NUMBER_MOST = 10**18
+
 
 class ControlError(Exception):
     """A request to the control API that makes no sense."""
@@ -39,17 +41,28 @@ def text_of(body: dict[str, Any], name: str, default: str | None = None) -> str:
     return value
 
 
-def number_of(body: dict[str, Any], name: str, default: object = None) -> Decimal:
+def number_of(
+    body: dict[str, Any],
+    name: str,
+    default: object = None,
+    *,
+    least: Decimal | int = -NUMBER_MOST,
+    most: Decimal | int = NUMBER_MOST,
+) -> Decimal:
     """Given an object, returns a number of it, exactly."""
     number = read_decimal(body.get(name, default))
     if number is None:
         raise ControlError(f"{name} is needed, as a number")
+    if number < least or number > most:
+        raise ControlError(f"{name} is not between {least} and {most}")
     return number
 
 
-def optional_number(body: dict[str, Any], name: str) -> Decimal | None:
+def optional_number(
+    body: dict[str, Any], name: str, *, least: Decimal | int = -NUMBER_MOST
+) -> Decimal | None:
     """Given an object, returns a number of it, or None when it isn't there."""
-    return None if body.get(name) is None else number_of(body, name)
+    return None if body.get(name) is None else number_of(body, name, least=least)
 
 
 def flag_of(body: dict[str, Any], name: str, default: bool) -> bool:

@@ -3,7 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
+from typing import Any
+
+from aiohttp import web
 
 from alpaca_simulator.clock import parse_rfc3339
 from alpaca_simulator.decimals import NINE_PLACES, round_down
@@ -41,6 +45,14 @@ def read_json(text: str) -> object:
         return json.loads(text, parse_float=Decimal)
     except ValueError:
         raise invalid("request body format is invalid") from None
+
+
+async def read_object(request: web.Request) -> dict[str, Any]:
+    """Given a request, reads its body as a JSON object; raises Rejection when it is none."""
+    body = read_json((await request.read()).decode(errors="replace"))
+    if not isinstance(body, dict):
+        raise invalid("request body format is invalid")
+    return body
 
 
 def read_replacement(old: Order, body: Mapping[str, object], *, strict: bool) -> Draft:
@@ -94,6 +106,17 @@ def read_order_query(query: Mapping[str, str]) -> OrderQuery:
         symbols=symbols if crypto else frozenset({"none of another class"}),
         side=query.get("side"),
     )
+
+
+def read_day(query: Mapping[str, str], name: str) -> date | None:
+    """Given the parameters, reads a day; a time counts as its day. Raises Rejection."""
+    text = query.get(name)
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        raise invalid(f"invalid {name}") from None
 
 
 def _read_time(query: Mapping[str, str], name: str) -> int | None:

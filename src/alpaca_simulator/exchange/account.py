@@ -1,7 +1,8 @@
 """The account: its money and coins, what they cost on average, and how Alpaca writes them."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,8 +10,39 @@ from alpaca_simulator.clock import new_york, rfc3339_micros
 from alpaca_simulator.decimals import AVERAGE_PLACES, ZERO, wire
 from alpaca_simulator.exchange.assets import Asset
 from alpaca_simulator.exchange.ledger import Ledger
+from alpaca_simulator.exchange.rejections import invalid
 
 CASH = "USD"
+HOLDINGS_KEPT = 500  # of each coin: how far back lagging positions can look
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings of a fresh account; only `suspend_trade` has an effect here."""
+
+    dtbp_check: str = "entry"
+    fractional_trading: bool = True
+    max_margin_multiplier: str = "4"
+    max_options_trading_level: int = 3
+    no_shorting: bool = False
+    pdt_check: str = "entry"
+    ptp_no_exception_entry: bool = False
+    suspend_trade: bool = False
+    trade_confirm_email: str = "all"
+    disable_overnight_trading: bool = False
+
+    def changed(self, body: Mapping[str, object]) -> "Configuration":
+        """Given the body of a PATCH, returns what it leads to; raises Rejection."""
+        known = {field.name: type(getattr(self, field.name)) for field in fields(self)}
+        for name, value in body.items():
+            if name in known and type(value) is not known[name]:
+                raise invalid(f"{name} is invalid")
+        changes: dict[str, Any] = {name: body[name] for name in body if name in known}
+        return replace(self, **changes)
+
+    def to_wire(self) -> dict[str, object]:
+        """Writes the settings."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +85,28 @@ class Account:
         total = before.qty + qty
         cost = before.qty * before.average_price + qty * price
         average = (cost / total).quantize(AVERAGE_PLACES) if total else ZERO
-        self._holdings[coin].append(Holding(at, total, average))
+        self._note(coin, Holding(at, total, average))
 
     def sold(self, coin: str, qty: Decimal, at: int) -> None:
         """Notes that a coin was given away; the average price of the rest stays."""
         before = self._holdings[coin][-1]
         left = before.qty - qty
-        self._holdings[coin].append(Holding(at, left, before.average_price if left else ZERO))
+        self._note(coin, Holding(at, left, before.average_price if left else ZERO))
+
+    def _note(self, coin: str, holding: Holding) -> None:
+        history = self._holdings[coin]
+        history.append(holding)
+        if len(history) > HOLDINGS_KEPT * 2:
+            del history[:-HOLDINGS_KEPT]
 
     def account_wire(
-        self, account_id: str, *, market_value: Decimal, multiplier: int, now: int
+        self,
+        account_id: str,
+        configuration: Configuration,
+        *,
+        market_value: Decimal,
+        multiplier: int,
+        now: int,
     ) -> dict[str, Any]:
         """Writes GET /v2/account as recorded/account_paper_2026-07.json has it."""
         cash = self.ledger.owned(CASH)
@@ -102,7 +146,7 @@ class Account:
             "shorting_enabled": True,
             "sma": "0",
             "status": "ACTIVE",
-            "trade_suspended_by_user": False,
+            "trade_suspended_by_user": configuration.suspend_trade,
             "trading_blocked": False,
             "transfers_blocked": False,
             "user_configurations": None,

@@ -34,7 +34,7 @@ class Gate:
         self, draft: Draft, quote: Quote | None, *, order_id: str, fallback_id: str, now: int
     ) -> Terms:
         """Given a draft, returns the terms of an order; raises Rejection when it may not enter."""
-        if draft.client_order_id is not None and self.orders.by_client_id(draft.client_order_id):
+        if draft.client_order_id is not None and self.orders.is_taken(draft.client_order_id):
             raise invalid("client_order_id must be unique")  # for ever (docs/alpaca.md 2.1)
         price = _reference_price(draft, quote)
         working_qty, hold_price = self._size(draft, price)

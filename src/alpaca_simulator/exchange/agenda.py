@@ -1,6 +1,7 @@
 """What is to happen later: a heap of moments, so that the exchange needs no timer of its own."""
 
 import heapq
+from collections.abc import Container
 from enum import StrEnum
 
 
@@ -24,6 +25,14 @@ class Agenda:
         """Notes that something is due at a moment."""
         self._made += 1
         heapq.heappush(self._heap, (at, self._made, what, order_id))
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def keep(self, order_ids: Container[str]) -> None:
+        """Forgets the entries of all other orders."""
+        self._heap = [entry for entry in self._heap if entry[3] in order_ids]
+        heapq.heapify(self._heap)
 
     def next_at(self) -> int | None:
         """When the first entry is due; None when there is none."""

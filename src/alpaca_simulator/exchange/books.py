@@ -10,7 +10,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from alpaca_simulator.clock import Clock
-from alpaca_simulator.exchange.account import CASH, Account
+from alpaca_simulator.decimals import ZERO
+from alpaca_simulator.exchange.account import CASH, Account, Configuration
 from alpaca_simulator.exchange.assets import Asset, AssetBook
 from alpaca_simulator.exchange.ledger import Place
 from alpaca_simulator.exchange.matching import Liquidity, Match, Rules, fee
@@ -18,7 +19,7 @@ from alpaca_simulator.exchange.order_store import OrderStore
 from alpaca_simulator.exchange.orders import Order, Status
 from alpaca_simulator.exchange.rejections import order_not_found
 from alpaca_simulator.exchange.settlement import settle
-from alpaca_simulator.exchange.updates import Execution, Ids, TradeUpdate
+from alpaca_simulator.exchange.updates import Execution, Executions, Ids, TradeUpdate
 from alpaca_simulator.prices.quotes import Quote
 
 
@@ -34,7 +35,8 @@ class Books:
         self.account = Account(clock.now(), rules.starting_cash)
         self.account.ledger.move(CASH, rules.starting_cash, Place.OUTSIDE, Place.FREE)
         self.orders = OrderStore()
-        self.executions: list[Execution] = []
+        self.executions = Executions()
+        self.configuration = Configuration()
         self.quotes: dict[str, Quote] = {}
         self.listeners: list[Callable[[TradeUpdate], None]] = []
 
@@ -49,6 +51,27 @@ class Books:
         """What a unit of a currency is worth in USD; 1 when no quote tells."""
         quote = self.quotes.get(f"{currency}/{CASH}")
         return quote.mid if quote is not None and currency != CASH else Decimal(1)
+
+    def coin_price(self, asset: Asset) -> Decimal:
+        """What an asset's coin is worth in USD; 0 when no quote tells."""
+        quote = self.quotes.get(asset.symbol)
+        return ZERO if quote is None else quote.mid * self.usd_price(asset.quote)
+
+    def held_assets(self, at: int | None = None) -> list[Asset]:
+        """The assets that stand for what is, or was, held."""
+        found = (self.assets.of_coin(coin) for coin in self.account.coins(at))
+        return [asset for asset in found if asset is not None]
+
+    def market_value(self) -> Decimal:
+        """What all coins together are worth in USD, at the middle of their quotes."""
+        holding = self.account.holding
+        return sum(
+            (holding(one.base).qty * self.coin_price(one) for one in self.held_assets()), ZERO
+        )
+
+    def equity(self) -> Decimal:
+        """Cash and coins."""
+        return self.account.ledger.owned(CASH) + self.market_value()
 
     def _arrived(self, order: Order) -> Order:
         if order.status is not Status.PENDING_NEW:

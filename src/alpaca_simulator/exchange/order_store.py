@@ -1,11 +1,14 @@
-"""Every order of the account, found by id, by client id, by symbol, or by a list query."""
+"""The orders of the account, found by id, by client id, by symbol, or by a list query."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 from alpaca_simulator.decimals import ZERO
 from alpaca_simulator.exchange.orders import Order
+
+FINISHED_KEPT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +38,39 @@ class OrderQuery:
 
 
 class OrderStore:
-    """The orders in the order of their submission; none is ever forgotten."""
+    """The orders in the order of their submission.
+
+    Of those that are over, the latest are kept; the names that clients gave are never forgotten.
+    """
 
     def __init__(self) -> None:
         self._orders: dict[str, Order] = {}
         self._rank: dict[str, int] = {}
+        self._submitted = 0
         self._by_client_id: dict[str, str] = {}
         self._open: dict[str, dict[str, None]] = {}
+        self._finished: deque[str] = deque()
 
     def put(self, order: Order) -> None:
         """Stores a new order, or the next moment of a known one."""
         if order.id not in self._orders:
-            self._rank[order.id] = len(self._rank)
+            self._rank[order.id] = self._submitted
+            self._submitted += 1
             self._by_client_id[order.terms.client_order_id] = order.id
         self._orders[order.id] = order
         of_symbol = self._open.setdefault(order.symbol, {})
         if order.is_open:
             of_symbol[order.id] = None
-        else:
-            of_symbol.pop(order.id, None)
+        elif order.id in of_symbol:
+            del of_symbol[order.id]
+            self._finished.append(order.id)
+            if len(self._finished) > FINISHED_KEPT:
+                oldest = self._finished.popleft()
+                del self._orders[oldest], self._rank[oldest]
+
+    def is_taken(self, client_order_id: str) -> bool:
+        """Whether an order ever had this name."""
+        return client_order_id in self._by_client_id
 
     def get(self, order_id: str) -> Order | None:
         """Given an id, returns the order."""
@@ -62,7 +79,7 @@ class OrderStore:
     def by_client_id(self, client_order_id: str) -> Order | None:
         """Given a client's id, returns the order."""
         order_id = self._by_client_id.get(client_order_id)
-        return None if order_id is None else self._orders[order_id]
+        return None if order_id is None else self._orders.get(order_id)
 
     def open_of(self, symbol: str) -> list[Order]:
         """The open orders of a symbol, oldest first."""
@@ -94,14 +111,17 @@ class OrderStore:
         return page
 
     def _candidates(self, query: OrderQuery) -> Iterator[Order]:
-        low = -1 if query.after_id is None else self._rank.get(query.after_id, len(self._rank))
-        high = len(self._rank)
+        low = -1 if query.after_id is None else self._rank.get(query.after_id, self._submitted)
+        high = self._submitted
         if query.before_id is not None:
             high = self._rank.get(query.before_id, -1)
+        found: Iterable[Order]
         if query.state == "open":
-            found = sorted(self.all_open(), key=lambda order: self._rank[order.id])
+            by_rank = sorted(self.all_open(), key=lambda order: self._rank[order.id])
+            found = by_rank if query.ascending else reversed(by_rank)
         else:
-            found = self.all()
-        for order in found if query.ascending else reversed(found):
+            orders = self._orders.values()
+            found = orders if query.ascending else reversed(orders)
+        for order in found:
             if low < self._rank[order.id] < high:
                 yield order

@@ -2,8 +2,11 @@
 
 import random
 import uuid
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from alpaca_simulator.clock import MILLISECOND, new_york, rfc3339, rfc3339_micros
@@ -12,6 +15,7 @@ from alpaca_simulator.exchange.matching import Liquidity
 from alpaca_simulator.exchange.orders import Order
 from alpaca_simulator.prices.quotes import Quote
 
+EXECUTIONS_KEPT = 20_000
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -69,6 +73,24 @@ class Execution:
             "at": rfc3339(self.at),
             "quote": None if self.quote is None else self.quote.record(),
         }
+
+
+class Executions(deque[Execution]):
+    """The latest executions, oldest first; `total` is how many there ever were."""
+
+    def __init__(self) -> None:
+        super().__init__(maxlen=EXECUTIONS_KEPT)
+        self.total = 0
+
+    def append(self, execution: Execution) -> None:
+        """Notes an execution; the oldest may be forgotten for it."""
+        super().append(execution)
+        self.total += 1
+
+    def since(self, number: int) -> Iterator[Execution]:
+        """Those after the first so many, as far as they are remembered."""
+        missing = min(self.total - number, len(self))
+        return reversed(list(islice(reversed(self), missing)))
 
 
 @dataclass(frozen=True, slots=True)

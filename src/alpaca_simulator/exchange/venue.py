@@ -21,6 +21,7 @@ from alpaca_simulator.exchange.rejections import Rejection, unprocessable
 from alpaca_simulator.prices.quotes import Quote
 
 ORDINARY = Plan()
+AGENDA_SPARE = 1000
 
 
 class Exchange(Books):
@@ -105,9 +106,13 @@ class Exchange(Books):
         now = self.clock.timer()
         while entry := self.agenda.pop_due(now):
             what, order_id = entry
-            order = self.order(order_id)
-            if order.is_open:
+            order = self.orders.get(order_id)
+            if order is not None and order.is_open:
                 self._do(what, order)
+        open_orders = self.orders.all_open()
+        if len(self.agenda) > AGENDA_SPARE + 4 * len(open_orders):
+            # Most of it are the ends, months ahead, of orders that are over.
+            self.agenda.keep({order.id for order in open_orders})
 
     def release(self, symbol: str | None = None) -> None:
         """Meets the open orders of a symbol, or all, with the quote in force after a hold."""
@@ -240,9 +245,18 @@ class Exchange(Books):
             self._execute(order, order.remaining, Match(price, Liquidity.MAKER), quote)
 
     def _end(self, order: Order, status: Status) -> Order:
+        self._forget_plan(order)
+        return super()._end(order, status)
+
+    def _execute(self, order: Order, qty: Decimal, found: Match, quote: Quote | None) -> Order:
+        order = super()._execute(order, qty, found, quote)
+        if not order.is_open:
+            self._forget_plan(order)
+        return order
+
+    def _forget_plan(self, order: Order) -> None:
         self._plans.pop(order.id, None)
         self._arrival_quotes.pop(order.id, None)
-        return super()._end(order, status)
 
     def _plan(self, order: Order) -> Plan:
         return self._plans.get(order.id, ORDINARY)

@@ -10,15 +10,17 @@
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from alpaca_simulator.decimals import ZERO
 
 ONE = Decimal(1)
+PRICE_MOST = 10**12
 
 
 class PriceFileError(Exception):
@@ -51,9 +53,18 @@ def read_prices(path: Path, *, spread_bps: Decimal = ZERO) -> Iterator[Point]:
             columns = _columns(next(rows, []), path)
             half = spread_bps / 20_000 if columns.bid == columns.ask else ZERO
             for row in rows:
-                yield _point(row, columns, half)
-    except OSError as e:
-        raise PriceFileError(f"{path}: {e.strerror or e}") from e
+                if row:
+                    yield _point(row, columns, half, f"{path}, line {rows.line_num}")
+    except (OSError, EOFError, zlib.error, csv.Error) as e:
+        raise PriceFileError(f"{path}: {getattr(e, 'strerror', None) or e}") from e
+    except UnicodeDecodeError as e:
+        raise PriceFileError(f"{path}: it is no text; does a gzipped file end in .gz?") from e
+
+
+def check_prices(path: Path) -> None:
+    """Given a file, reads all of it; raises PriceFileError when a row is bad or there is none."""
+    if not sum(1 for _ in read_prices(path)):
+        raise PriceFileError(f"{path}: it has a header, but no rows")
 
 
 def _open(path: Path) -> TextIO:
@@ -73,12 +84,17 @@ def _columns(header: list[str], path: Path) -> _Columns:
     raise PriceFileError(f"{path}: neither quotes, bars nor trades: {','.join(header)}")
 
 
-def _point(row: list[str], columns: _Columns, half: Decimal) -> Point:
-    bid, ask = Decimal(row[columns.bid]), Decimal(row[columns.ask])
-    return Point(
-        int(row[0]),
-        bid * (1 - half) if half else bid,
-        ask * (1 + half) if half else ask,
-        ONE if columns.bid_size is None else Decimal(row[columns.bid_size]),
-        ONE if columns.ask_size is None else Decimal(row[columns.ask_size]),
-    )
+def _point(row: list[str], columns: _Columns, half: Decimal, place: str) -> Point:
+    try:
+        origin, bid, ask = int(row[0]), Decimal(row[columns.bid]), Decimal(row[columns.ask])
+        bid_size = ONE if columns.bid_size is None else Decimal(row[columns.bid_size])
+        ask_size = ONE if columns.ask_size is None else Decimal(row[columns.ask_size])
+    except (ValueError, InvalidOperation, IndexError) as e:
+        raise PriceFileError(f"{place}: a row that can't be read: {','.join(row)[:80]}") from e
+    if origin < 0:
+        raise PriceFileError(f"{place}: a time before 1970: {origin}")
+    if not (0 <= bid < PRICE_MOST and 0 <= ask < PRICE_MOST):
+        raise PriceFileError(f"{place}: a price that can't be: {','.join(row)[:80]}")
+    if half:
+        bid, ask = bid * (1 - half), ask * (1 + half)
+    return Point(origin, bid, ask, bid_size, ask_size)

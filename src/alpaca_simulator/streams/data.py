@@ -2,12 +2,9 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import msgpack  # type: ignore[import-untyped]
 from aiohttp import WSMsgType, web
 
 from alpaca_simulator.faults import Fault, FaultBook
@@ -16,61 +13,15 @@ from alpaca_simulator.keys import Keys
 from alpaca_simulator.prices.quotes import Quote
 from alpaca_simulator.streams.frames import (
     Message,
-    encode_json,
-    encode_msgpack,
     encode_quotes,
     garbled,
 )
 from alpaca_simulator.streams.outbox import LIMIT, Outbox
 from alpaca_simulator.streams.slots import Slot
+from alpaca_simulator.streams.subscriber import CHANNELS, Subscriber, decode
 
-CHANNELS = ("trades", "quotes", "orderbooks", "bars", "updatedBars", "dailyBars")
-ERRORS = {
-    400: "invalid syntax",
-    401: "not authenticated",
-    402: "auth failed",
-    403: "already authenticated",
-    404: "auth timeout",
-    405: "symbol limit exceeded",
-    406: "connection limit exceeded",
-    407: "slow client",
-    409: "insufficient subscription",
-    410: "invalid subscribe action for this feed",
-    411: "insufficient scope",
-    500: "internal error",
-}
+GREETING = {"T": "success", "msg": "connected"}
 SOCKET_FAULTS = ("mute_data_stream", "drop_data_stream", "data_error")
-
-
-@dataclass(slots=True, eq=False)
-class Subscriber:
-    """One open connection."""
-
-    outbox: Outbox
-    entry: dict[str, Any]
-    msgpack: bool
-    authenticated: bool = False
-    silent: bool = False
-    mute: bool = False
-    symbols: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in CHANNELS})
-
-    def put(self, messages: list[Message]) -> None:
-        """Queues messages as one frame."""
-        self.outbox.put(encode_msgpack(messages) if self.msgpack else encode_json(messages))
-
-    def error(self, code: int) -> None:
-        """Queues an error message."""
-        self.put([{"T": "error", "code": code, "msg": ERRORS[code]}])
-
-    def wanted(self, quotes: Sequence[Quote]) -> Sequence[Quote]:
-        """Those of the quotes that it subscribed to."""
-        symbols = self.symbols["quotes"]
-        return quotes if "*" in symbols else [one for one in quotes if one.symbol in symbols]
-
-    def wants(self, channel: str, symbol: str) -> bool:
-        """Whether it subscribed to a symbol of a channel."""
-        symbols = self.symbols[channel]
-        return symbol in symbols or "*" in symbols
 
 
 class DataStream:
@@ -97,20 +48,40 @@ class DataStream:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serves one connection from its upgrade to its end."""
-        if fault := self._faults.take("refuse_data_stream"):
-            return web.Response(status=int(fault.params.get("status", 429)))
+        if refusal := self.refusal():
+            return refusal
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
+        await self.serve_open(socket, request)
+        return socket
+
+    def refusal(self) -> web.Response | None:
+        """What an upgrade is answered when a fault refuses it."""
+        fault = self._faults.take("refuse_data_stream")
+        if fault is None:
+            return None
+        return web.Response(status=int(fault.params.get("status", 429)))
+
+    async def serve_open(
+        self,
+        socket: web.WebSocketResponse,
+        request: web.Request,
+        first: str | bytes | None = None,
+    ) -> None:
+        """Serves a connection that is open; one that has said something was greeted before."""
         packed = "msgpack" in request.headers.get("Content-Type", "")
         entry = self._journal.connection("data", request.remote or "")
         subscriber = Subscriber(Outbox(socket, request), entry, packed)
         subscriber.silent = self._faults.take("silent_data_stream") is not None
         self._subscribers.append(subscriber)
-        if not subscriber.silent:
-            subscriber.put([{"T": "success", "msg": "connected"}])
+        if subscriber.silent:
+            pass
+        elif first is not None:
+            self._hear(subscriber, first)
+        else:
+            subscriber.put([GREETING])
             self._authenticate_by_headers(subscriber, request)
         await self._converse(subscriber, socket)
-        return socket
 
     async def _converse(self, subscriber: Subscriber, socket: web.WebSocketResponse) -> None:
         writer = asyncio.create_task(subscriber.outbox.run())
@@ -136,7 +107,7 @@ class DataStream:
             subscriber.outbox.end(clean=True)
 
     def _hear(self, subscriber: Subscriber, data: str | bytes) -> None:
-        message = _decode(data)
+        message = decode(data)
         action = message.get("action") if isinstance(message, dict) else None
         if not isinstance(message, dict) or action not in ("auth", "subscribe", "unsubscribe"):
             subscriber.error(400)
@@ -241,6 +212,10 @@ class DataStream:
         for subscriber in list(self._subscribers):
             await subscriber.outbox.wait_for_room(frames)
 
+    def wants_anything_of(self, symbol: str) -> bool:
+        """Whether anybody subscribed to a symbol in any channel."""
+        return any(one.wants(channel, symbol) for one in self._subscribers for channel in CHANNELS)
+
     def wanted_in(self, channel: str, known: Iterable[str]) -> list[str]:
         """Those of the known symbols that anybody wants in a channel."""
         wanted = {symbol for one in self._subscribers for symbol in one.symbols[channel]}
@@ -268,12 +243,3 @@ class DataStream:
     def subscribed(self, symbol: str) -> bool:
         """Whether anybody wants the quotes of a symbol."""
         return any(one.authenticated and one.wants("quotes", symbol) for one in self._subscribers)
-
-
-def _decode(data: str | bytes) -> object:
-    try:
-        if isinstance(data, bytes):
-            return msgpack.unpackb(data)
-        return json.loads(data)
-    except (ValueError, msgpack.UnpackException):
-        return None

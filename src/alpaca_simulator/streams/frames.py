@@ -31,7 +31,7 @@ def encode_msgpack(messages: list[Message]) -> bytes:
 
 def encode_json(messages: list[Message]) -> str:
     """Given messages, writes them as JSON; `t` (nanoseconds) becomes RFC 3339."""
-    return json.dumps([_with_time(one, rfc3339) for one in messages])
+    return json.dumps([_with_time(one, rfc3339) for one in messages], separators=(",", ":"))
 
 
 def encode_quotes(quotes: Sequence[Quote], *, packed: bool) -> str | bytes:

@@ -49,27 +49,56 @@ class TradeStream:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serves one connection from its upgrade to its end."""
-        if fault := self._faults.take("refuse_trade_stream"):
-            return web.Response(status=int(fault.params.get("status", 429)))
+        if refusal := self.refusal():
+            return refusal
         who = object()
         if not self.slot.take(who):
             return web.Response(status=429, text="Too Many Requests")
         socket = web.WebSocketResponse(compress=False)
+        return await self._serve(socket, request, who)
+
+    async def serve_open(
+        self, socket: web.WebSocketResponse, request: web.Request, first: str | bytes
+    ) -> None:
+        """Serves a connection that is open and has said something, if the place is free."""
+        who = object()
+        if self.slot.take(who):
+            await self._serve(socket, request, who, first)
+
+    def refusal(self) -> web.Response | None:
+        """What an upgrade is answered when a fault refuses it."""
+        fault = self._faults.take("refuse_trade_stream")
+        if fault is None:
+            return None
+        return web.Response(status=int(fault.params.get("status", 429)))
+
+    async def _serve(
+        self,
+        socket: web.WebSocketResponse,
+        request: web.Request,
+        who: object,
+        first: str | bytes | None = None,
+    ) -> web.WebSocketResponse:
         clean = False
         try:
-            await socket.prepare(request)
-            clean = await self._converse(socket, request)
+            if not socket.prepared:
+                await socket.prepare(request)
+            clean = await self._converse(socket, request, first)
         finally:
             self.slot.leave(who, clean=clean)
         return socket
 
-    async def _converse(self, socket: web.WebSocketResponse, request: web.Request) -> bool:
+    async def _converse(
+        self, socket: web.WebSocketResponse, request: web.Request, first: str | bytes | None
+    ) -> bool:
         outbox = Outbox(socket, request)
         listener = Listener(outbox, self._journal.connection("trade", request.remote or ""))
         listener.silent = self._faults.take("silent_trade_stream") is not None
         self._listeners.append(listener)
         writer = asyncio.create_task(outbox.run())
         try:
+            if first is not None and not listener.silent:
+                self._hear(listener, first)
             async for message in socket:
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY) and not listener.silent:
                     self._hear(listener, message.data)
@@ -210,7 +239,7 @@ class TradeStream:
 
 def _frame(stream: str, data: object) -> bytes:
     # Paper sends binary frames that hold JSON (docs/alpaca.md 3.1).
-    return json.dumps({"stream": stream, "data": data}).encode()
+    return json.dumps({"stream": stream, "data": data}, separators=(",", ":")).encode()
 
 
 def _put(listener: Listener, stream: str, data: object) -> None:

@@ -5,14 +5,10 @@ import re
 from alpaca_simulator.faults import CATALOGUE
 from alpaca_simulator.options import argument_parser, read_options
 from alpaca_simulator.server import application
-from alpaca_simulator.world import World
+from alpaca_simulator.site import Sites
 from dca_bot.program.settings import PROJECT_ROOT
 
 GUIDE = (PROJECT_ROOT / "docs" / "simulator.md").read_text()
-
-
-class NoFeeds:
-    """Stands where feeds would, as no prices are needed to list the paths."""
 
 
 def test_every_option_is_described() -> None:
@@ -25,7 +21,8 @@ def test_every_fault_is_described() -> None:
 
 
 def test_every_control_path_is_described() -> None:
-    app = application(World(read_options([])), NoFeeds())  # type: ignore[arg-type]
+    options = read_options([])
+    app = application(Sites(options), options)
     paths = {route.resource.canonical for route in app.router.routes() if route.resource}
     ours = sorted(path for path in paths if path.startswith("/sim/"))
     assert len(ours) >= 20

@@ -206,7 +206,7 @@ def test_a_script_can_be_given_at_the_start(start: Any, tmp_path: Path) -> None:
 )
 def test_a_script_that_makes_no_sense_is_refused(body: Any) -> None:
     with pytest.raises(ScriptError):
-        read_script(body)
+        read_script(body, lambda symbol: Decimal(symbol == "X/Y"))
 
 
 def test_the_walk_moves_every_pair_and_can_be_paused(start: Any) -> None:
