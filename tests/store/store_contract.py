@@ -239,6 +239,7 @@ class StoreContract:
             received_quantity=Decimal("0.0003102225"),
             quantity_before=SMALLEST,
             average_before=Decimal(1),
+            fee=Decimal("0.05"),
         )
         with store.transaction(1) as tx:
             tx.save_order(before, after)

@@ -28,6 +28,7 @@ TAKER_RATES = {
     Decimal("0.0010"): Decimal("0.0020"),
     Decimal("0.0008"): Decimal("0.0018"),
 }
+LOWEST_MIXED = Decimal("0.0015")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,9 @@ def tally(orders: Iterable[Order]) -> Tally:
 def seen_fee_rate(orders: Iterable[Order]) -> Decimal:
     """The rate that the account was seen to pay on market prices: the highest of its BUYs.
 
-    Alpaca's rates are whole basis points; what is above comes from rounding each fill's fee up.  A
-    BUY that rested pays less than a market SELL will: hence the highest, and where all have rested
-    the rate that goes with theirs.
+    1. Alpaca's rates are whole basis points; what is above comes from rounding each fill's fee up.
+    2. A BUY that rested pays less than a market SELL will: hence the highest, and where all have
+       rested the rate that goes with theirs.  One that rested in part has paid in between.
     """
     rates = [
         ((order.filled_quantity - order.received_quantity) / order.filled_quantity).quantize(
@@ -87,6 +88,8 @@ def seen_fee_rate(orders: Iterable[Order]) -> Decimal:
         if order.side is Side.BUY and order.filled_quantity > 0
     ]
     seen = max(rates, default=FEE_RATE_ESTIMATE)
+    if LOWEST_MIXED < seen < FEE_RATE_ESTIMATE and seen not in TAKER_RATES.values():
+        return FEE_RATE_ESTIMATE
     return TAKER_RATES.get(seen, seen)
 
 

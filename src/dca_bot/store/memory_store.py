@@ -252,6 +252,7 @@ class MemoryTransaction:
                 received_quantity=after.received_quantity,
                 quantity_before=after.quantity_before,
                 average_before=after.average_before,
+                fee=after.fee,
             )
         )
 
