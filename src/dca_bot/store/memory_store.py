@@ -238,10 +238,8 @@ class MemoryTransaction:
             before.status,
             before.filled_quantity,
         ):
-            raise CycleChanged(
-                f"order {before.client_order_id} is no longer as it was read: "
-                "reload it and decide again"
-            )
+            name = before.client_order_id
+            raise CycleChanged(f"order {name} is no longer as it was read: reload it")
         self._put_order(
             replace(
                 stored,

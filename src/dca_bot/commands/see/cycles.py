@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from dca_bot.commands import output
-from dca_bot.commands.arguments import count
+from dca_bot.commands.arguments import WrongCall, count
 from dca_bot.commands.output import amount, local
 from dca_bot.commands.see.here import look_here
 from dca_bot.program.settings import read_store_settings
+from dca_bot.report import queries
 from dca_bot.report.cycles import CycleLine, closed_lines, lasted, open_lines
 from dca_bot.report.now import plain
-from dca_bot.report.reader import Reader
+from dca_bot.report.reader import Reader, texts
 from dca_bot.report.words import age_in_words
 
 SHOWN = 40
@@ -38,7 +39,7 @@ def run(arguments: Namespace) -> int:
     limit = arguments.last or (IN_JSON if arguments.json else SHOWN)
     with Reader(settings.database) as reader:
         now, _ = look_here(reader, settings)
-        symbol = _spelt(arguments.symbol, [each.asset.symbol for each in now.assets])
+        symbol = _spelt(arguments.symbol, reader)
         lines = [] if arguments.closed else open_lines(now, symbol)
         if not arguments.open:
             lines += closed_lines(reader, symbol, max(1, limit - len(lines)))
@@ -49,11 +50,15 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def _spelt(symbol: str | None, known: list[str]) -> str | None:
-    """The symbol as its row has it; the cycles of one whose row is gone are still there."""
+def _spelt(symbol: str | None, reader: Reader) -> str | None:
+    """The symbol as the books have it, also of an asset whose row is gone; raises WrongCall."""
     if symbol is None:
         return None
-    return next((each for each in known if plain(each) == plain(symbol)), symbol.upper())
+    known = texts(reader.rows(queries.SYMBOLS))
+    found = next((each for each in known if plain(each) == plain(symbol)), None)
+    if found is None:
+        raise WrongCall(f"the books have no {symbol!r}; they have {', '.join(sorted(known))}")
+    return found
 
 
 def as_json(line: CycleLine) -> dict[str, Any]:

@@ -1,0 +1,323 @@
+"""The verbs that look, called as users call them, on a busy market: with parts of fills, fees, hand
+trades and a bot that trades on meanwhile.
+
+Every number is compared with what the exchange's own record says.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
+from tests.helpers import Simulator, apply_sql, database_environment, eventually, sql_client
+from tests.proofs.whole.busy import LIVELY, Bot, add_assets, calm, settle
+
+CENT = Decimal("0.01")
+MARKET = (*LIVELY, "--partial-fills", "0.4")
+ENOUGH_CYCLES = 6
+VERBS = ("status", "cycles", "profit", "honesty", "gains")
+
+
+class Dca:
+    """The command, with exactly this environment."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self._env = env
+
+    def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "dca_bot", *words],
+            cwd="/",
+            env={**self._env, **env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def json(self, *words: str, status: int = 0) -> dict[str, Any]:
+        done = self.run(*words, "--json")
+        assert done.returncode == status, done.stderr
+        content = json.loads(done.stdout)
+        assert isinstance(content, dict)
+        return content
+
+
+@pytest.fixture
+def dca(bot_env: dict[str, str]) -> Dca:
+    return Dca(bot_env)
+
+
+class Moved:
+    """What the exchange's record says that the bot's orders have moved, cycle by cycle."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.net: defaultdict[int, Decimal] = defaultdict(Decimal)
+        self.fees: defaultdict[int, Decimal] = defaultdict(Decimal)
+        self.paid: defaultdict[int, Decimal] = defaultdict(Decimal)
+        for fill in simulator.get("/sim/record")["fills"]:
+            name = str(fill["client_order_id"]).split("-")
+            if name[0] != "dca":
+                continue
+            cycle_id, worth = int(name[1]), Decimal(fill["qty"]) * Decimal(fill["price"])
+            fee = Decimal(fill["fee"])
+            if fill["side"] == "buy":
+                self.net[cycle_id] -= worth
+                self.paid[cycle_id] += worth
+                self.fees[cycle_id] += fee * Decimal(fill["price"])
+            else:
+                self.net[cycle_id] += worth - fee
+                self.fees[cycle_id] += fee
+
+
+def near(one: Decimal | str, other: Decimal) -> bool:
+    return abs(Decimal(one) - other) < CENT
+
+
+def trade_until(database: DatabaseSettings, simulator: Simulator, bot: Bot, cycles: int) -> None:
+    """Let the bot complete so many cycles, then let both sides come to rest."""
+    bot.start()
+    complete = "SELECT COUNT(*) FROM dca_cycles WHERE status = 'complete'"
+
+    def are_complete() -> bool:
+        with closing(sql_client(database)) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute(complete)
+            (row,) = cursor.fetchall()
+        return int(row[0]) >= cycles
+
+    eventually(are_complete, timeout=120)
+    calm(simulator)
+    settle(database, simulator)
+
+
+def query(database: DatabaseSettings, sql: str) -> list[Any]:
+    with closing(sql_client(database)) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(sql)
+        found = list(cursor.fetchall()) if cursor.description else []
+        connection.commit()
+    return found
+
+
+@pytest.mark.parametrize("simulator", [MARKET], indirect=True)
+def test_every_number_is_what_the_exchange_says(
+    database: DatabaseSettings, simulator: Simulator, bot: Bot, dca: Dca
+) -> None:
+    add_assets(database, percent="0.6")
+    simulator.post("/sim/trade", {"symbol": "LTC/USD", "side": "buy", "qty": "1"})
+    trade_until(database, simulator, bot, ENOUGH_CYCLES)
+    moved = Moved(simulator)
+    cycles = dca.json("cycles")["cycles"]
+    closed = [cycle for cycle in cycles if cycle["status"] == "complete"]
+    assert len(closed) >= ENOUGH_CYCLES
+    for cycle in closed:
+        assert near(cycle["net"], moved.net[cycle["id"]]), cycle
+        assert near(cycle["fees"], moved.fees[cycle["id"]]), cycle
+        assert near(cycle["invested"], moved.paid[cycle["id"]]), cycle
+    total = sum((moved.net[cycle["id"]] for cycle in closed), Decimal(0))
+    profit = dca.json("profit")
+    assert profit["cycles"] == len(closed)
+    assert near(profit["net"], total)
+    assert near(sum(Decimal(each["net"]) for each in profit["by_asset"].values()), total)
+    assert dca.json("profit", "--from", "2020-01-01", "--to", "2020-01-02")["cycles"] == 0
+    by_day = dca.json("profit", "--by", "day")["groups"]
+    assert near(sum(Decimal(each["net"]) for each in by_day), total)
+    status = dca.json("status")
+    assert (status["mode"], near(status["realised_net"], total)) == ("simulated", True)
+    check_open_cycles(status, cycles, moved, simulator)
+    check_gains(dca, moved)
+    check_story(dca, closed[0], moved)
+    assert dca.json("tie-out")["differences"] == []
+
+
+def check_open_cycles(
+    status: dict[str, Any], cycles: list[Any], moved: Moved, simulator: Simulator
+) -> None:
+    positions = {each["symbol"]: each for each in simulator.get("/v2/positions")}
+    by_symbol = {cycle["symbol"]: cycle for cycle in cycles if cycle["completed_at"] is None}
+    for asset in status["assets"]:
+        cycle_id = by_symbol[asset["symbol"]]["id"]
+        held = positions.get(asset["symbol"].replace("/", ""))
+        if not Decimal(asset["quantity"]):
+            continue
+        assert held is not None
+        assert Decimal(asset["quantity"]) == Decimal(held["qty"])
+        worth = Decimal(asset["quantity"]) * Decimal(asset["bid"])
+        expected = worth * Decimal("0.9975") + moved.net[cycle_id]
+        assert near(asset["net_if_sold"], expected), asset
+        assert near(asset["invested"], moved.paid[cycle_id]), asset
+
+
+def check_gains(dca: Dca, moved: Moved) -> None:
+    lots = dca.json("gains")["lots"]
+    fees = sum((Decimal(lot["fees"]) for lot in lots), Decimal(0))
+    proceeds = sum((Decimal(lot["proceeds"]) for lot in lots), Decimal(0))
+    sold = sum((moved.net[cycle] + moved.paid[cycle] for cycle in moved.net), Decimal(0))
+    assert near(proceeds, sold)
+    assert 0 < fees < sum(moved.fees.values())
+
+
+def check_story(dca: Dca, cycle: dict[str, Any], moved: Moved) -> None:
+    story = dca.json("cycle", str(cycle["id"]))
+    kinds = [event["kind"] for event in story["events"]]
+    assert kinds[-1] == "complete"
+    assert {"ordered", "filled"} <= set(kinds)
+    fees = sum((Decimal(order["fee"]) for order in story["orders"]), Decimal(0))
+    assert near(fees, moved.fees[cycle["id"]])
+
+
+@pytest.mark.parametrize("simulator", [MARKET], indirect=True)
+def test_the_tie_out_names_what_differs(
+    database: DatabaseSettings, simulator: Simulator, bot: Bot, dca: Dca
+) -> None:
+    add_assets(database, percent="0.6")
+    trade_until(database, simulator, bot, 3)
+    assert bot.end() == 0
+    simulator.post("/sim/fees", {})
+    assert dca.json("tie-out")["differences"] == []
+    orders = query(
+        database,
+        "SELECT client_order_id, alpaca_order_id FROM dca_orders WHERE filled_quantity > 0"
+        " AND kind <> 'take_profit' ORDER BY id LIMIT 4",
+    )
+    changes = (
+        "DELETE FROM dca_orders",
+        "UPDATE dca_orders SET filled_quantity = filled_quantity * 2,"
+        " received_quantity = received_quantity + filled_quantity / 2",
+        "UPDATE dca_orders SET filled_average_price = filled_average_price * 1.001",
+        "UPDATE dca_orders SET received_quantity = received_quantity * 0.9",
+    )
+    for (name, _), change in zip(orders, changes, strict=True):
+        query(database, f"{change} WHERE client_order_id = '{name}'")  # noqa: S608 - our own
+    simulator.post("/sim/trade", {"symbol": "ETH/USD", "side": "buy", "qty": "0.01"})
+    found = dca.json("tie-out", status=1)["differences"]
+    by_order = {each["order_id"]: each["kind"] for each in found}
+    expected = ["missing fill", "wrong quantity", "wrong price"]
+    assert [by_order[order_id] for _, order_id in orders[:3]] == expected
+    kinds = [each["kind"] for each in found]
+    assert kinds.count("foreign trade") == 1
+    assert "fee difference" in kinds
+    assert all(each["what"] and each["symbol"] for each in found)
+
+
+@pytest.mark.parametrize("simulator", [(*MARKET, "--no-walk")], indirect=True)
+def test_what_was_traded_survives_its_row(
+    database: DatabaseSettings, simulator: Simulator, bot: Bot, dca: Dca
+) -> None:
+    add_assets(database, "BTC/USD", percent="1")
+    bot.start()
+    price = iter(["100", "102"])
+    quote_and_wait(simulator, next(price), lambda: dca.json("cycles", "--open"), "watching", 1)
+    quote_and_wait(simulator, next(price), lambda: dca.json("cycles", "--closed"), "complete", 1)
+    before = dca.json("profit")
+    apply_sql(database, b"DELETE FROM dca_assets")
+    after = dca.json("profit")
+    assert (after["net"], after["by_asset"]) == (before["net"], before["by_asset"])
+    (cycle,) = dca.json("cycles", "--closed", "btcusd")["cycles"]
+    assert cycle["symbol"] == "BTC/USD"
+    assert dca.json("cycle", str(cycle["id"]))["events"] != []
+    assert dca.json("status")["assets"] == []
+
+
+def quote_and_wait(
+    simulator: Simulator, price: str, look: Callable[[], dict[str, Any]], status: str, count: int
+) -> None:
+    def is_there() -> bool:
+        simulator.post("/sim/quote", [{"symbol": "BTC/USD", "bid": price, "ask": price}])
+        found = [each for each in look()["cycles"] if each["status"] == status]
+        return len([each for each in found if Decimal(each["invested"] or 0)]) >= count
+
+    eventually(is_there, timeout=60)
+
+
+def test_a_user_who_may_only_read_sees_everything(
+    database: DatabaseSettings, simulator: Simulator, bot: Bot, bot_env: dict[str, str]
+) -> None:
+    add_assets(database)
+    bot.start()
+    eventually(lambda: bot.is_trading, timeout=30)
+    query(database, "CREATE USER IF NOT EXISTS onlooker IDENTIFIED BY 'eyes-only'")
+    # the private server's user may not GRANT
+    columns = "INSERT INTO mysql.db (host, db, user, Select_priv) VALUES"
+    query(database, f"{columns} ('%', '{database.name}', 'onlooker', 'Y')")
+    query(database, "FLUSH PRIVILEGES")
+    try:
+        needed = ("PATH", "LOG_DIR", *database_environment(database))
+        env = {name: bot_env[name] for name in needed}
+        onlooker = Dca(env | {"DB_USER": "onlooker", "DB_PASSWORD": "eyes-only"})
+        for verb in VERBS:
+            assert onlooker.json(verb)
+        assert onlooker.json("why", "BTC/USD")["waits_for"]
+        assert onlooker.json("ladder", "BTC/USD", "--price", "100")["rungs"]
+        assert onlooker.json("status")["mode"] == "simulated"
+    finally:
+        query(database, "DROP USER onlooker")
+
+
+def test_tables_fit_into_80_columns_without_colours_and_in_ascii(
+    database: DatabaseSettings, dca: Dca
+) -> None:
+    add_assets(database)
+    for words in (*((verb,) for verb in VERBS), ("ladder", "btcusd", "--price", "64000")):
+        shown = dca.run(*words, LANG="C", COLUMNS="80").stdout
+        assert shown
+        assert shown.isascii()
+        assert "\x1b" not in shown
+        assert max(map(len, shown.splitlines())) <= 80, words
+
+
+def test_a_wrong_call_is_one_line_and_status_2(database: DatabaseSettings, dca: Dca) -> None:
+    for words in (
+        ("stauts",),
+        (),
+        ("why", "NONE/USD"),
+        ("cycle", "4711"),
+        ("profit", "--from", "yesterday"),
+        ("ladder", "BTC/USD", "--price", "-1"),
+    ):
+        done = dca.run(*words)
+        assert (done.returncode, done.stdout) == (2, ""), words
+        assert "Traceback" not in done.stderr
+        assert done.stderr
+
+
+def test_without_settings_each_verb_names_what_is_missing(tmp_path: Path) -> None:
+    empty = Dca({"PATH": "/usr/bin", "LOG_DIR": str(tmp_path), "DB_HOST": "", "DB_USER": ""})
+    done = empty.run("status", "--json")
+    if (PROJECT_ROOT / ".env").exists():
+        pytest.skip("this installation's own .env would be read")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("dca: DB_HOST is missing")
+
+
+def test_a_database_that_is_away_is_one_line_and_status_1(bot_env: dict[str, str]) -> None:
+    done = Dca(bot_env | {"DB_PORT": "1"}).run("status", "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no database server answers" in done.stderr
+
+
+def test_help_lists_every_verb_in_a_sentence(dca: Dca) -> None:
+    shown = dca.run("--help").stdout
+    for verb in (*VERBS, "why", "ladder", "cycle", "tie-out", "doctor"):
+        (line,) = [line for line in shown.splitlines() if line.startswith(f"  {verb} ")]
+        assert line.endswith(".")
+        assert dca.run(verb, "--help").returncode == 0
+    assert dca.run("--version").stdout.startswith("dca ")
+
+
+def test_where_nobody_looks_at_the_prices_it_says_so(database: DatabaseSettings, dca: Dca) -> None:
+    add_assets(database, "BTC/USD")
+    status = dca.json("status")
+    assert status["health"] == "BLIND"
+    assert "main_app.py" in status["reasons"][0]
+    assert "main_app.py" in dca.json("why", "BTC/USD")["waits_for"]
