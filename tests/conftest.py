@@ -4,14 +4,39 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from dca_sandbox.private_mariadb import PrivateMariaDb
 from tests.helpers import Simulator, apply_sql, database_environment
 from tests.proofs.whole.busy import Bot
+from tests.summary import Summary
 
 DATABASE_NUMBERS = count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--proofs", action="store_true", help="run the long proofs as well")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # a machine that stands still for a moment has found no counterexample
+    hypothesis.settings.register_profile(
+        "ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("ours")
+    config.pluginmanager.register(Summary(config), "summary")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long proofs run when they are asked for, by the option or by their path."""
+    is_named = any("proofs" in each or ".py" in each for each in config.args)
+    if config.getoption("--proofs") or is_named:
+        return
+    left_out = [item for item in items if item.get_closest_marker("proof")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker("proof")]
 
 
 @pytest.fixture(scope="session")

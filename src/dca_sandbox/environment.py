@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dca_bot.program.settings import AlpacaSettings, DatabaseSettings
+from dca_bot.program.setting_groups import AlpacaSettings, DatabaseSettings
 
 
 def environment(

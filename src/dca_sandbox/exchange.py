@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from dca_bot.program.errors import DcaError
-from dca_bot.program.settings import AlpacaSettings
+from dca_bot.program.setting_groups import AlpacaSettings
 from dca_sandbox.children import Child
 
 READY_LINE = re.compile(r"ready on (http://\S+) \(key (\S+) secret (\S+?)\)")

@@ -21,7 +21,7 @@ from typing import Self
 import mysql.connector
 
 from dca_bot.program.errors import DcaError
-from dca_bot.program.settings import DatabaseSettings
+from dca_bot.program.setting_groups import DatabaseSettings
 from dca_sandbox.mariadb_programs import ServerPrograms, ensure_server_installed
 
 HOST = "127.0.0.1"

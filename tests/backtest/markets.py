@@ -12,6 +12,7 @@ import pytest
 from dca_bot.backtest.prices.recording import Form, Recording
 from dca_bot.backtest.prices.series import Prices
 from dca_bot.program.settings import PROJECT_ROOT
+from tests.summary import NO_RECORDINGS
 
 # Recorded markets are large, and not part of this repository.
 DATA = PROJECT_ROOT.parent / "shared" / "data"
@@ -24,8 +25,9 @@ START = 1_700_000_000 * SECOND
 def known_cases() -> Iterator[Any]:
     """Every recorded file with every set of parameters: parameters, file, expected."""
     if not ANSWERS.exists():
-        reason = f"no recorded markets: {ANSWERS.relative_to(PROJECT_ROOT.parent)} is absent"
-        yield pytest.param({}, "", {}, id="absent", marks=pytest.mark.skip(reason=reason))
+        yield pytest.param(
+            {}, "", {}, id="absent", marks=pytest.mark.skip(reason=f"needs {NO_RECORDINGS}")
+        )
         return
     known = json.loads(ANSWERS.read_text())
     for file, answers in known["files"].items():

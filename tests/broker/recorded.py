@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from dca_bot.program.settings import PROJECT_ROOT
+from tests.summary import NO_RECORDINGS
 
 COLLECTION = PROJECT_ROOT.parent / "shared" / "alpaca" / "recorded"
-needs_collection = pytest.mark.skipif(
-    not COLLECTION.is_dir(), reason="the collection of recorded payloads is not on this machine"
-)
+needs_collection = pytest.mark.skipif(not COLLECTION.is_dir(), reason=f"needs {NO_RECORDINGS}")
 
 
 def load(name: str) -> Any:

@@ -20,6 +20,8 @@ from tests.helpers import Simulator, apply_sql, eventually, run_script
 from tests.proofs.whole.auditor import always, read_books, rows
 from tests.proofs.whole.busy import SYMBOLS, Bot, add_assets, calm, settle
 
+pytestmark = pytest.mark.proof
+
 # Longer for a long night: DCA_RACE_SECONDS=300.
 RACE_SECONDS = float(os.environ.get("DCA_RACE_SECONDS", "40"))
 CARETAKERS = ("order_manager.py", "cooldown_manager.py", "consistency_checker.py")

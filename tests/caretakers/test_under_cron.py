@@ -17,6 +17,8 @@ from tests.caretakers.installation import install, processes_of
 from tests.helpers import Simulator, apply_sql, eventually
 from tests.proofs.whole.auditor import rows
 
+pytestmark = pytest.mark.proof
+
 PROGRAMS = ("watchdog", "order_manager", "cooldown_manager", "consistency_checker", "main_app")
 ONE_ROUND = 130  # seconds: the next minute, and what a start takes on a busy machine
 CRON_PID_FILE = Path("/var/run/crond.pid")

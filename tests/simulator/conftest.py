@@ -11,6 +11,7 @@ import pytest
 from dca_bot.program.settings import PROJECT_ROOT
 from tests.helpers import Simulator
 from tests.simulator.sim_wire import Wire
+from tests.summary import NO_RECORDINGS
 
 SHARED = Path(os.environ.get("SHARED") or PROJECT_ROOT.parent / "shared")
 QUIET = ("--rate-limit", "0", "--stale-slot-seconds", "0", "--no-walk")
@@ -79,5 +80,5 @@ def official() -> Callable[[str], Path]:
 def shared_file(name: str) -> Path:
     path = SHARED / name
     if not path.exists():
-        pytest.skip(f"needs {name} of the shared folder beside the project")
+        pytest.skip(f"needs {NO_RECORDINGS}: {name}")
     return path

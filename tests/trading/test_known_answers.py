@@ -41,6 +41,7 @@ from dca_bot.store.memory_store import MemoryStore
 from dca_bot.trading.ports import Broker
 from dca_bot.trading.trader import Trader
 from tests.builders import an_asset
+from tests.summary import NO_RECORDINGS
 
 # Recorded markets are large, and not part of this repository.
 DATA = PROJECT_ROOT.parent / "shared" / "data"
@@ -205,8 +206,9 @@ def hash_of(events: list[tuple[int, str, str]]) -> str:
 def cases() -> Iterator[Any]:
     """Every file with every set of parameters."""
     if not ANSWERS.exists():
-        reason = f"no recorded markets: {ANSWERS.relative_to(PROJECT_ROOT.parent)} is absent"
-        yield pytest.param({}, "", {}, id="absent", marks=pytest.mark.skip(reason=reason))
+        yield pytest.param(
+            {}, "", {}, id="absent", marks=pytest.mark.skip(reason=f"needs {NO_RECORDINGS}")
+        )
         return
     known = json.loads(ANSWERS.read_text())
     for file, answers in known["files"].items():

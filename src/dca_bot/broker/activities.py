@@ -13,7 +13,7 @@ from dca_bot.broker.transport import READ_SECONDS, HttpError, NoAnswer, NotSent,
 from dca_bot.core.activities import FeeActivity, FillActivity
 from dca_bot.core.model import Side
 from dca_bot.program.errors import BrokerUnavailable
-from dca_bot.program.settings import AlpacaSettings
+from dca_bot.program.setting_groups import AlpacaSettings
 
 T = TypeVar("T")
 

@@ -24,7 +24,7 @@ from dca_bot.broker.transport import READ_SECONDS, HttpError, NoAnswer, NotSent,
 from dca_bot.core.model import ZERO, Account, AssetRules, Holdings, Order, OrderUpdate, Quote, Side
 from dca_bot.program.errors import BrokerUnavailable, DcaError, OrderOutcomeUnknown, OrderRefused
 from dca_bot.program.logs import event
-from dca_bot.program.settings import AlpacaSettings
+from dca_bot.program.setting_groups import AlpacaSettings
 
 log = logging.getLogger(__name__)
 

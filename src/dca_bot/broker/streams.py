@@ -17,7 +17,7 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 
 from dca_bot.broker.reconnect import Kind, Pace, Refusal, Stream, Trouble
-from dca_bot.program.settings import AlpacaSettings
+from dca_bot.program.setting_groups import AlpacaSettings
 
 log = logging.getLogger(__name__)
 

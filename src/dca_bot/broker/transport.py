@@ -23,8 +23,8 @@ from urllib3 import Retry, Timeout
 from urllib3 import exceptions as urllib3_errors
 
 from dca_bot.broker.rate_limit import RateLimiter
+from dca_bot.program.setting_groups import AlpacaSettings
 from dca_bot.program.setting_values import is_this_machine
-from dca_bot.program.settings import AlpacaSettings
 
 CONNECT_SECONDS = 3.05
 READ_SECONDS = 10.0

@@ -22,7 +22,7 @@ from types import TracebackType
 
 from dca_bot.program.files import append_to, exposed, unusable_log_dir
 from dca_bot.program.masking import SECRET_LENGTH_MIN, Mask
-from dca_bot.program.settings import PROJECT_ROOT, LogSettings
+from dca_bot.program.setting_groups import PROJECT_ROOT, LogSettings
 
 FILE_BYTES_MAX = 10_000_000
 FILES_KEPT = 5

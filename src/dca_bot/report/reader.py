@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from dca_bot.core.model import ZERO
-from dca_bot.program.settings import DatabaseSettings
+from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Row, Session, Value
 
 READ_ONLY = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"

@@ -22,7 +22,7 @@ from mysql.connector.errors import Error, InterfaceError
 from mysql.connector.network import NetworkBrokerPlain
 from mysql.connector.protocol import MySQLProtocol
 
-from dca_bot.program.settings import DatabaseSettings
+from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.failures import Failure, explain
 
 Value = int | str | Decimal | datetime | None

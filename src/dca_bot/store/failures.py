@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from dca_bot.program.errors import StoreUnavailable
-from dca_bot.program.settings import DatabaseSettings
+from dca_bot.program.setting_groups import DatabaseSettings
 
 DUPLICATE_KEY = 1062
 LOCK_WAIT = 1205

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from dca_bot.program.errors import DcaError, StoreUnavailable
-from dca_bot.program.settings import DatabaseSettings
+from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.failures import Failure
 

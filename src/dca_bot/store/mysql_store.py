@@ -17,7 +17,7 @@ from typing import Self
 
 from dca_bot.core.model import AssetState, Order
 from dca_bot.program.errors import AssetDeleted, CycleChanged, UnreadableRow
-from dca_bot.program.settings import DatabaseSettings
+from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store import statements
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Row, Value
 from dca_bot.store.failures import DEADLOCK, Failure

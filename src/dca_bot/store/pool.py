@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from dca_bot.program.errors import StoreUnavailable
-from dca_bot.program.settings import DatabaseSettings
+from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.connection import Row, Session, Value
 from dca_bot.store.failures import TIMED_OUT, Failure
 

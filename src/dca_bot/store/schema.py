@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dca_bot.program.errors import DcaError
-from dca_bot.program.settings import DatabaseSettings
+from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.connection import Session
 from dca_bot.store.failures import (
     DUPLICATE_KEY,

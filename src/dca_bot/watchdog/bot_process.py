@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dca_bot.program.clock import Clock
 from dca_bot.program.files import open_own, unusable_log_dir
-from dca_bot.program.settings import PROJECT_ROOT
+from dca_bot.program.setting_groups import PROJECT_ROOT
 from dca_bot.watchdog import heartbeat, process
 from dca_bot.watchdog.health import Health, Signs, Verdict, judge
 from dca_bot.watchdog.problems import Kind, Problem

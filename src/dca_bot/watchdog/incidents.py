@@ -21,7 +21,7 @@ from dca_bot.program.errors import DcaError
 from dca_bot.program.files import append_to
 from dca_bot.program.logs import printable
 from dca_bot.program.masking import Mask
-from dca_bot.program.settings import PROJECT_ROOT, AlertSettings
+from dca_bot.program.setting_groups import PROJECT_ROOT, AlertSettings
 from dca_bot.watchdog.caretaker_marks import caretaker_problems
 from dca_bot.watchdog.health import Health
 from dca_bot.watchdog.mail import send_mail

@@ -11,8 +11,8 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
 from dca_bot.program.logs import printable
+from dca_bot.program.setting_groups import AlertSettings
 from dca_bot.program.setting_values import is_this_machine
-from dca_bot.program.settings import AlertSettings
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from .scenes import SCENES, Scene
 from .sweep import SWEPT, play, sweep
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("mishap", SWEPT)
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 def test_one_mishap_anywhere_loses_nothing(scene: Scene, mishap: str) -> None:

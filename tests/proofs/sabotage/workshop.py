@@ -29,7 +29,7 @@ ALL_PASSED, SOME_FAILED, INTERRUPTED = 0, 1, 2  # exit statuses of pytest
 # without further processes, which take longer than a few tests
 QUICK = ("-o", "addopts=--import-mode=importlib")
 # The list's own test notices every sabotage, and would hide the gaps.
-WHOLE_SUITE = ("--ignore=tests/proofs/sabotage",)
+WHOLE_SUITE = ("--proofs", "--ignore=tests/proofs/sabotage")
 PATIENCE_SECONDS = 25 * 60.0  # for any number of tests
 ENDING_SECONDS = 30.0
 HUNG = f"no end within {PATIENCE_SECONDS / 60:.0f} minutes"

@@ -15,6 +15,8 @@ from tests.proofs.whole.busy import Bot, quoting, settle
 from tests.proofs.whole.one_cycle import ASSET, QUIET, STEPS
 from tests.tally import struck
 
+pytestmark = pytest.mark.proof
+
 # name in TZ, and what the server's own zone becomes in the middle
 ZONES = {
     "Asia/Kathmandu": "+05:45",

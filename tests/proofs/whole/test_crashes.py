@@ -12,6 +12,8 @@ from tests.proofs.whole.auditor import always, read_books
 from tests.proofs.whole.busy import LIVELY, Bot, add_assets, settle
 from tests.tally import struck
 
+pytestmark = pytest.mark.proof
+
 KILLS = 20
 # Orders are taken, but their answers come late, so that many kills fall between both.
 OPTIONS = (*LIVELY, "--stale-slot-seconds", "0", "--seed", "7")

@@ -22,6 +22,8 @@ from tests.proofs.whole.busy import (
 from tests.proofs.whole.dark_wire import DarkWire
 from tests.tally import struck
 
+pytestmark = pytest.mark.proof
+
 IS_WHOLE = os.environ.get("DCA_SWEEP") == "all"
 OUTAGE_SECONDS = 60 if IS_WHOLE else 10
 slow = pytest.mark.skipif(not IS_WHOLE, reason="takes a minute: DCA_SWEEP=all runs it")

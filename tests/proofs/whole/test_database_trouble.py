@@ -38,6 +38,8 @@ from tests.proofs.whole.busy import (
 from tests.proofs.whole.small_disk import kept_full, make_room, small_disk
 from tests.tally import struck
 
+pytestmark = pytest.mark.proof
+
 IS_WHOLE = os.environ.get("DCA_SWEEP") == "all"
 OTHERS = (
     "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"

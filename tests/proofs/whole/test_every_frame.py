@@ -17,6 +17,8 @@ from tests.proofs.whole.auditor import always, read_books, rows
 from tests.proofs.whole.busy import Bot, add_assets, quoting, settle
 from tests.tally import struck
 
+pytestmark = pytest.mark.proof
+
 OPTIONS = (
     *("--no-walk", "--rate-limit", "100000", "--symbol-limit", "0", "--stale-slot-seconds", "0"),
     *("--partial-fills", "0", "--early-fills", "0"),

@@ -13,6 +13,8 @@ from tests.helpers import Simulator, apply_sql
 from tests.proofs.whole.one_cycle import ASSET, QUIET, STEPS, OneCycle
 from tests.tally import struck
 
+pytestmark = pytest.mark.proof
+
 IS_WHOLE_SWEEP = os.environ.get("DCA_SWEEP") == "all"
 READ_SECONDS = 0.3  # how long an answer is waited for, so that a hanging one costs no more
 REQUESTS_MIN, REQUESTS_MAX = 12, 100

@@ -14,6 +14,8 @@ from tests.proofs.whole.database_proxy import Cut, DatabaseProxy, Error, Fault, 
 from tests.proofs.whole.one_cycle import ASSET, QUIET, OneCycle
 from tests.tally import struck
 
+pytestmark = pytest.mark.proof
+
 IS_WHOLE_SWEEP = os.environ.get("DCA_SWEEP") == "all"
 CHANCES_MIN, CHANCES_MAX = 30, 400
 # name -> what happens, and how many of the chances the ordinary run lets pass between two

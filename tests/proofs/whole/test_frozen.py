@@ -23,6 +23,8 @@ from tests.proofs.whole.database_proxy import DatabaseProxy, Fault, like
 from tests.proofs.whole.one_cycle import ASSET, QUIET, SYMBOL
 from tests.tally import struck
 
+pytestmark = pytest.mark.proof
+
 # Longer than it takes until an order that was decided is too old to be sent.
 FROZEN_SECONDS = 7.0
 INTENT = like("INSERT INTO dca_orders ")

@@ -15,6 +15,8 @@ from tests.proofs.whole.database_proxy import DatabaseProxy, Hold, Nth
 from tests.proofs.whole.one_cycle import ASSET, QUIET, SYMBOL
 from tests.tally import struck
 
+pytestmark = pytest.mark.proof
+
 KILLS_MIN, KILLS_MAX = 5, 100
 AT_ONCE = {"STALE_ORDER_SECONDS": "1", "ORPHAN_ORDER_SECONDS": "1", "STUCK_SELL_SECONDS": "1"}
 A_MINUTE_PASSES = b"UPDATE dca_orders SET created_at = created_at - INTERVAL 1 MINUTE"

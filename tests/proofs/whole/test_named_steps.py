@@ -19,6 +19,8 @@ from tests.proofs.whole.database_proxy import DatabaseProxy, Following, Hold, Nt
 from tests.proofs.whole.one_cycle import ASSET, QUIET, STEPS, SYMBOL
 from tests.tally import struck
 
+pytestmark = pytest.mark.proof
+
 POST = {"method": "POST", "path": "/v2/orders"}
 FILLED = like("UPDATE dca_orders SET status = 'filled'")
 COMMIT = like("COMMIT$")

@@ -21,6 +21,8 @@ from tests.proofs.whole.busy import (
 )
 from tests.tally import struck
 
+pytestmark = pytest.mark.proof
+
 
 @pytest.fixture(scope="module")
 def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDb]:

@@ -16,6 +16,9 @@ from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from tests.helpers import Simulator, eventually
 from tests.proofs.whole.auditor import read_books, rows
 from tests.proofs.whole.busy import Bot, add_assets, settle
+from tests.summary import NO_RECORDINGS
+
+pytestmark = pytest.mark.proof
 
 # Recorded markets are large, and not part of this repository.
 DATA = PROJECT_ROOT.parent / "shared" / "data"
@@ -25,7 +28,7 @@ SYMBOL = "ETH/USD"  # whatever the market was: the exchange plays it under this 
 OPTIONS = ("--no-walk", "--stale-slot-seconds", "0", "--rate-limit", "100000")
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="the recorded markets are not beside this checkout")
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"needs {NO_RECORDINGS}")
 @pytest.mark.parametrize("simulator", [OPTIONS], indirect=True)
 @pytest.mark.parametrize(
     ("name", "first_row", "count", "speed", "percent", "cycles"),

@@ -21,6 +21,8 @@ from tests.proofs.whole.busy import (
     watch_for,
 )
 
+pytestmark = pytest.mark.proof
+
 # More seeds for a long night: DCA_STORM_SEEDS=200.
 SEEDS = int(os.environ.get("DCA_STORM_SEEDS", "2"))
 STORM_SECONDS = 15
