@@ -52,11 +52,12 @@ HOMES = {
     "numpy": {"dca_bot.backtest"},
     "plotly": {"dca_bot.backtest"},
     "requests": {"dca_bot.broker"},
+    "aiohttp": {"dca_bot.page", "dca_bot.commands"},
     "rich": {"dca_demo", "dca_bot.commands"},
     "urllib3": {"dca_bot.broker"},
     "websockets": {"dca_bot.broker"},
 }
-CHAIN_MAX = 12
+CHAIN_MAX = 13
 FOLDER_FILES_MAX = 15
 STILL_FULL = {"alpaca_simulator", "whole"}
 

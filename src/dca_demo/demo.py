@@ -30,6 +30,7 @@ from dca_demo.books import Books
 from dca_demo.caretakers import Caretakers
 from dca_demo.display import Display, display_on, spell_plainly
 from dca_demo.observer import Observer
+from dca_demo.page import Page
 from dca_demo.state import FEE_RATE, DemoState
 from dca_demo.view import MARKET, summary
 from dca_sandbox.children import Child, end_strays
@@ -124,6 +125,9 @@ def _start(started: ExitStack) -> Running:
     bot = start_script("main_app.py")
     started.callback(bot.stop)
     started.callback(caretakers.stop)
+    page = Page(told, LOG_DIR)
+    started.callback(page.stop)
+    log.info("the page of this market is at %s", page.address)
     return Running(exchange, bot, caretakers, observer)
 
 

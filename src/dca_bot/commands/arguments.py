@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from dca_bot.program.errors import SettingsError
+from dca_bot.program.settings import PORT_MAX
 from dca_bot.report.now import AssetNow, Now
 from dca_bot.report.profit import LONG_AGO, LONG_AHEAD, local_midnight
 
@@ -65,4 +66,11 @@ def count(text: str) -> int:
     """A whole number from 1 on."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
         raise ArgumentTypeError(f"{text!r} is no whole number from 1 to 1000000")
+    return int(text)
+
+
+def port(text: str) -> int:
+    """A number of a TCP port."""
+    if not text.isascii() or not text.isdigit() or int(text) > PORT_MAX:
+        raise ArgumentTypeError(f"{text!r} is no port: a number up to {PORT_MAX}")
     return int(text)

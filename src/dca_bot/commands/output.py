@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dca_bot.program.clock import utc_now
+from dca_bot.report.json_text import plain_value
 from dca_bot.report.words import age_in_words, price_in_words
 
 IN_ASCII = str.maketrans(
@@ -27,7 +28,7 @@ IN_ASCII = str.maketrans(
 
 def print_json(content: dict[str, Any]) -> None:
     """One object on stdout, and nothing else."""
-    json.dump(content, sys.stdout, default=_plain, indent=1)
+    json.dump(content, sys.stdout, default=plain_value, indent=1)
     sys.stdout.write("\n")
 
 
@@ -86,14 +87,6 @@ def percent(value: Decimal | None) -> str:
 def age(seconds: float | None) -> str:
     """How long ago something was."""
     return "never" if seconds is None else age_in_words(timedelta(seconds=seconds))
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    raise TypeError(f"{value!r} has no place in JSON")
 
 
 def _shows_utf8() -> bool:

@@ -38,6 +38,7 @@ VERBS = {
     "history": ("trial.history", "Fetches minute bars of a pair from Alpaca, to try settings on."),
     "backtest": ("trial.backtest", "Says what settings would have earned on recorded prices."),
     "sweep": ("trial.sweep", "Tries many settings, and shows how the best fare on unseen prices."),
+    "page": ("page", "Serves the same in a browser, for looking only."),
 }
 
 

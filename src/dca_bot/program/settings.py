@@ -49,6 +49,7 @@ SECRETS = (
     "APCA_API_SECRET_KEY",
     "DB_PASSWORD",
     "ALERT_EMAIL_SMTP_PASSWORD",
+    "PAGE_PASSWORD",
 )
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -123,6 +124,13 @@ def read_data_url(
 
 def _data_url(values: Values) -> str:
     return values.url("APCA_API_DATA_URL", "https://data.alpaca.markets", ("http", "https"))
+
+
+def read_page_password(
+    environ: Mapping[str, str] = os.environ, env_file: Path = PROJECT_ROOT / ".env"
+) -> str:
+    """What `dca page` asks for; "": nothing."""
+    return Values(environ, env_file).optional("PAGE_PASSWORD") or ""
 
 
 def _alpaca(values: Values) -> AlpacaSettings:

@@ -55,9 +55,8 @@ def honesty(reader: Reader, now: Now) -> Honesty:
     """Everything of the kind, over the whole history."""
     finished, last_rung, _, losses = reader.row(queries.HONEST)
     count = whole(finished)
-    stuck = [_stuck(each, now.at) for each in now.assets if each.is_holding and each.cycle]
     return Honesty(
-        stuck=tuple(sorted(stuck, key=lambda each: each.since)),
+        stuck=stuck_now(now),
         deepest=tuple(
             Deep(str(symbol), whole(cycle_id), money(pct))
             for cycle_id, symbol, pct in reader.rows(queries.DEEPEST)
@@ -69,6 +68,12 @@ def honesty(reader: Reader, now: Now) -> Honesty:
         seconds_95_pct=_duration(reader, count, Decimal("0.95")),
         fully_invested_share=_share(reader, now),
     )
+
+
+def stuck_now(now: Now) -> tuple[Stuck, ...]:
+    """The open cycles that hold coins, the oldest first; read from what is at hand."""
+    stuck = [_stuck(each, now.at) for each in now.assets if each.is_holding and each.cycle]
+    return tuple(sorted(stuck, key=lambda each: each.since))
 
 
 def _stuck(each: AssetNow, at: datetime) -> Stuck:

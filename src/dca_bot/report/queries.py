@@ -82,7 +82,8 @@ SELECT c.id, c.asset_id, a.asset_symbol, c.status, c.created_at, c.completed_at,
 
 CYCLE = """
 SELECT c.id, c.asset_id, c.status, c.quantity, c.average_purchase_price, c.safety_orders,
-       c.latest_order_id, c.last_order_fill_price, c.completed_at, c.created_at
+       c.latest_order_id, c.last_order_fill_price, c.completed_at, c.created_at,
+       c.fee_rate, c.highest_bid, c.stop_loss_since
   FROM dca_cycles c
  WHERE c.id = %s
 """

@@ -1,0 +1,267 @@
+"""What the page shows, read from the database and LOG_DIR.
+
+Rule: one look serves everybody who asks within a second; what reads the whole history is read at
+most once a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Any
+
+from dca_bot.core.model import ZERO, CycleStatus, Side
+from dca_bot.page.charts import capital_curve, daily, earned_curve
+from dca_bot.page.honest_words import in_words
+from dca_bot.page.prices import Prices
+from dca_bot.page.tie_out import tie_out
+from dca_bot.program.clock import utc_now
+from dca_bot.program.errors import StoreUnavailable
+from dca_bot.program.settings import StoreSettings
+from dca_bot.report import queries
+from dca_bot.report.cycles import CycleLine, closed_lines, open_lines, story_of
+from dca_bot.report.health import health_of
+from dca_bot.report.honesty import Honesty, honesty, stuck_now
+from dca_bot.report.ladder import Ladder, ladder_from
+from dca_bot.report.now import AssetNow, Now, look
+from dca_bot.report.profit import LONG_AGO, LONG_AHEAD, Earned, Totals, by_time, totals
+from dca_bot.report.reader import Reader
+from dca_bot.report.status import status
+from dca_bot.store.rows import read_order
+
+DAY = timedelta(days=1)
+LOOK_SECONDS = 1.0
+HISTORY_SECONDS = 60.0
+CYCLES_SHOWN = 200
+CYCLES_IN_CURVES = 1_000
+CYCLES_IN_CSV = 100_000
+TIE_OUT_SECONDS = 3_600.0
+COLUMNS = (
+    *("id", "symbol", "status", "net", "fees", "invested"),
+    *("safety_orders", "began_at", "completed_at"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was read of all history: sums, and the cycles that these count."""
+
+    read_at: float
+    earned: Totals
+    days: list[Earned]
+    honesty: Honesty
+    counted: frozenset[int]
+
+
+class Content:
+    """Read by one thread at a time; raises StoreUnavailable where the database is away."""
+
+    def __init__(self, settings: StoreSettings, mode: str, data_url: str) -> None:
+        self._settings = settings
+        self._mode = mode
+        self._reader = Reader(settings.database)
+        self._prices = Prices(data_url)
+        self._lock = asyncio.Lock()
+        self._looked_at = float("-inf")
+        self._look: dict[str, Any] = {}
+        self._now: Now | None = None
+        self._history: History | None = None
+        self._tie_out: dict[str, Any] = {"state": "not asked yet"}
+
+    async def everything(self) -> Mapping[str, Any]:
+        """The object of /data.json."""
+        async with self._lock:
+            if time.monotonic() - self._looked_at > LOOK_SECONDS:
+                self._look = await asyncio.to_thread(self._read)
+                self._looked_at = time.monotonic()
+            return {**self._look, "tie_out": self._tie_out}
+
+    async def asset(self, symbol: str) -> Mapping[str, Any] | None:
+        """What is shown of an asset when its row is opened; None: there is none."""
+        await self.everything()
+        found = self._now.find(symbol) if self._now and symbol else None
+        if found is None:
+            return None
+        async with self._lock:
+            told = await asyncio.to_thread(self._read_asset, found)
+        told["prices"] = await self._prices.of_the_last_day(found.asset.symbol, utc_now())
+        return told
+
+    async def cycles_csv(self, symbol: str | None) -> str:
+        """Every cycle, newest first, as a table for spreadsheets."""
+        async with self._lock:
+            lines = await asyncio.to_thread(self._all_cycles, symbol)
+        text = io.StringIO()
+        rows = csv.writer(text)
+        rows.writerow(COLUMNS)
+        for line in lines:
+            told = cycle_object(line)
+            rows.writerow(["" if told[name] is None else told[name] for name in COLUMNS])
+        return text.getvalue()
+
+    async def remember_prices(self, seconds: float) -> None:
+        """Again and again, also when nobody looks: a chart needs a past."""
+        while True:
+            with suppress(StoreUnavailable):
+                told = await self.everything()
+                self._prices.remember(told["status"]["assets"], utc_now())
+            await asyncio.sleep(seconds)
+
+    async def tie_out_again_and_again(self) -> None:
+        """Compare with Alpaca every hour, in a process of its own: this one never asks there."""
+        while True:
+            self._tie_out = await tie_out()
+            await asyncio.sleep(TIE_OUT_SECONDS)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._reader.close()
+
+    def _read(self) -> dict[str, Any]:
+        at, log_dir = utc_now(), self._settings.log.dir
+        self._reader.look_again()
+        now = look(self._reader, log_dir, at, mode=self._mode)
+        limit = self._settings.limits.heartbeat_max_age_seconds
+        health = health_of(now, log_dir, beat_age_max=limit)
+        closed = closed_lines(self._reader, None, CYCLES_IN_CURVES)
+        history = self._read_history(now, closed)
+        earned = _with_newest(history, closed)
+        self._now, opened = now, open_lines(now)
+        return {
+            "status": status(now, health, earned),
+            "version": version("dca-bot"),
+            "zone": at.astimezone().tzname(),
+            "cycles": [cycle_object(line) for line in [*opened, *closed[:CYCLES_SHOWN]]],
+            "bought": {
+                each.asset.symbol: [
+                    order.filled_average_price
+                    for order in each.orders
+                    if order.side is Side.BUY and order.filled_average_price is not None
+                ]
+                for each in now.assets
+                if each.is_holding
+            },
+            "charts": {
+                "earned": earned_curve(closed, earned.net, history.days),
+                "days": daily(history.days),
+                "capital": capital_curve([*opened, *closed], at),
+            },
+            "honesty": in_words(replace(history.honesty, stuck=stuck_now(now))),
+        }
+
+    def _read_history(self, now: Now, closed: list[CycleLine]) -> History:
+        """All of it once a minute; what was completed since then is added to its sums."""
+        kept = self._history
+        # a history that has not begun costs nothing to read
+        if kept is None or not kept.days or time.monotonic() - kept.read_at > HISTORY_SECONDS:
+            kept = self._history = History(
+                read_at=time.monotonic(),
+                earned=totals(self._reader, now.at),
+                days=by_time(self._reader, LONG_AGO, LONG_AHEAD, "day"),
+                honesty=honesty(self._reader, now),
+                counted=frozenset(line.cycle_id for line in closed),
+            )
+        return kept
+
+    def _read_asset(self, found: AssetNow) -> dict[str, Any]:
+        self._reader.look_again()
+        ladder = _ladder(found)
+        story = story_of(self._reader, found.cycle.cycle_id) if found.cycle else None
+        return {
+            "symbol": found.asset.symbol,
+            "rungs": [asdict(rung) for rung in ladder.rungs],
+            "warnings": list(ladder.warnings),
+            "orders": [
+                {
+                    "kind": order.kind.value,
+                    "rung": order.rung,
+                    "side": order.side.value,
+                    "status": order.status.value,
+                    "at": order.created_at,
+                    "quantity": order.filled_quantity,
+                    "ordered": order.quantity,
+                    "price": order.filled_average_price,
+                    "limit_price": order.limit_price,
+                    "fee": story.fee_of(order) if story and order.filled_quantity else None,
+                }
+                for order in (story.orders if story else ())
+            ],
+            "events": [
+                {"at": told.at, "kind": told.kind, "told": told.told}
+                for told in (story.events if story else ())
+            ],
+            "trades": self._trades_of_a_day(found),
+        }
+
+    def _trades_of_a_day(self, found: AssetNow) -> list[dict[str, Any]]:
+        rows = self._reader.rows(queries.FILLED_ORDERS, utc_now() - DAY, LONG_AHEAD)
+        orders = [read_order(row) for row in rows if row[1] == found.asset.asset_id]
+        return [
+            {"at": each.created_at, "side": each.side.value, "price": each.filled_average_price}
+            for each in orders
+        ]
+
+    def _all_cycles(self, symbol: str | None) -> list[CycleLine]:
+        self._reader.look_again()
+        return closed_lines(self._reader, symbol, CYCLES_IN_CSV)
+
+
+def cycle_object(line: CycleLine) -> dict[str, Any]:
+    """One cycle as `dca cycles --json` tells it."""
+    return {
+        "id": line.cycle_id,
+        "symbol": line.symbol,
+        "status": line.status,
+        "net": line.net,
+        "fees": line.fees,
+        "invested": line.invested,
+        "safety_orders": line.safety_orders,
+        "began_at": line.began_at,
+        "completed_at": line.completed_at,
+    }
+
+
+def _ladder(found: AssetNow) -> Ladder:
+    price = found.quote.ask if found.quote else None
+    price = price or (found.cycle.last_order_fill_price if found.cycle else None)
+    if price is None:
+        return Ladder((), ("no price is known yet",))
+    if not found.is_holding:
+        return ladder_from(found.asset, price, found.rules, fee_rate=found.fee_rate)
+    return ladder_from(
+        found.asset,
+        price,
+        found.rules,
+        fee_rate=found.fee_rate,
+        cycle=found.cycle,
+        invested=found.invested,
+    )
+
+
+def _with_newest(history: History, closed: list[CycleLine]) -> Totals:
+    """The sums, with the cycles that were completed after they were read."""
+    new = [
+        line
+        for line in closed
+        if line.cycle_id not in history.counted and line.status == CycleStatus.COMPLETE
+    ]
+    known = [line for line in new if line.net is not None]
+    net = sum((line.net or ZERO for line in known), ZERO)
+    then = history.earned
+    return replace(
+        then,
+        cycles=then.cycles + len(new),
+        unknown=then.unknown + len(new) - len(known),
+        net=then.net + net,
+        fees=then.fees + sum((line.fees or ZERO for line in known), ZERO),
+        today=then.today + net,
+        week=then.week + net,
+        month=then.month + net,
+    )
