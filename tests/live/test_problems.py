@@ -8,14 +8,15 @@ from decimal import Decimal
 
 import pytest
 
+from dca_bot.core.asset_row import HALTED
 from dca_bot.core.model import AssetState, Cycle, CycleStatus, Quote
 from dca_bot.live.problems import USUALLY_SOLD_WITHIN, Look, Problems
 from dca_bot.watchdog.problems import Kind, Problem
-from tests.store.store_contract import make_asset
+from tests.builders import an_asset
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = USUALLY_SOLD_WITHIN + timedelta(seconds=1)
-ASSET = replace(make_asset(1), is_enabled=True, take_profit_pct=Decimal(1))
+ASSET = an_asset(take_profit_pct=Decimal(1))
 CYCLE = Cycle(
     7,
     1,
@@ -121,6 +122,31 @@ def test_an_unusable_row_is_a_problem_while_its_cycle_holds_coins(eyes: Eyes) ->
     assert "take_profit_percent is 0" in problem.sentence
     nothing_held = replace(CYCLE, quantity=Decimal(0))
     assert eyes.see(at(DUE, nothing_held, problem="take_profit_percent is 0")) == ()
+
+
+def test_a_row_that_only_stops_buys_is_a_problem_as_well(eyes: Eyes) -> None:
+    asset = replace(ASSET, base_order_amount=Decimal(-1))
+    look = Look(AssetState(asset, CYCLE), at(DUE - 1).quote)
+    (problem,) = eyes.see(look)
+    assert problem.kind is Kind.ROW
+    assert "still takes its profit: base_order_amount is -1" in problem.sentence
+
+
+def test_a_halt_is_a_problem_only_while_it_keeps_a_take_profit_from_being_sold(eyes: Eyes) -> None:
+    assert eyes.see(at(DUE - 1, problem=HALTED)) == ()
+    eyes.see(at(DUE, problem=HALTED))
+    (problem,) = eyes.see(at(DUE, problem=HALTED), later=LATER)
+    assert problem.kind is Kind.TAKE_PROFIT
+    assert "halted" in problem.sentence
+
+
+def test_a_trailing_take_profit_is_due_once_the_bid_falls_from_its_peak(eyes: Eyes) -> None:
+    asset = replace(ASSET, trailing_pct=Decimal(1))
+    cycle = replace(CYCLE, highest_bid=Decimal(110))
+    for bid, expected in ((Decimal(109), []), (Decimal("108.9"), [Kind.TAKE_PROFIT])):
+        look = Look(AssetState(asset, cycle), at(bid).quote)
+        eyes.see(look)
+        assert kinds(eyes.see(look, later=LATER)) == expected
 
 
 def test_a_cycle_that_cannot_be_read_may_hold_anything(eyes: Eyes) -> None:

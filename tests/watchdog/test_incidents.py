@@ -165,7 +165,7 @@ def test_problems_of_the_same_run_are_one_mail_without_a_secret(runs: Runs) -> N
     see(runs, 5, AWAY, STUCK)
     assert runs.subjects == ["2 problems"]
     (body,) = runs.bodies
-    assert "BTC/USD: a take profit that is due can't be sold" in body
+    assert "BTC/USD: a due take profit can't be sold" in body
     assert "top-secret" not in body
 
 

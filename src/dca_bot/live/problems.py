@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from dca_bot.core.decide import triggers
-from dca_bot.core.model import AssetState, CycleStatus, Quote
+from dca_bot.core.asset_row import HALTED, buying_problem
+from dca_bot.core.ladder import take_profit_price, trailing_price
+from dca_bot.core.model import AssetState, Cycle, CycleStatus, Quote
 from dca_bot.core.money import storable_price
 from dca_bot.program.clock import Clock
 from dca_bot.watchdog.problems import Kind, Problem
@@ -52,36 +54,38 @@ class Problems:
 
 def _of_asset(look: Look, now: datetime) -> Iterator[Problem]:
     asset, cycle = look.state.asset, look.state.cycle
-    problem = look.state.problem
-    if problem and (cycle is None or cycle.quantity > 0):
-        # A cycle that can't be read may hold anything.
-        held = "an unknown quantity" if cycle is None else f"{cycle.quantity:f}"
-        yield Problem(
-            Kind.ROW,
-            asset.symbol,
-            now,
-            f"its cycle holds {held}, and the row is unusable until it is mended: {problem}",
-        )
-    elif price := _due_at(look):
-        why = look.trouble or "Alpaca has not filled it; look at the order in Alpaca's dashboard"
-        yield Problem(
-            Kind.TAKE_PROFIT,
-            asset.symbol,
-            now,
-            f"its take profit is due at a bid of {price}, and it is not sold: {why}",
-        )
+    # A cycle that can't be read may hold anything.
+    held = "an unknown quantity" if cycle is None else f"{cycle.quantity:f}"
+    told = _unusable(look.state)
+    if told and (cycle is None or cycle.quantity > 0):
+        yield Problem(Kind.ROW, asset.symbol, now, f"its cycle holds {held}: {told}")
+    if cycle is None or (look.state.problem and look.state.problem != HALTED):
+        return
+    price = take_profit_price(asset, cycle)
+    if price is not None and _is_due(look, cycle, price):
+        why = look.state.problem or look.trouble
+        why = why or "Alpaca has not filled it; look at the order in Alpaca's dashboard"
+        at = f"{storable_price(price).normalize():f}"
+        told = f"its take profit is due at a bid of {at}, and is not sold: {why}; it is tried again"
+        yield Problem(Kind.TAKE_PROFIT, asset.symbol, now, told)
 
 
-def _due_at(look: Look) -> str:
-    """The price from which the take profit is due, if it is due now; else ""."""
-    asset, cycle = look.state.asset, look.state.cycle
-    if not asset.is_enabled or cycle is None or cycle.quantity <= 0 or not cycle.status.is_active:
-        return ""
-    as_watching = replace(cycle, status=CycleStatus.WATCHING, latest_order_id=None)
-    price = triggers(asset, as_watching).sell_at_or_above
-    if price is None:
-        return ""
-    is_reached = look.quote is not None and look.quote.bid >= price
-    if not is_reached and cycle.status is not CycleStatus.SELLING:
-        return ""
-    return f"{storable_price(price).normalize():f}"
+def _unusable(state: AssetState) -> str:
+    """What is wrong with the row; "" when nothing is, or when Alpaca is to blame."""
+    if state.problem and state.problem != HALTED:
+        return f"no orders until the row is mended: {state.problem}"
+    no_buys = buying_problem(state.asset) if state.asset.is_enabled else ""
+    return no_buys and f"no BUYs until the row is mended, it still takes its profit: {no_buys}"
+
+
+def _is_due(look: Look, cycle: Cycle, price: Decimal) -> bool:
+    """Whether the cycle should have sold: its SELL is open, or the bid is where it sells."""
+    asset, quote = look.state.asset, look.quote
+    if not asset.is_enabled or cycle.quantity <= 0:
+        return False
+    if cycle.status is CycleStatus.SELLING:
+        return True
+    if quote is None or quote.bid < price:
+        return False
+    trailing = trailing_price(asset, cycle)
+    return asset.trailing_pct is None or (trailing is not None and quote.bid <= trailing)

@@ -24,8 +24,8 @@ class Kind(StrEnum):
 
 TITLES = {
     Kind.DATABASE: "the database does not answer",
-    Kind.TAKE_PROFIT: "a take profit that is due can't be sold",
-    Kind.ROW: "the row is unusable while its cycle holds coins",
+    Kind.TAKE_PROFIT: "a due take profit can't be sold",
+    Kind.ROW: "an unusable row, and coins are held",
     Kind.CARETAKER: "has not succeeded for too long",
 }
 
