@@ -27,7 +27,7 @@ import sys
 from datetime import datetime, timedelta
 
 from dca_bot.program.clock import utc_now
-from dca_bot.program.errors import SettingsError
+from dca_bot.program.errors import DcaError, SettingsError
 from dca_bot.program.logs import event, set_up_logging
 from dca_bot.program.script import argument_parser, deadline, only_once, run
 from dca_bot.program.settings import read_common_settings, read_secrets, read_settings
@@ -52,6 +52,11 @@ def main() -> int:
     set_up_logging(settings.log, program=NAME, secrets=secrets)
     limits = settings.limits
     bot = BotProcess(settings.log.dir, beat_age_max=limits.heartbeat_max_age_seconds, clock=utc_now)
+    if other := bot.user_elsewhere():
+        raise DcaError(
+            f"main_app.py runs here as user {other}: run watchdog.py as that user, "
+            f"sudo -u {other} and the same command"
+        )
     if arguments.status:
         return say_status(bot, utc_now(), booted_at())
     seconds = limits.watchdog_start_seconds + STOP_AND_MAIL_SECONDS
@@ -120,12 +125,18 @@ def restart(bot: BotProcess, incidents: Incidents, verdict: Verdict, start_secon
     try:
         read_settings()
     except SettingsError as error:
-        incidents.not_startable(found, str(error))
+        incidents.not_startable(found, str(error), is_stopped=bot.pid() is None)
         raise
     if problem := replace(bot, start_seconds):
         log.error("main_app.py could not be started: %s; see main_app.log for why", problem)
         needs_a_human = bot.exit_status == SETTINGS_ARE_WRONG
-        incidents.start_failed(found, problem, bot.last_lines(), needs_a_human=needs_a_human)
+        incidents.start_failed(
+            found,
+            problem,
+            bot.last_lines(),
+            needs_a_human=needs_a_human,
+            is_stopped=bot.pid() is None,
+        )
         return 1
     log.info(event("main_app.py is started and well", pid=bot.pid()))
     incidents.started(found, lines_before, is_first=is_first)

@@ -11,10 +11,16 @@ import pytest
 
 from dca_bot.broker.rest import KeysRefused
 from dca_bot.live.problems import Problems
-from dca_bot.live.start import AGAIN_SECONDS, alone_in, beats_while_waiting, until_answered
+from dca_bot.live.start import (
+    AGAIN_SECONDS,
+    alone_in,
+    beats_while_waiting,
+    say_where,
+    until_answered,
+)
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import BrokerUnavailable, DcaError, StoreUnavailable
-from dca_bot.program.settings import DatabaseSettings
+from dca_bot.program.settings import AlpacaSettings, DatabaseSettings
 from dca_bot.store.failures import explain
 from dca_bot.store.schema import ensure_schema
 from dca_bot.watchdog import heartbeat
@@ -153,3 +159,22 @@ def test_a_wait_for_the_database_is_a_problem_that_the_heartbeat_names(tmp_path:
     assert second.problems == first.problems  # since the same time
     assert not second.database_reachable
     assert (third.waits_for, third.problems) == ("Alpaca", ())
+
+
+@pytest.mark.parametrize(
+    ("url", "level", "words"),
+    [
+        ("https://api.alpaca.markets", "WARNING", "LIVE TRADING WITH REAL MONEY"),
+        ("https://paper-api.alpaca.markets", "INFO", "no real money"),
+        ("http://127.0.0.1:4300", "INFO", "a simulated exchange"),
+        ("https://paper-api.alpaca.markets.example.com", "WARNING", "no host of Alpaca's"),
+    ],
+)
+def test_where_it_trades_is_said_of_each_kind_of_host(
+    caplog: pytest.LogCaptureFixture, url: str, level: str, words: str
+) -> None:
+    with caplog.at_level(logging.INFO):
+        say_where(AlpacaSettings("AK1", "s", url, url, url))
+    (record,) = caplog.records
+    assert record.levelname == level
+    assert words in record.getMessage()

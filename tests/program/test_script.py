@@ -1,5 +1,6 @@
 """The frame of every script: exit statuses, last words, locks and time limits."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -103,6 +104,7 @@ def test_settings_are_one_line_on_stderr_that_names_them_all() -> None:
     (line,) = done.stderr.splitlines()
     assert "DB_HOST" in line
     assert "DB_USER" in line
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ERROR ", line)  # cron's log has no other time
 
 
 def test_a_bug_is_one_log_line() -> None:

@@ -1,11 +1,13 @@
 """Settings: what users write is understood, or named as wrong, all at once."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from dca_bot.program.errors import SettingsError
+from dca_bot.program.setting_values import Values
 from dca_bot.program.settings import (
     PROJECT_ROOT,
     Settings,
@@ -211,7 +213,8 @@ def test_secrets_are_known_though_other_settings_are_wrong() -> None:
     ],
 )
 def test_live_trading_is_chosen_by_the_exact_host(url: str, *, is_live: bool) -> None:
-    assert settings_with(APCA_API_BASE_URL=url).alpaca.is_live is is_live
+    changes = {"APCA_API_KEY_ID": "AKTEST1234", "APCA_API_BASE_URL": url}
+    assert settings_with(**changes).alpaca.is_live is is_live
 
 
 def test_a_key_pasted_with_its_quotes_is_a_mistake() -> None:
@@ -243,3 +246,55 @@ def test_secrets_are_never_shown() -> None:
         "mail-password",
     }
     assert not [secret for secret in settings.secrets() if secret in repr(settings)]
+
+
+def test_a_paper_key_on_the_live_host_is_a_mistake_that_needs_no_answer_of_alpaca() -> None:
+    live = {**REQUIRED, "APCA_API_BASE_URL": "https://api.alpaca.markets"}
+    (problem,) = problems_of(live)
+    assert problem.startswith("APCA_API_KEY_ID is a paper key")
+    assert "PKTEST1234" not in problem
+    assert read_settings({**live, "APCA_API_KEY_ID": "AKTEST"}, NO_FILE).alpaca.is_live
+
+
+def test_without_an_env_file_it_is_said_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"cp \.env\.example \.env"):
+        read_settings({}, tmp_path / ".env")
+    with pytest.raises(SettingsError) as raised:  # all is in the environment, one of it wrong
+        read_settings({**REQUIRED, "DB_PORT": "?"}, tmp_path / ".env")
+    assert "cp .env" not in str(raised.value)
+
+
+def example(tmp_path: Path) -> None:
+    shutil.copy(PROJECT_ROOT / ".env.example", tmp_path / ".env.example")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("STALE_ORDER_SECOND", "STALE_ORDER_SECONDS"),
+        ("LOGLEVEL", "LOG_LEVEL"),
+        ("ALERT_EMAIL_RECIEVER", "ALERT_EMAIL_RECEIVER"),
+        ("DB_PASS", "DB_PASSWORD"),
+    ],
+)
+def test_a_misspelt_setting_is_named(tmp_path: Path, written: str, meant: str) -> None:
+    example(tmp_path)
+    file = env_file(tmp_path, f"{written}=top-secret\n")
+    (told,) = Values({}, file).misspelt()
+    assert told == f"{written} in .env is no setting: did you mean {meant}?"
+
+
+def test_names_that_are_somebody_elses_are_left_alone(tmp_path: Path) -> None:
+    example(tmp_path)
+    file = env_file(tmp_path, "TZ=UTC\nHTTPS_PROXY=http://proxy:3128\nPATH=/bin\nDB_NAME=x\n")
+    assert Values({}, file).misspelt() == []
+
+
+def test_a_missing_setting_is_told_with_the_name_that_was_written_instead(tmp_path: Path) -> None:
+    example(tmp_path)
+    environ = {name: value for name, value in REQUIRED.items() if name != "DB_HOST"}
+    problems = problems_of(environ, env_file(tmp_path, "DB_HOSTS=localhost\n"))
+    assert problems == (
+        "DB_HOST is missing",
+        "DB_HOSTS in .env is no setting: did you mean DB_HOST?",
+    )

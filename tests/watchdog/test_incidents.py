@@ -134,6 +134,23 @@ def test_what_is_kept_for_a_mail_holds_no_secret(runs: Runs) -> None:
     assert "top-secret" not in runs.mails
 
 
+def test_a_mail_says_when_it_was_seen_however_late_it_is_sent(runs: Runs) -> None:
+    runs.fail(1)
+    with runs.at(NOW + timedelta(hours=3)) as incidents:
+        incidents.well()
+    assert "At 2026-01-01 12:00 UTC the watchdog found" in runs.bodies[0]
+    assert "At 2026-01-01 15:00 UTC it was well, after 3:00:00" in runs.bodies[1]
+
+
+@pytest.mark.parametrize("is_stopped", [True, False])
+def test_only_a_bot_that_is_known_to_be_stopped_is_said_to_place_no_orders(
+    runs: Runs, *, is_stopped: bool
+) -> None:
+    with runs.at(NOW) as incidents:
+        incidents.start_failed("it hangs", "it does not end", "log", is_stopped=is_stopped)
+    assert ("No orders are placed" in runs.bodies[0]) is is_stopped
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"why": 3}', "\0\0"])
 def test_a_memory_that_cannot_be_read_is_an_empty_one(runs: Runs, content: str) -> None:
     (runs.directory / FILE_NAME).write_text(content)

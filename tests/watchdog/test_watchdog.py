@@ -87,7 +87,7 @@ def test_its_output_is_kept_and_appended_to(bot: WatchedBot) -> None:
     bot.kill()
     bot.watch(expect=0)
     assert bot.log.startswith(lines)
-    assert bot.log.count("no real money") == 2
+    assert bot.log.count("a simulated exchange") == 2
 
 
 def test_the_bot_outlives_the_session_of_the_watchdog(bot: WatchedBot) -> None:

@@ -23,6 +23,7 @@ from dca_bot.program.errors import (
 from dca_bot.program.files import unusable_log_dir
 from dca_bot.program.logs import event
 from dca_bot.program.script import only_once
+from dca_bot.program.setting_values import is_own_network
 from dca_bot.program.settings import AlpacaSettings
 from dca_bot.store.failures import Failure
 from dca_bot.trading.settle import Recovered
@@ -35,14 +36,26 @@ T = TypeVar("T")
 
 AGAIN_SECONDS = 5
 ALPACA, DATABASE = "Alpaca", "the database"
+CHECK = {
+    ALPACA: "this machine's network and APCA_API_BASE_URL",
+    DATABASE: "that the server runs, and DB_HOST and DB_PORT",
+}
 
 
 def say_where(alpaca: AlpacaSettings) -> None:
     """Which host gets the orders; live trading in one unmistakable line."""
     if alpaca.is_live:
         log.warning("LIVE TRADING WITH REAL MONEY on %s", alpaca.host)
-    else:
+    elif alpaca.mode == "paper":
         log.info("trading on %s: no real money", alpaca.host)
+    elif is_own_network(alpaca.host):
+        log.info("trading on %s, a simulated exchange", alpaca.host)
+    else:
+        log.warning(
+            "trading on %s, which is no host of Alpaca's and gets your keys and orders: "
+            "check APCA_API_BASE_URL",
+            alpaca.host,
+        )
 
 
 @contextmanager
@@ -84,7 +97,13 @@ def until_answered(
                 raise
             why, away = str(error), ALPACA if isinstance(error, BrokerUnavailable) else DATABASE
             if away not in told:
-                log.warning("waiting for %s, asking every %d s: %s", away, AGAIN_SECONDS, why)
+                log.warning(
+                    "waiting for %s, asking every %d s: %s; if that lasts, check %s",
+                    away,
+                    AGAIN_SECONDS,
+                    why,
+                    CHECK[away],
+                )
             told.add(away)
         else:
             if told:

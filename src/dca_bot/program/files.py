@@ -60,20 +60,23 @@ def append_to(path: Path) -> int:
 
 def open_own(path: Path) -> BinaryIO:
     """The file, to be read; raises OSError, also when it belongs to another user."""
-    fd = _open(path, os.O_RDONLY)
-    if os.fstat(fd).st_uid != os.geteuid():
-        os.close(fd)
+    file = _open_any(path)
+    if os.fstat(file.fileno()).st_uid != os.geteuid():
+        file.close()
         raise PermissionError(errno.EPERM, "belongs to another user", str(path))
-    return os.fdopen(fd, "rb")
+    return file
 
 
 def read_own(path: Path, bytes_max: int) -> str:
     """What stands in the file; raises OSError, and ValueError when it is too long or no text."""
     with open_own(path) as file:
-        content = file.read(bytes_max + 1)
-    if len(content) > bytes_max:
-        raise ValueError(f"{path} has more than {bytes_max} bytes")
-    return content.decode()
+        return _text(file, bytes_max)
+
+
+def read_text(path: Path, bytes_max: int) -> str:
+    """The same, whoever has written it."""
+    with _open_any(path) as file:
+        return _text(file, bytes_max)
 
 
 def replace_own(path: Path, text: str) -> None:
@@ -85,6 +88,17 @@ def replace_own(path: Path, text: str) -> None:
     with os.fdopen(fd, "w", encoding="utf-8") as file:
         file.write(text)
     fresh.replace(path)
+
+
+def _open_any(path: Path) -> BinaryIO:
+    return os.fdopen(_open(path, os.O_RDONLY), "rb")
+
+
+def _text(file: BinaryIO, bytes_max: int) -> str:
+    content = file.read(bytes_max + 1)
+    if len(content) > bytes_max:
+        raise ValueError(f"{file.name} has more than {bytes_max} bytes")
+    return content.decode()
 
 
 def _mode(path: Path) -> int:

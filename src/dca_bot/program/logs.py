@@ -23,6 +23,7 @@ from types import TracebackType
 from dca_bot.program.files import append_to, exposed, unusable_log_dir
 from dca_bot.program.masking import SECRET_LENGTH_MIN, Mask
 from dca_bot.program.setting_groups import PROJECT_ROOT, LogSettings
+from dca_bot.program.setting_values import Values
 
 FILE_BYTES_MAX = 10_000_000
 FILES_KEPT = 5
@@ -69,7 +70,8 @@ def set_up_logging(
     """Log to stdout, and with `to_file` to `LOG_DIR/<program>.log` too, rotated by size.
 
     From here on everything that Python itself would print goes the same way.  What endangers the
-    secrets is said at once.  Raises DcaError when the file cannot be written.
+    secrets is said at once, and so is a misspelt setting.  Raises DcaError when the file cannot be
+    written.
     """
     mask = Mask(secrets)
     handlers: list[logging.Handler] = []
@@ -88,7 +90,7 @@ def set_up_logging(
     # A full disk or a closed pipe must neither stop trading nor answer each line with a traceback.
     logging.raiseExceptions = False
     _log_what_python_prints()
-    for danger in exposed(env_file, settings.dir):
+    for danger in (*exposed(env_file, settings.dir), *Values({}, env_file).misspelt()):
         log.warning("%s", danger)
     if mask.too_short:
         log.warning(

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import AlreadyRunning, DcaError, SettingsError
 from dca_bot.program.files import append_to, keep_others_from_writing, unusable_log_dir
 from dca_bot.program.logs import printable
@@ -167,8 +168,10 @@ def _say(level: int, message: str, error: Exception | None = None) -> None:
 
 
 def _say_on_stderr(message: str) -> None:
-    line = printable(" ".join(message.split()))
-    print(f"{program_name()}: {line}", file=sys.stderr)  # noqa: T201
+    line = f"{program_name()}: {printable(' '.join(message.split()))}"
+    if not sys.stderr.isatty():  # cron's log: which run was it?
+        line = f"{utc_now():%Y-%m-%dT%H:%M:%SZ} ERROR {line}"
+    print(line, file=sys.stderr)  # noqa: T201
 
 
 def _flush_stdout() -> None:

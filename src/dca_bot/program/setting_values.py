@@ -3,7 +3,10 @@
 Rule: this file knows kinds of values (a URL, a whole number), never a setting's name.
 """
 
+import re
+import shlex
 from collections.abc import Mapping
+from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -13,6 +16,9 @@ from dotenv.parser import parse_stream
 from dca_bot.program.errors import SettingsError
 
 SECONDS_MAX = 365 * 24 * 60 * 60
+SETTING_IN_EXAMPLE = re.compile(r"^(?:# )?([A-Z_]+)=", re.MULTILINE)
+MISSING = "is missing"
+ALIKE = 0.75  # of 1, as difflib counts
 
 
 class Values:
@@ -21,7 +27,9 @@ class Values:
     def __init__(self, environ: Mapping[str, str], env_file: Path) -> None:
         self.problems: list[str] = []
         self._env_file = env_file
-        self._values = {**self._file_values(), **environ}
+        in_file = self._file_values()
+        self._names_in_file = set(in_file)
+        self._values = {**in_file, **environ}
 
     def _file_values(self) -> dict[str, str]:
         try:
@@ -48,13 +56,13 @@ class Values:
         """The value; a problem when unset or empty."""
         value = self.optional(name)
         if value is None:
-            self.problems.append(f"{name} is missing")
+            self.problems.append(f"{name} {MISSING}")
         return value or ""
 
     def password(self, name: str) -> str:
         """The value as it stands; it may be empty but must be there."""
         if name not in self._values:
-            self.problems.append(f"{name} is missing (it may be empty, but it must be there)")
+            self.problems.append(f"{name} {MISSING} (it may be empty, but it must be there)")
         return self.as_it_stands(name)
 
     def as_it_stands(self, name: str) -> str:
@@ -92,11 +100,29 @@ class Values:
             self.problems.append(f"{name} holds a line end or another character no address has")
         return value
 
+    def misspelt(self) -> list[str]:
+        """Names in the file that are no settings, but nearly; the example holds all settings."""
+        try:
+            example = self._env_file.with_name(f"{self._env_file.name}.example").read_text()
+        except OSError:
+            return []
+        known = SETTING_IN_EXAMPLE.findall(example)
+        return [
+            f"{name} in {self._env_file.name} is no setting: did you mean {meant[0]}?"
+            for name in sorted(self._names_in_file.difference(known))
+            if (meant := get_close_matches(name, known, 1, ALIKE))
+        ]
+
     def raise_problems(self) -> None:
         """Raise SettingsError with every problem found, if there is one."""
-        if self.problems:
-            hint = f"edit {self._env_file} or the environment (.env.example shows every setting)"
-            raise SettingsError(self.problems, hint=hint)
+        if not self.problems:
+            return
+        hint = f"edit {self._env_file} or the environment (.env.example shows every setting)"
+        is_missing = any(MISSING in problem for problem in self.problems)
+        if is_missing and not self._env_file.exists():
+            folder = shlex.quote(str(self._env_file.parent))
+            hint = f"there is no .env: run cd {folder} && cp .env.example .env, and fill it in"
+        raise SettingsError([*self.problems, *self.misspelt()], hint=hint)
 
 
 def is_this_machine(host: str) -> bool:

@@ -43,6 +43,7 @@ __all__ = [
     "read_store_settings",
 ]
 
+PAPER_KEYS_BEGIN_WITH = "PK"  # and those of live accounts with AK
 PORT_MAX = 65_535
 SECRETS = (
     "APCA_API_KEY_ID",
@@ -135,7 +136,7 @@ def read_page_password(
 
 def _alpaca(values: Values) -> AlpacaSettings:
     rest = ("http", "https")
-    return AlpacaSettings(
+    settings = AlpacaSettings(
         key_id=values.key("APCA_API_KEY_ID"),
         secret_key=values.key("APCA_API_SECRET_KEY"),
         base_url=values.url("APCA_API_BASE_URL", "https://paper-api.alpaca.markets", rest),
@@ -144,6 +145,12 @@ def _alpaca(values: Values) -> AlpacaSettings:
             "APCA_API_STREAM_URL", "wss://stream.data.alpaca.markets", ("ws", "wss")
         ),
     )
+    if settings.is_live and settings.key_id.startswith(PAPER_KEYS_BEGIN_WITH):
+        values.problems.append(
+            f"APCA_API_KEY_ID is a paper key (it begins with {PAPER_KEYS_BEGIN_WITH}), but "
+            f"APCA_API_BASE_URL is the live host: set https://{PAPER_HOST}, or a live key"
+        )
+    return settings
 
 
 def _database(values: Values) -> DatabaseSettings:

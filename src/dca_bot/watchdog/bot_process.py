@@ -62,6 +62,14 @@ class BotProcess:
             candidates = [heartbeat.read_pid(self.directory)]
         return next((pid for pid in candidates if pid and self._is_bot(pid)), None)
 
+    def user_elsewhere(self) -> str:
+        """The other user as whom the bot of this LOG_DIR runs; "": it doesn't.
+
+        Nothing is done to it; a second bot beside it would only be refused the database.
+        """
+        pid = heartbeat.read_pid(self.directory, of_anybody=True)
+        return process.other_user_of(pid, self.script) if pid else ""
+
     def verdict(self) -> Verdict:
         """How it is now; what looks hung is looked at twice."""
         first = judge(self._signs(), self._beat_age_max)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dca_bot.program.files import read_own, replace_own
+from dca_bot.program.files import read_own, read_text, replace_own
 from dca_bot.watchdog.problems import Problem, read_problem
 
 FILE_NAME = "main_app.heartbeat"
@@ -90,10 +90,14 @@ def write_pid(directory: Path) -> None:
     replace_own(directory / PID_FILE_NAME, f"{os.getpid()}\n")
 
 
-def read_pid(directory: Path) -> int | None:
-    """The number in the PID file; None when there is none that a process could have."""
+def read_pid(directory: Path, *, of_anybody: bool = False) -> int | None:
+    """The number in the PID file; None when there is none that a process could have.
+
+    A file that another user has written is believed only where `of_anybody` will do.
+    """
+    read = read_text if of_anybody else read_own
     try:
-        text = read_own(directory / PID_FILE_NAME, BYTES_MAX).strip()
+        text = read(directory / PID_FILE_NAME, BYTES_MAX).strip()
     except (OSError, ValueError):
         return None
     return int(text) if PID.fullmatch(text) else None

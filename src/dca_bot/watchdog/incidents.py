@@ -132,26 +132,32 @@ class Incidents:
             if count <= RESTART_MAILS_MAX:
                 self._mail(
                     "main_app.py was restarted",
-                    f"The watchdog found that {found}. It has started main_app.py anew, which is "
-                    f"well.{last if count == RESTART_MAILS_MAX else ''}",
+                    f"{self._found(found)} It has started main_app.py anew, which is well."
+                    f"{last if count == RESTART_MAILS_MAX else ''}",
                     log_lines,
                 )
 
     def start_failed(
-        self, found: str, problem: str, log_lines: str, *, needs_a_human: bool = False
+        self,
+        found: str,
+        problem: str,
+        log_lines: str,
+        *,
+        needs_a_human: bool = False,
+        is_stopped: bool = True,
     ) -> None:
         """A start failed: tell about the first one of an incident."""
         memory = self._memory
         memory.failed_starts.append(self._now)
         memory.needs_a_human = needs_a_human
-        self._down(found, problem, log_lines)
+        self._down(found, problem, log_lines, is_stopped=is_stopped)
 
-    def not_startable(self, found: str, problem: str) -> None:
+    def not_startable(self, found: str, problem: str, *, is_stopped: bool = True) -> None:
         """The settings are wrong, which is seen without a start: that costs none."""
         self._memory.needs_a_human = False  # seen at every run, also that it was mended
-        self._down(found, problem, "")
+        self._down(found, problem, "", is_stopped=is_stopped)
 
-    def _down(self, found: str, problem: str, log_lines: str) -> None:
+    def _down(self, found: str, problem: str, log_lines: str, *, is_stopped: bool) -> None:
         memory = self._memory
         is_new = memory.down_since is None
         memory.down_since = memory.down_since or self._now
@@ -159,8 +165,9 @@ class Incidents:
         if is_new:
             self._mail(
                 "main_app.py is DOWN",
-                f"The watchdog found that {found}. Starting it failed: {problem}. No orders are "
-                f"placed until it runs. {self._what_next()}",
+                f"{self._found(found)} Starting it failed: {problem}. "
+                f"{'No orders are placed until it runs. ' if is_stopped else ''}"
+                f"{self._what_next()}",
                 log_lines,
             )
 
@@ -170,7 +177,8 @@ class Incidents:
         if memory.down_since is not None:
             down_for = str(self._now - memory.down_since).partition(".")[0]
             log.info("main_app.py is well again after %s", down_for)
-            self._mail("main_app.py is well again", f"It was down for {down_for}: {memory.why}.")
+            told = f"At {_minute(self._now)} it was well, after {down_for}: {memory.why}."
+            self._mail("main_app.py is well again", told)
         memory.down_since, memory.why, memory.needs_a_human = None, "", False
         memory.failed_starts = []
 
@@ -210,6 +218,10 @@ class Incidents:
         ]
         subject = problems[0].title if len(problems) == 1 else f"{len(problems)} problems"
         self._mail(before + subject, "\n".join([*lines, after]))
+
+    def _found(self, found: str) -> str:
+        # The mail itself may come much later.
+        return f"At {_minute(self._now)} the watchdog found that {found}."
 
     def _what_next(self) -> str:
         if self._memory.needs_a_human:

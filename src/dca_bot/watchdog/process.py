@@ -8,6 +8,7 @@ system hands numbers out again, and anything may stand in a file.
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -40,6 +41,25 @@ def runs_script(pid: int, script: Path) -> bool:
     # Seen with its eyes: the same path in a container is another installation.
     seen = place / "root" / named.lstrip("/") if named.startswith("/") else place / "cwd" / named
     return _is_same(seen, script)
+
+
+def other_user_of(pid: int, script: Path) -> str:
+    """The user, if not ours, as whom a Python runs this very script; "": nobody else does."""
+    place = Path(f"/proc/{pid}")
+    try:
+        uid = _user_of(place)
+        command = (place / "cmdline").read_bytes().decode(errors="surrogateescape").split("\0")
+    except OSError:
+        return ""
+    named = _script_of(command)
+    # What the process sees (its root, its directory) is hidden from other users.
+    is_it = named.startswith("/") and "python" in command[0] and _is_same(Path(named), script)
+    if uid == os.geteuid() or not is_it:
+        return ""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def running_seconds(pid: int) -> float | None:

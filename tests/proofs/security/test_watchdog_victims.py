@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -151,6 +152,7 @@ def test_the_process_of_somebody_else_survives(
         assert bot.verdict().health is Health.STOPPED
         assert bot.stop()
         assert not process.runs_script(victim.pid, bot.script)
+        assert bot.user_elsewhere() == ""
         assert process.stop(victim.pid, bot.script)
         assert is_untouched(victim)
     finally:
@@ -166,6 +168,7 @@ def test_our_own_hung_bot_is_ended(
     hung = begun([sys.executable, *options, script], cwd=ours, blocks_term=False)
     try:
         plant(log_dir, hung.pid)
+        assert bot.user_elsewhere() == ""
         assert bot.verdict().health is Health.HUNG
         assert bot.stop()
         assert hung.wait(10) == -signal.SIGTERM
@@ -185,8 +188,10 @@ def test_our_script_run_by_another_user_survives(
         assert bot.verdict().health is Health.STOPPED
         assert bot.stop()
         assert is_untouched(victim)
+        assert bot.user_elsewhere() == pwd.getpwuid(NOBODY).pw_name
     finally:
         ended(victim)
+    assert bot.user_elsewhere() == ""
 
 
 def test_the_same_path_in_a_container_is_another_installation(
