@@ -9,6 +9,7 @@ where it stopped.  Minutes that Alpaca has no bar of are counted, and stay gaps.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -18,7 +19,7 @@ from dca_bot.backtest.prices.months import MINUTE, read_bars
 from dca_bot.backtest.prices.recording import SECOND, Recording, moment
 from dca_bot.backtest.words import iso
 from dca_bot.commands import output
-from dca_bot.commands.trial.inputs import DATA, pair_of, stretch
+from dca_bot.commands.trial.inputs import add_data_option, pair_of, stretch
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import SettingsError
 from dca_bot.program.settings import read_data_url
@@ -28,6 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("pair", metavar="SYMBOL", help="a pair as BTC/USD")
     parser.add_argument("--from", dest="since", metavar="DAY", required=True, help="as 2025-01-01")
     parser.add_argument("--to", dest="until", metavar="DAY", help="the last day (else until now)")
+    add_data_option(parser)
 
 
 def run(arguments: Namespace) -> int:
@@ -37,9 +39,9 @@ def run(arguments: Namespace) -> int:
     until = min(until or now, now)
     if since is None or since >= until:
         raise SettingsError(f"--from {arguments.since} is in the future: there are no prices yet")
-    _fetch(pair, since, until)
-    bars = read_bars(DATA, pair, since, until)
-    content = _content(bars, since, until)
+    _fetch(arguments.data, pair, since, until)
+    bars = read_bars(arguments.data, pair, since, until)
+    content = _content(bars, since, until) | {"directory": str(arguments.data)}
     if arguments.json:
         output.print_json(content)
         return 0
@@ -47,7 +49,7 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def _fetch(pair: str, since: int, until: int) -> None:
+def _fetch(data: Path, pair: str, since: int, until: int) -> None:
     columns = (
         TextColumn(pair),
         BarColumn(),
@@ -61,7 +63,7 @@ def _fetch(pair: str, since: int, until: int) -> None:
         def progress(at: int) -> None:
             bar.update(task, completed=at - since, description=moment(at)[:10])
 
-        fetch(asker(read_data_url()), DATA, pair, since, until, progress)
+        fetch(asker(read_data_url()), data, pair, since, until, progress)
 
 
 def _content(bars: Recording, since: int, until: int) -> dict[str, object]:
@@ -75,7 +77,6 @@ def _content(bars: Recording, since: int, until: int) -> dict[str, object]:
         "missing": (until - since) // MINUTE - len(bars),
         "gaps": len(gaps),
         "longest_gap": None if longest is None else [iso(longest[0]), iso(longest[1])],
-        "directory": str(DATA),
     }
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any
 
 from dca_bot.backtest.cases import Market
 from dca_bot.backtest.parameters import columns, option, sample_asset
@@ -25,6 +26,13 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FEE_MAX, SPREAD_MAX, LATENCY_MAX = Decimal(1), Decimal(1000), 60_000
 
 
+def add_data_option(parser: Any) -> None:
+    """Where what `dca history` has fetched is kept."""
+    parser.add_argument(
+        "--data", metavar="DIR", type=Path, default=DATA, help="where fetched bars are (data/)"
+    )
+
+
 def add_price_options(parser: ArgumentParser) -> None:
     """Where prices come from, and which part of them counts."""
     prices = parser.add_argument_group("prices")
@@ -36,6 +44,7 @@ def add_price_options(parser: ArgumentParser) -> None:
         help="a CSV file of quotes, bars or trades instead of what `dca history` has fetched "
         "(with several pairs once for each)",
     )
+    add_data_option(prices)
     prices.add_argument("--from", dest="since", metavar="DAY", help="as 2025-01-01, UTC")
     prices.add_argument("--to", dest="until", metavar="DAY", help="the last day that counts")
     prices.add_argument(
@@ -125,7 +134,7 @@ def recordings_of(arguments: Namespace, pairs: Sequence[str]) -> list[Recording]
         if files:
             recording = read_prices(files[number], pair).part(since, until)
         else:
-            recording = read_bars(DATA, pair, since, until)
+            recording = read_bars(arguments.data, pair, since, until)
         require_whole(recording, allow_gaps=arguments.allow_gaps)
         recordings.append(recording)
     return recordings
