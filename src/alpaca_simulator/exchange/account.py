@@ -55,6 +55,7 @@ class Holding:
 
 
 NOTHING = Holding(0, ZERO, ZERO)
+AS_OPENED = Configuration()
 
 
 class Account:
@@ -102,7 +103,7 @@ class Account:
     def account_wire(
         self,
         account_id: str,
-        configuration: Configuration,
+        configuration: Configuration = AS_OPENED,
         *,
         market_value: Decimal,
         multiplier: int,
