@@ -12,17 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
 from dca_bot.report.now import Now
 from dca_bot.watchdog import heartbeat
+from dca_bot.watchdog.caretaker_marks import caretaker_problems
 from dca_bot.watchdog.incidents import PAUSE_FILE_NAME
+from dca_bot.watchdog.memory import load
+from dca_bot.watchdog.problems import Kind
 
 # The bot reconnects a stream that is silent for 30 s by itself; after a minute it is blind.
 QUOTES_SILENT_SECONDS = 60.0
 TRADE_STREAM_SILENT_SECONDS = 300.0
+LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
 SIGHT_AGE_MAX = timedelta(seconds=30)
 
 
@@ -48,7 +52,7 @@ def health_of(now: Now, log_dir: Path, *, beat_age_max: float) -> Health:
     """The worst word that something is said of, with everything that is said."""
     blind = list(_blind(now, beat_age_max))
     is_stopped_on_purpose = (log_dir / PAUSE_FILE_NAME).exists() and not _is_running(now)
-    degraded = list(_degraded(now))
+    degraded = [*_degraded(now), *_missed(now, log_dir)]
     if is_stopped_on_purpose:
         told = (
             "main_app.py is stopped and the watchdog leaves it so: watchdog.py --resume ends that"
@@ -79,6 +83,9 @@ def _blind(now: Now, beat_age_max: float) -> Iterator[str]:
             f"{beat_age_max:.0f} s; the watchdog replaces it"
         )
         return
+    if beat.waits_for:
+        yield f"main_app.py waits for {beat.waits_for}"
+        return
     running = (now.at - beat.started_at).total_seconds()
     quotes = running if beat.quote_age_seconds is None else beat.quote_age_seconds + age
     if beat.symbols and (quotes > QUOTES_SILENT_SECONDS or beat.quote_age_seconds is None):
@@ -88,9 +95,20 @@ def _blind(now: Now, beat_age_max: float) -> Iterator[str]:
         yield f"the trade stream is silent for {silent + age:.0f} s: see main_app.log"
 
 
+def _missed(now: Now, log_dir: Path) -> Iterator[str]:
+    """The caretakers that have run here, and have not succeeded for too long."""
+    away_at = load(log_dir).database_away_at
+    for problem in caretaker_problems(log_dir, now.at, excused_until=away_at or LONG_AGO):
+        yield f"{problem.title}: {problem.sentence}"
+
+
 def _degraded(now: Now) -> Iterator[str]:
     if now.beat is not None and not now.beat.database_reachable:
         yield "main_app.py does not reach the database: it places no orders until it does"
+    problems = now.beat.problems if now.beat is not None and _is_running(now) else ()
+    for problem in problems:
+        if problem.kind is not Kind.DATABASE:
+            yield f"{problem.title}: {problem.sentence}"
     if now.sight is not None and _is_running(now) and now.at - now.sight.at > SIGHT_AGE_MAX:
         yield f"the prices shown are {(now.at - now.sight.at).total_seconds():.0f} s old"
     for each in now.assets:

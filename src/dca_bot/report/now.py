@@ -5,13 +5,14 @@ sees.  What is asked of it (invested, next prices, net if sold) is worked out he
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
+from dca_bot.core.asset_row import buying_problem
 from dca_bot.core.decide import Triggers, triggers
 from dca_bot.core.earnings import Tally, fee_step, seen_fee_rate, sell_fee, tally
 from dca_bot.core.ladder import safety_amount, take_profit_price
@@ -31,6 +32,7 @@ from dca_bot.report.reader import Reader, moment
 from dca_bot.store import statements
 from dca_bot.store.rows import read_order, read_state
 from dca_bot.watchdog import heartbeat, sight
+from dca_bot.watchdog.caretaker_marks import SILENCE_MAX, Mark
 from dca_bot.watchdog.heartbeat import Heartbeat
 from dca_bot.watchdog.sight import AssetSight, Sight
 
@@ -66,6 +68,11 @@ class AssetNow:
     @property
     def fee_rate(self) -> Decimal:
         return seen_fee_rate(self.orders)
+
+    @property
+    def is_stopped_from_buying_only(self) -> bool:
+        """Whether what is wrong with its row leaves the take profit alone."""
+        return self.problem != "" and self.problem == buying_problem(self.asset)
 
     @property
     def live_order(self) -> Order | None:
@@ -188,6 +195,7 @@ class Now:
     beat: Heartbeat | None
     sight: Sight | None
     assets: tuple[AssetNow, ...]
+    caretakers: Mapping[str, datetime | None] = field(default_factory=dict)  # last success of each
 
     @property
     def invested(self) -> Decimal:
@@ -252,6 +260,7 @@ def look(reader: Reader, log_dir: Path, now: datetime, *, mode: str) -> Now:
         beat=heartbeat.read(log_dir),
         sight=seen,
         assets=tuple(assets),
+        caretakers={name: Mark(log_dir, name).time() for name in SILENCE_MAX},
     )
 
 

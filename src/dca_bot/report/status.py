@@ -43,7 +43,7 @@ def status(now: Now, health: Health, earned: Totals) -> dict[str, Any]:
     }
 
 
-def ages(now: Now) -> dict[str, float | None]:
+def ages(now: Now) -> dict[str, Any]:
     """How long ago things were last heard of, in seconds; None: never, as far as is known."""
     beat = now.beat
     since = _seconds(now.at, beat.at if beat else None)
@@ -53,6 +53,7 @@ def ages(now: Now) -> dict[str, float | None]:
         "quote": _later(beat.quote_age_seconds if beat else None, since),
         "trade_stream": _later(beat.trade_stream_age_seconds if beat else None, since),
         "decision": _seconds(now.at, max(decisions, default=None)),
+        "caretakers": {name: _seconds(now.at, at) for name, at in now.caretakers.items()},
     }
 
 

@@ -42,7 +42,7 @@ class State(StrEnum):
 def state_of(now: AssetNow) -> State:
     """The state of an asset; whether anybody looks at it is `Health`'s to say."""
     cycle, live = now.cycle, now.live_order
-    if now.problem:
+    if now.problem and not (now.is_stopped_from_buying_only and now.is_holding):
         return State.UNUSABLE
     if not now.asset.is_enabled:
         return State.DISABLED
@@ -64,7 +64,8 @@ def state_of(now: AssetNow) -> State:
         return State.STOPPING
     if now.triggers.sell_between is not None:
         return State.TRAILING
-    return State.LAST_RUNG if now.triggers.buy_at_or_below is None else State.HOLDING
+    buys_no_more = now.triggers.buy_at_or_below is None or now.problem
+    return State.LAST_RUNG if buys_no_more else State.HOLDING
 
 
 def _before_its_first_buy(now: AssetNow) -> State:
@@ -235,6 +236,8 @@ def _two_prices(now: AssetNow, at: datetime) -> str:
         f"Sells {now.quantity:f} when the bid reaches {price_in_words(now.take_profit_price)}"
         f"{_percent(now, now.take_profit_price, Side.SELL)}{bid}"
     )
+    if now.problem:
+        return f"{sell}; buys no more until its row is mended: {now.problem}."
     if prices.buy_at_or_below is None:
         used = f"all {asset.max_safety_orders} safety orders are used"
         if asset.allowed is Allowed.EXIT:

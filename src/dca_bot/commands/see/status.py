@@ -82,6 +82,7 @@ def shown(content: dict[str, Any]) -> RenderableType:
         parts += [*_asset(asset, content["at"]), Text("")]
     if not content["assets"]:
         parts.append(Text("No assets yet: insert a row into dca_assets (README, 5.2)."))
+    parts.append(_caretakers(content))
     parts.append(Text(f"{output.local(content['at'], seconds=True)} {output.zone()}", "dim"))
     return Group(*parts)
 
@@ -102,6 +103,13 @@ def _head(content: dict[str, Any]) -> Text:
         age(ages["heartbeat"]),
         (" ago", "dim"),
     )
+
+
+def _caretakers(content: dict[str, Any]) -> Text:
+    known = content["ages"]["caretakers"]
+    told = [f"{name.replace('_', ' ')} {age(since)}" for name, since in known.items()]
+    ago = age(content["ages"]["decision"])
+    return Text(f"last decision {ago} ago; last success: {', '.join(told)}", "dim")
 
 
 def _money(content: dict[str, Any]) -> Text:

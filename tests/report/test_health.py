@@ -1,0 +1,108 @@
+"""One word for how the bot is, by its signs of life."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dca_bot.report.health import Word, health_of
+from dca_bot.report.now import AssetNow, Now
+from dca_bot.watchdog import heartbeat
+from dca_bot.watchdog.caretaker_marks import Mark
+from dca_bot.watchdog.incidents import PAUSE_FILE_NAME
+from dca_bot.watchdog.problems import Kind, Problem
+from dca_bot.watchdog.sight import AssetSight, Sight
+from tests.builders import NOW, a_cycle, an_asset
+
+BEAT = replace(
+    heartbeat.first(NOW - timedelta(minutes=5)),
+    at=NOW,
+    quote_age_seconds=0.5,
+    trade_stream_age_seconds=3.0,
+    symbols=1,
+)
+GONE = replace(BEAT, process_start=1)  # somebody else has this number now
+
+
+def word_of(tmp_path: Path, **fields: Any) -> tuple[Word, str]:
+    known: dict[str, Any] = {
+        "at": NOW,
+        "mode": "paper",
+        "beat": BEAT,
+        "sight": Sight(NOW, "paper"),
+        "assets": (AssetNow(an_asset(), a_cycle()),),
+    }
+    found = health_of(Now(**known | fields), tmp_path, beat_age_max=60)
+    return found.word, "; ".join(found.reasons)
+
+
+def test_a_bot_that_beats_and_hears_is_ok(tmp_path: Path) -> None:
+    assert word_of(tmp_path) == (Word.OK, "")
+
+
+@pytest.mark.parametrize(
+    ("beat", "reason"),
+    [
+        (None, "no heartbeat"),
+        (GONE, "not running"),
+        (replace(BEAT, at=NOW - timedelta(seconds=90)), "90 s old"),
+        (replace(BEAT, quote_age_seconds=75.0), "no quotes for 75 s"),
+        (replace(BEAT, quote_age_seconds=None), "no quotes"),
+        (replace(BEAT, trade_stream_age_seconds=400.0), "trade stream"),
+        (replace(BEAT, waits_for="Alpaca"), "waits for Alpaca"),
+    ],
+)
+def test_a_bot_that_does_not_look_is_blind(tmp_path: Path, beat: Any, reason: str) -> None:
+    word, reasons = word_of(tmp_path, beat=beat)
+    assert word is Word.BLIND
+    assert reason in reasons
+
+
+def test_without_any_symbol_no_quotes_are_missed(tmp_path: Path) -> None:
+    assert word_of(tmp_path, beat=replace(BEAT, symbols=0, quote_age_seconds=None))[0] is Word.OK
+
+
+def test_a_bot_that_was_stopped_on_purpose_is_paused(tmp_path: Path) -> None:
+    (tmp_path / PAUSE_FILE_NAME).touch()
+    word, reasons = word_of(tmp_path, beat=GONE)
+    assert word is Word.PAUSED
+    assert "--resume" in reasons
+
+
+def test_a_bot_that_runs_is_not_paused_by_a_paused_watchdog(tmp_path: Path) -> None:
+    (tmp_path / PAUSE_FILE_NAME).touch()
+    assert word_of(tmp_path)[0] is Word.OK
+
+
+def test_what_needs_a_human_degrades_it(tmp_path: Path) -> None:
+    problem = Problem(Kind.TAKE_PROFIT, "BTC/USD", NOW, "it is not sold: account restricted")
+    held_up = AssetNow(an_asset(), a_cycle(), seen=AssetSight(buy_pause_seconds=9, why="no cash"))
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"beat": replace(BEAT, problems=(problem,))}, "account restricted"),
+        ({"beat": replace(BEAT, database_reachable=False)}, "database"),
+        ({"assets": (AssetNow(an_asset(), None, problem="no such symbol"),)}, "no such symbol"),
+        ({"assets": (held_up,)}, "no cash"),
+        ({"sight": Sight(NOW - timedelta(minutes=2), "paper")}, "120 s old"),
+    )
+    for fields, reason in cases:
+        word, reasons = word_of(tmp_path, **fields)
+        assert word is Word.DEGRADED
+        assert reason in reasons
+
+
+def test_a_caretaker_that_does_not_succeed_any_more_degrades_it(tmp_path: Path) -> None:
+    Mark(tmp_path, "order_manager").leave(NOW - timedelta(minutes=11))
+    Mark(tmp_path, "consistency_checker").leave(NOW - timedelta(minutes=11))
+    word, reasons = word_of(tmp_path)
+    assert word is Word.DEGRADED
+    assert "order_manager.py" in reasons
+    assert "consistency_checker.py" not in reasons
+
+
+def test_the_heartbeat_of_this_very_process_counts_as_running() -> None:
+    assert heartbeat.process_start(os.getpid()) == BEAT.process_start
