@@ -116,7 +116,7 @@ CREATE TABLE IF NOT EXISTS dca_orders (
     alpaca_order_id VARCHAR(255) NULL, -- Alpaca's, once it has answered
     asset_id INT NOT NULL,
     cycle_id INT NOT NULL,
-    kind VARCHAR(20) NOT NULL, -- 'base', 'safety', 'extra', 'take_profit', 'stop_loss' or 'close'
+    kind VARCHAR(20) NOT NULL, -- 'base', 'safety', 'extra', 'adopted', 'take_profit', 'stop_loss' or 'close'
     rung INT NOT NULL DEFAULT 0, -- which safety order of the cycle; 0 for the others
     status VARCHAR(20) NOT NULL, -- 'intended', 'open', 'filled', 'canceled', 'expired', 'rejected', 'lost'
     quantity DECIMAL(30, 15) NOT NULL,
@@ -189,7 +189,7 @@ CREATE TABLE IF NOT EXISTS dca_events (
     asset_id INT NOT NULL,
     symbol VARCHAR(25) NOT NULL,
     cycle_id INT NOT NULL,
-    kind VARCHAR(20) NOT NULL, -- 'began', 'ordered', 'filled', 'ended', 'complete', 'resumed', 'corrected', 'given up', 'let go'
+    kind VARCHAR(20) NOT NULL, -- 'began', 'ordered', 'filled', 'ended', 'complete', 'resumed', 'corrected', 'given up', 'let go', 'allowed', 'adopted', 'released'
     told VARCHAR(255) NOT NULL, -- a sentence
     client_order_id VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
     price DECIMAL(20, 10) NULL, -- what was seen

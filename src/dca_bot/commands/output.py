@@ -6,30 +6,23 @@ Money, prices and quantities are strings in JSON, times ISO 8601 in UTC; tables 
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, TextIO, cast
+from typing import TextIO, cast
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dca_bot.commands.as_json import print_json as print_json
 from dca_bot.program.clock import utc_now
-from dca_bot.report.json_text import plain_value
 from dca_bot.report.words import age_in_words, price_in_words
 
 IN_ASCII = str.maketrans(
     {"●": "o", "┿": "+", "━": "=", "─": "-", "…": "~", "–": "-", "≤": "<", "│": "|", "→": ">"}
 )
-
-
-def print_json(content: dict[str, Any]) -> None:
-    """One object on stdout, and nothing else."""
-    json.dump(content, sys.stdout, default=plain_value, indent=1)
-    sys.stdout.write("\n")
 
 
 def console() -> Console:

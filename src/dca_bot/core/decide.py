@@ -234,20 +234,28 @@ def _take_profit(asset: Asset, cycle: Cycle, quote: Quote) -> Sell | None:
 
 def _buy(kind: OrderKind, rung: int, asset: Asset, quote: Quote, rules: AssetRules) -> Buy | Hold:
     amount = asset.base_order_amount if kind is OrderKind.BASE else safety_amount(asset, rung)
+    found = size_buy(amount, asset, quote, rules)
+    if isinstance(found, str):
+        return Hold(f"{found}: see {kind}_order_amount in dca_assets", reported=True)
+    return Buy(kind, rung, *found)
+
+
+def size_buy(
+    amount: Decimal, asset: Asset, quote: Quote, rules: AssetRules
+) -> tuple[Decimal, Decimal] | str:
+    """Quantity and limit of a BUY at the ask worth `amount`, or why there can be none."""
     limit_price = round_down(quote.ask, rules.price_increment)
     quantity = round_down(amount / limit_price, rules.min_trade_increment) if limit_price else ZERO
     minimum = MIN_BUY_USD if asset.quote_currency == "USD" else ZERO
     cost = quantity * limit_price
     if quantity >= QUANTITY_LIMIT:
-        return Hold(
+        return (
             f"{amount:f} {asset.quote_currency} at {quote.ask:f} is an order of {quantity:f}, more "
-            f"than the books can hold: lower {kind}_order_amount in dca_assets",
-            reported=True,
+            "than the books can hold"
         )
     if quantity > 0 and cost >= minimum:
-        return Buy(kind, rung, quantity, limit_price)
-    return Hold(
+        return quantity, limit_price
+    return (
         f"{amount:f} {asset.quote_currency} at {quote.ask:f} rounds down to an order of {cost:f}, "
-        f"below Alpaca's minimum: raise {kind}_order_amount in dca_assets",
-        reported=True,
+        "below Alpaca's minimum"
     )

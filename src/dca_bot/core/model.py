@@ -43,14 +43,17 @@ class OrderKind(StrEnum):
     BASE = "base"
     SAFETY = "safety"
     EXTRA = "extra"  # bought by hand (`dca buy`), beside the ladder
+    ADOPTED = "adopted"  # no order: coins that Alpaca held (`dca adopt`)
     TAKE_PROFIT = "take_profit"
     STOP_LOSS = "stop_loss"
     CLOSE = "close"  # sold by hand (`dca close`, `dca panic`)
 
     @property
     def side(self) -> Side:
-        is_buy = self in (OrderKind.BASE, OrderKind.SAFETY, OrderKind.EXTRA)
-        return Side.BUY if is_buy else Side.SELL
+        return Side.SELL if self in SELLS else Side.BUY
+
+
+SELLS = frozenset({OrderKind.TAKE_PROFIT, OrderKind.STOP_LOSS, OrderKind.CLOSE})
 
 
 class Allowed(StrEnum):

@@ -1,9 +1,9 @@
 """The client order id: our own name for an order, under which Alpaca keeps it for ever.
 
-`dca-42-so2-t8xk3f1q`: cycle 42, safety order 2 (`base`, `extra`, `tp`, `sl` and `close` for the
-others), and the time of the intent in milliseconds, base 36.  Alpaca never takes one id twice
-(docs/alpaca.md 2.1), also not after the database was made anew and cycle 42 comes again; hence
-the time.
+`dca-42-so2-t8xk3f1q`: cycle 42, safety order 2 (`base`, `extra`, `adopted`, `tp`, `sl` and
+`close` for the others), and the time of the intent in milliseconds, base 36.  Alpaca never takes
+one id twice (docs/alpaca.md 2.1), also not after the database was made anew and cycle 42 comes
+again; hence the time.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ PREFIX = "dca-"
 PURPOSES = {
     OrderKind.BASE: "base",
     OrderKind.EXTRA: "extra",
+    OrderKind.ADOPTED: "adopted",
     OrderKind.TAKE_PROFIT: "tp",
     OrderKind.STOP_LOSS: "sl",
     OrderKind.CLOSE: "close",

@@ -44,6 +44,9 @@ class EventKind(StrEnum):
     CORRECTED = "corrected"  # to what Alpaca holds
     GIVEN_UP = "given up"  # the cycle, with its coins
     LET_GO = "let go"  # an order that nobody knows
+    ALLOWED = "allowed"  # how far the asset may go
+    ADOPTED = "adopted"  # coins, by hand
+    RELEASED = "released"  # coins, by hand
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,34 @@ from datetime import datetime
 from decimal import Decimal
 
 from dca_bot.core.booking import Booked
-from dca_bot.core.model import Asset, Cycle, Order, OrderKind, OrderStatus, OrderUpdate, Quote, Side
+from dca_bot.core.model import (
+    Allowed,
+    Asset,
+    Cycle,
+    Order,
+    OrderKind,
+    OrderStatus,
+    OrderUpdate,
+    Quote,
+    Side,
+)
 from dca_bot.core.records import TOLD_LENGTH_MAX, Event, EventKind
 
 NAMES = {
     OrderKind.BASE: "base order",
     OrderKind.SAFETY: "safety order",
     OrderKind.EXTRA: "extra order",
+    OrderKind.ADOPTED: "adopted coins",
     OrderKind.TAKE_PROFIT: "take profit",
     OrderKind.STOP_LOSS: "stop loss",
     OrderKind.CLOSE: "sale by hand",
+}
+
+
+MEANINGS = {
+    Allowed.ALL: "everything is allowed",
+    Allowed.CYCLE: "the cycle goes on to its end, and none begins",
+    Allowed.EXIT: "paused: no BUYs, take profits go on",
 }
 
 
@@ -33,7 +51,7 @@ def ordered(asset: Asset, cycle: Cycle, order: Order, quote: Quote) -> Event:
     price, against = quote.ask, cycle.last_order_fill_price
     told = f"{_name(asset, order)}: "
     match order.kind:
-        case OrderKind.BASE | OrderKind.EXTRA:
+        case OrderKind.BASE | OrderKind.EXTRA | OrderKind.ADOPTED:
             told, against = told + f"the ask is {_plain(price)}", None
         case OrderKind.SAFETY:
             told += f"the ask is {_plain(price)}, the last fill was at {_plain(against)}"
@@ -126,6 +144,24 @@ def let_go(cycle: Cycle, at: datetime) -> Event:
     """The cycle waited for an order that Alpaca doesn't know."""
     told = f"Alpaca knows no order {cycle.latest_order_id}: the cycle watches again"
     return Event(at, cycle.cycle_id, EventKind.LET_GO, _bounded(told))
+
+
+def allowed(asset: Asset, cycle: Cycle | None, now: Allowed, at: datetime, why: str) -> Event:
+    """How far an asset may go was changed."""
+    told = f"{MEANINGS[now]} (was {asset.allowed}): {why}"
+    return Event(at, cycle.cycle_id if cycle else 0, EventKind.ALLOWED, _bounded(told))
+
+
+def adopted(cycle: Cycle, at: datetime) -> Event:
+    """Coins that Alpaca held are the cycle's now."""
+    told = f"adopted by hand: {cycle.quantity:f} at {cycle.average_purchase_price:f} on average"
+    return Event(at, cycle.cycle_id, EventKind.ADOPTED, _bounded(told), quantity=cycle.quantity)
+
+
+def released(cycle: Cycle, at: datetime) -> Event:
+    """The cycle's coins are nobody's in the books; Alpaca still holds them."""
+    told = f"released by hand: {cycle.quantity:f} stay at Alpaca, unsold"
+    return Event(at, cycle.cycle_id, EventKind.RELEASED, _bounded(told), quantity=cycle.quantity)
 
 
 def _name(asset: Asset, order: Order) -> str:

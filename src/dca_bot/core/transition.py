@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from dca_bot.core.model import Cycle, CycleStatus, Side
+from dca_bot.core.model import Cycle, CycleStatus, Holding, Side
+from dca_bot.core.money import storable_price
 from dca_bot.program.errors import IllegalTransition
 
 UNDER_WAY = {Side.BUY: CycleStatus.BUYING, Side.SELL: CycleStatus.SELLING}
@@ -43,7 +44,17 @@ FAILED = Move(
     CycleStatus.ERROR,
     "its coins are gone; a new cycle watches",
 )
-MOVES = (*ORDERED.values(), LET_GO, SOLD_OUT, COOLED, FAILED)
+ADOPTED = Move(
+    (CycleStatus.WATCHING, CycleStatus.COOLDOWN),
+    CycleStatus.WATCHING,
+    "a person gives it coins that Alpaca holds",
+)
+RELEASED = Move(
+    (CycleStatus.WATCHING,),
+    CycleStatus.COMPLETE,
+    "a person lets its coins go unsold; a new cycle watches",
+)
+MOVES = (*ORDERED.values(), LET_GO, SOLD_OUT, COOLED, FAILED, ADOPTED, RELEASED)
 
 
 def start_order(cycle: Cycle, side: Side) -> Cycle:
@@ -82,6 +93,28 @@ def fail(cycle: Cycle, now: datetime) -> Cycle:
     Raises IllegalTransition when it is over already.
     """
     return replace(_moved(cycle, FAILED), latest_order_id=None, completed_at=whole_second(now))
+
+
+def adopt(cycle: Cycle, holding: Holding) -> Cycle:
+    """The cycle with coins that Alpaca holds, as if they had been its base order.
+
+    Raises IllegalTransition when it owns coins or waits for an order.
+    """
+    if cycle.quantity > 0:
+        raise IllegalTransition(f"its cycle holds {cycle.quantity:f} coins already")
+    average = storable_price(holding.average_entry_price)
+    watching = replace(_moved(cycle, ADOPTED), quantity=holding.quantity)
+    return replace(watching, average_purchase_price=average, last_order_fill_price=average)
+
+
+def release(cycle: Cycle, now: datetime) -> Cycle:
+    """The cycle ended without a sale; whose its coins are, the books no longer say.
+
+    Raises IllegalTransition unless it watches over coins.
+    """
+    if cycle.quantity <= 0:
+        raise IllegalTransition("its cycle holds no coins")
+    return replace(_moved(cycle, RELEASED), completed_at=whole_second(now))
 
 
 def _moved(cycle: Cycle, move: Move) -> Cycle:

@@ -19,6 +19,7 @@ from dca_bot.broker import translate
 from dca_bot.core.asset_row import buying_problem
 from dca_bot.core.decide import Triggers, triggers
 from dca_bot.core.model import AssetState, CycleStatus, OrderStatus, OrderUpdate, Side
+from dca_bot.core.story import MEANINGS
 from dca_bot.live.pauses import CASH_MAX_SECONDS, MAX_SECONDS, Pauses
 from dca_bot.live.watch import Watch
 from dca_bot.program.errors import (
@@ -81,6 +82,8 @@ class Worker:
         if state.asset != self.state.asset:
             self._pauses.clear()
             self._told = ""
+            if state.asset.allowed is not self.state.asset.allowed:
+                asset_log(log, self.symbol).warning(MEANINGS[state.asset.allowed])
         self.state = state
         self._arm()
 

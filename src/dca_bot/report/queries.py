@@ -193,14 +193,14 @@ GRANTS = """
 SHOW GRANTS
 """
 
-# Filled or not: what Alpaca has filled may be missing in the books.
+# Filled or not: what Alpaca has filled may be missing in the books.  What was adopted was no order.
 SENT_ORDERS = """
 SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
        alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
        quantity_before, average_before, fee, symbol
   FROM dca_orders
  WHERE created_at >= %s AND created_at < %s
-   AND (alpaca_order_id IS NOT NULL OR filled_quantity > 0)
+   AND (alpaca_order_id IS NOT NULL OR filled_quantity > 0) AND kind <> 'adopted'
  ORDER BY id
 """
 

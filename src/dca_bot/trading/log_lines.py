@@ -29,6 +29,7 @@ NAMES = {
     OrderKind.BASE: "base order",
     OrderKind.SAFETY: "safety order",
     OrderKind.EXTRA: "extra order",
+    OrderKind.ADOPTED: "adopted coins",
     OrderKind.TAKE_PROFIT: "take profit",
     OrderKind.STOP_LOSS: "stop loss",
     OrderKind.CLOSE: "sale by hand",

@@ -1,0 +1,38 @@
+"""What pause, resume and finish have in common: they set how far assets may go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dca_bot.commands.act.session import Session
+from dca_bot.core.model import Allowed, AssetState
+
+WORDS = {
+    Allowed.ALL: "trades without restriction",
+    Allowed.CYCLE: "ends its running cycle, and begins none",
+    Allowed.EXIT: "is paused: no BUYs, take profits go on",
+}
+
+
+def describe(state: AssetState, allowed: Allowed) -> str:
+    """What a change will mean for one asset, with its numbers."""
+    asset, cycle = state.asset, state.cycle
+    if asset.allowed is allowed:
+        return f"{asset.symbol} {WORDS[allowed]} already."
+    holds = ""
+    if cycle is not None and cycle.quantity > 0:
+        holds = (
+            f" It holds {cycle.quantity:f} {asset.coin}, "
+            f"{cycle.safety_orders} of {asset.max_safety_orders} safety orders bought."
+        )
+    return f"{asset.symbol}: from now on it {WORDS[allowed]}.{holds}"
+
+
+def allow_all(
+    session: Session, states: Iterable[AssetState], allowed: Allowed, *, verb: str
+) -> None:
+    """Set it for each; whoever locks a row after this decides by it."""
+    for state in states:
+        before = session.bare_hand.allow(state.asset.asset_id, allowed, f"by hand (dca {verb})")
+        already = " already" if before is allowed else ""
+        session.did(f"{state.asset.symbol} {WORDS[allowed]}{already}")

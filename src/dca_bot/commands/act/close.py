@@ -1,0 +1,37 @@
+"""Sells what an asset's cycle holds, now and at market, and pauses the asset.
+
+Its order under way is cancelled first, and what that has filled is sold too.  Only the cycle's own
+coins are sold.  The cycle is complete then, as after any sale; `dca resume` lets the asset trade
+again.  Repeat the command when it was interrupted: it goes on where it was.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from dca_bot.commands.act.allowing import allow_all
+from dca_bot.commands.act.closing import sale_of
+from dca_bot.commands.act.left import left_at_alpaca
+from dca_bot.commands.act.pursuit import pursue
+from dca_bot.commands.act.session import NOT_DONE, add_yes, session
+from dca_bot.core.model import Allowed
+
+OUTAGE_SECONDS = 60.0
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("symbol", metavar="SYMBOL", help="as in BTC/USD")
+    add_yes(parser)
+
+
+def run(arguments: Namespace) -> int:
+    with session(arguments) as this:
+        states = this.states(arguments.symbol)
+        plan = [line for state in states for line in sale_of(this, state)]
+        if not this.agree(plan, arguments):
+            return NOT_DONE
+        allow_all(this, states, Allowed.EXIT, verb="close")
+        assets = [state.asset for state in states]
+        for asset in pursue(this, assets, this.close_step, outage_seconds=OUTAGE_SECONDS):
+            this.did(f"{asset.symbol}: its cycle holds nothing any more")
+        return this.finish(left_at_alpaca(this, arguments.symbol))

@@ -1,0 +1,30 @@
+"""Lets running cycles end normally, safety orders included, and begins none after them.
+
+Without a symbol it means every asset that is not paused.  `dca resume` ends it.  In SQL:
+UPDATE dca_assets SET allowed = 'cycle'.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from dca_bot.commands.act.allowing import allow_all, describe
+from dca_bot.commands.act.left import left_at_alpaca
+from dca_bot.commands.act.session import NOT_DONE, add_yes, session
+from dca_bot.core.model import Allowed
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("symbol", metavar="SYMBOL", nargs="?", help="as in BTC/USD; default: all")
+    add_yes(parser)
+
+
+def run(arguments: Namespace) -> int:
+    with session(arguments) as this:
+        states = this.states(arguments.symbol)
+        if arguments.symbol is None:
+            states = [state for state in states if state.asset.allowed is not Allowed.EXIT]
+        if not this.agree([describe(state, Allowed.CYCLE) for state in states], arguments):
+            return NOT_DONE
+        allow_all(this, states, Allowed.CYCLE, verb="finish")
+        return this.finish(left_at_alpaca(this, arguments.symbol))

@@ -1,0 +1,44 @@
+"""Pauses one asset or all: no BUYs, neither base nor safety orders; take profits go on.
+
+A BUY that rests at Alpaca is cancelled; what it has filled is kept.  It holds at once, also for a
+main_app.py that is running, and until `dca resume`.
+In SQL: UPDATE dca_assets SET allowed = 'exit'.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from dca_bot.commands.act.allowing import allow_all, describe
+from dca_bot.commands.act.left import left_at_alpaca
+from dca_bot.commands.act.pursuit import pursue
+from dca_bot.commands.act.session import NOT_DONE, add_yes, session
+from dca_bot.core.model import Allowed, Side
+
+OUTAGE_SECONDS = 15.0
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("symbol", metavar="SYMBOL", nargs="?", help="as in BTC/USD; default: all")
+    add_yes(parser)
+
+
+def run(arguments: Namespace) -> int:
+    with session(arguments) as this:
+        states = this.states(arguments.symbol)
+        ids = {state.asset.asset_id for state in states}
+        resting = [
+            order
+            for order in this.store.live_orders()
+            if order.side is Side.BUY and order.asset_id in ids
+        ]
+        plan = [describe(state, Allowed.EXIT) for state in states]
+        plan += [f"The BUY {order.client_order_id} is cancelled." for order in resting]
+        if not this.agree(plan, arguments):
+            return NOT_DONE
+        allow_all(this, states, Allowed.EXIT, verb="pause")
+        buying = {order.asset_id for order in this.store.live_orders() if order.side is Side.BUY}
+        assets = [state.asset for state in states if state.asset.asset_id in buying]
+        for asset in pursue(this, assets, this.bare_hand.end_buy, outage_seconds=OUTAGE_SECONDS):
+            this.did(f"{asset.symbol}: no BUY rests at Alpaca any more")
+        return this.finish(left_at_alpaca(this, arguments.symbol))

@@ -1,0 +1,103 @@
+"""Takes one step after the other until every asset is where a verb wants it.
+
+Rule: an asset in trouble never stops the others.  What ends by itself (Alpaca or the database away,
+a row that moves) is tried again; what doesn't is given up after some tries, and named.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from dca_bot.commands.act.session import Session
+from dca_bot.core.model import Asset
+from dca_bot.program.errors import (
+    BrokerUnavailable,
+    CycleChanged,
+    DcaError,
+    OrderOutcomeUnknown,
+    StoreUnavailable,
+)
+from dca_bot.trading.by_hand import Step
+
+TRIES = 6
+PAUSE_SECONDS = 0.25
+PAUSE_SECONDS_MAX = 3.0
+
+
+@dataclass
+class _Pursued:
+    asset: Asset
+    told: str = ""
+    tries: int = 0  # without getting on
+
+
+def pursue(
+    session: Session,
+    assets: Iterable[Asset],
+    step: Callable[[int], Step],
+    *,
+    outage_seconds: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[Asset]:
+    """Repeat `step` for each asset until it is over; those that got there.
+
+    An outage of Alpaca or the database is waited for, `outage_seconds` at most.  The others are
+    told in the session's troubles.
+    """
+    waiting = [_Pursued(asset) for asset in assets]
+    arrived, since, pause = [], time.monotonic(), PAUSE_SECONDS
+    while waiting:
+        may_wait = time.monotonic() - since < outage_seconds
+        for pursued in list(waiting):
+            verdict = _try(session, pursued, step, may_wait=may_wait)
+            if verdict is not None:
+                waiting.remove(pursued)
+                if verdict:
+                    arrived.append(pursued.asset)
+        if waiting:
+            sleep(pause)
+            pause = min(pause * 1.3, PAUSE_SECONDS_MAX)
+    return arrived
+
+
+def _try(
+    session: Session, pursued: _Pursued, step: Callable[[int], Step], *, may_wait: bool
+) -> bool | None:
+    """True: it is over.  False: given up, and said so.  None: again."""
+    symbol = pursued.asset.symbol
+    try:
+        taken = step(pursued.asset.asset_id)
+    except (CycleChanged, OrderOutcomeUnknown):
+        return None  # main_app.py was faster, or the answer was lost: look again
+    except (BrokerUnavailable, StoreUnavailable) as error:
+        if not may_wait:
+            session.troubles.append(f"{symbol}: {error}")
+            return False
+        _tell(session, pursued, f"{error}; trying again")
+        return None
+    except DcaError as error:
+        return _again(session, pursued, str(error))
+    if taken.is_over:
+        return True
+    if taken.needs_others:
+        return _again(session, pursued, taken.told)
+    pursued.tries = 0
+    _tell(session, pursued, taken.told)
+    return None
+
+
+def _again(session: Session, pursued: _Pursued, why: str) -> bool | None:
+    pursued.tries += 1
+    _tell(session, pursued, why)
+    if pursued.tries < TRIES:
+        return None
+    session.troubles.append(f"{pursued.asset.symbol}: {why}")
+    return False
+
+
+def _tell(session: Session, pursued: _Pursued, told: str) -> None:
+    if told != pursued.told:
+        session.say(f"{pursued.asset.symbol}: {told}")
+        pursued.told = told

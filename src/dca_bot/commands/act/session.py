@@ -1,0 +1,149 @@
+"""What every verb that acts needs: the rows, Alpaca, a hand, the question, and the report.
+
+Rule: nothing is done before the plan was said and agreed to.  What was done is said as it happens;
+with --json everything but the one object goes to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from dca_bot.broker.rate_limit import RateLimiter
+from dca_bot.broker.rest import AlpacaBroker
+from dca_bot.caretakers.orders import Settler
+from dca_bot.caretakers.run import Run
+from dca_bot.commands.arguments import WrongCall
+from dca_bot.commands.as_json import print_json
+from dca_bot.core.model import AssetRules, AssetState, Quote
+from dca_bot.core.overdue import lacks_order_row
+from dca_bot.program.clock import utc_now
+from dca_bot.program.errors import BrokerUnavailable
+from dca_bot.program.settings import read_settings
+from dca_bot.store.mysql_store import MySqlStore
+from dca_bot.store.schema import ensure_schema
+from dca_bot.trading.by_hand import Hand, Step
+from dca_bot.trading.ports import Broker, Store
+
+REQUESTS_PER_MINUTE = 40
+NOT_DONE = 1
+
+
+@dataclass
+class Session:
+    """One call of a verb: what it works with, and what it has done."""
+
+    store: Store
+    broker: Broker
+    is_json: bool
+    done: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+    @cached_property
+    def rules(self) -> Mapping[str, AssetRules]:
+        """What Alpaca says of its pairs.  Raises BrokerUnavailable."""
+        return self.broker.rules()
+
+    @cached_property
+    def hand(self) -> Hand:
+        """A hand that may trade.  Raises BrokerUnavailable."""
+        return Hand(self.store, self.broker, utc_now, self.rules)
+
+    @cached_property
+    def bare_hand(self) -> Hand:
+        """A hand for what needs no prices: nothing is asked of Alpaca to have it."""
+        return Hand(self.store, self.broker, utc_now, {})
+
+    def close_step(self, asset_id: int) -> Step:
+        """`Hand.close`, also for a cycle whose order the books don't know (edited by hand)."""
+        step = self.hand.close(asset_id)
+        if step.needs_others:
+            for state in self.store.assets():
+                if state.asset.asset_id == asset_id and lacks_order_row(
+                    state.cycle, self.store.live_orders()
+                ):
+                    Settler(self.store, self.broker, utc_now, Run()).settle_by_hand(state)
+        return step
+
+    def states(self, symbol: str | None) -> Sequence[AssetState]:
+        """The asset of that symbol, however it is spelt; without one all of them.
+
+        Raises WrongCall.
+        """
+        states = self.store.assets()
+        if symbol is None:
+            if not states:
+                raise WrongCall("dca_assets has no row yet: `dca add` writes one")
+            return states
+        wanted = symbol.upper().replace("/", "")
+        found = [
+            each
+            for each in states
+            if wanted in (each.asset.symbol.upper().replace("/", ""), each.asset.coin.upper())
+        ]
+        if len(found) != 1:
+            there = ", ".join(sorted(each.asset.symbol for each in states)) or "none yet"
+            raise WrongCall(f"dca_assets has no row for {symbol!r}; it has {there}")
+        return found
+
+    def quote(self, symbol: str) -> Quote:
+        """The latest quote.  Raises BrokerUnavailable."""
+        quote = self.broker.latest_quotes([symbol]).get(symbol)
+        if quote is None:
+            raise BrokerUnavailable(f"Alpaca tells no price of {symbol}: try again later")
+        return quote
+
+    def did(self, sentence: str) -> None:
+        """Something was done."""
+        self.done.append(sentence)
+        self.say(sentence)
+
+    def say(self, sentence: str) -> None:
+        """For people; not a part of the report."""
+        out = sys.stderr if self.is_json else sys.stdout
+        out.write(f"{sentence}\n")
+        out.flush()
+
+    def agree(self, plan: Sequence[str], arguments: Namespace) -> bool:
+        """Say what will be done; whether it may be.  Raises WrongCall where nobody can be asked."""
+        for line in plan:
+            self.say(line)
+        if arguments.yes:
+            return True
+        if not sys.stdin.isatty():
+            raise WrongCall("nothing was done: there is nobody to ask, so say --yes to do it")
+        self.say("Do it? [y/N]")
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            return True
+        self.say("Nothing was done.")
+        return False
+
+    def finish(self, left: Sequence[str]) -> int:
+        """Say what is left at Alpaca; the exit status."""
+        for trouble in self.troubles:
+            sys.stderr.write(f"dca: {trouble}\n")
+        if self.is_json:
+            print_json({"done": self.done, "left": list(left), "troubles": self.troubles})
+        else:
+            self.say("Left at Alpaca:" if left else "Nothing is left at Alpaca.")
+            for sentence in left:
+                self.say(f"  {sentence}")
+        return NOT_DONE if self.troubles else 0
+
+
+def add_yes(parser: ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="do it without asking")
+
+
+@contextmanager
+def session(arguments: Namespace) -> Iterator[Session]:
+    """Open what a verb works with.  Raises SettingsError and StoreUnavailable."""
+    settings = read_settings()
+    ensure_schema(settings.database)
+    with MySqlStore(settings.database, pool_size=2) as store:
+        broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
+        yield Session(store, broker, arguments.json)

@@ -1,0 +1,131 @@
+"""A person with a keyboard beside the bot: one asset, a market that stands where it is put."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from typing import Any
+
+from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
+from tests.helpers import Simulator, apply_sql, eventually
+from tests.proofs.whole.auditor import Row, rows
+from tests.proofs.whole.busy import Bot
+
+BTC = "BTC/USD"
+ADD = """
+INSERT INTO dca_assets (
+    asset_symbol, is_enabled, base_order_amount, safety_order_amount,
+    max_safety_orders, safety_order_deviation, take_profit_percent,
+    cooldown_period, buy_order_price_deviation_percent
+) VALUES ('{symbol}', TRUE, 20.00, 20.00, 5, 1.5, 1.0, 300, 2.0);
+"""
+
+
+class Desk:
+    """Runs `dca`, puts prices, and reads both sides."""
+
+    def __init__(
+        self, database: DatabaseSettings, market: Simulator, env: dict[str, str], bot: Bot
+    ) -> None:
+        self.database, self.market, self.env, self.bot = database, market, env, bot
+        market.post("/sim/walk", {"on": False})
+
+    def add(self, *symbols: str) -> None:
+        for symbol in symbols:
+            self.put(50_000, symbol)  # before the bot looks: it buys at the first ask that it sees
+            apply_sql(self.database, ADD.format(symbol=symbol).encode())
+
+    def sql(self, text: str) -> None:
+        apply_sql(self.database, text.encode())
+
+    def put(self, price: int | str, *symbols: str) -> None:
+        """The market stands here now."""
+        for symbol in symbols or (BTC,):
+            self.market.post("/sim/quote", {"symbol": symbol, "bid": str(price), "ask": str(price)})
+
+    def dca(self, *words: str, status: int = 0) -> dict[str, Any]:
+        """What `dca ... --yes --json` says."""
+        done = self.run(*words, "--yes", "--json")
+        assert done.returncode == status, done.stderr + done.stdout
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def run(self, *words: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "dca_bot", *words],
+            cwd="/",
+            env={**self.env, "PYTHONPATH": str(PROJECT_ROOT / "src")},
+            input=typed,
+            stdin=subprocess.DEVNULL if typed is None else None,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """A command that is still at it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "dca_bot", *words],
+            cwd="/",
+            env={**os.environ, **self.env, "PYTHONPATH": str(PROJECT_ROOT / "src")},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def start_bot(self) -> None:
+        self.bot.start()
+        eventually(lambda: self.bot.is_trading, 30)
+
+    def cycle(self, symbol: str = BTC) -> Row:
+        """The active cycle."""
+        sql = f"SELECT * FROM dca_cycles WHERE active_asset_id = {self.asset_id(symbol)}"  # noqa: S608
+        [found] = rows(self.database, sql)
+        return found
+
+    def asset_id(self, symbol: str) -> int:
+        found = rows(self.database, "SELECT id, asset_symbol FROM dca_assets")
+        return next(int(row["id"]) for row in found if row["asset_symbol"] == symbol)
+
+    def finished(self) -> list[Row]:
+        return rows(self.database, "SELECT * FROM dca_cycles WHERE status = 'complete' ORDER BY id")
+
+    def orders(self) -> list[Row]:
+        return rows(self.database, "SELECT * FROM dca_orders ORDER BY id")
+
+    def kinds(self) -> list[str]:
+        return [order["kind"] for order in self.orders()]
+
+    def allowed(self) -> dict[str, str]:
+        found = rows(self.database, "SELECT asset_symbol, allowed FROM dca_assets")
+        return {row["asset_symbol"]: row["allowed"] for row in found}
+
+    def events(self) -> list[str]:
+        return [row["kind"] for row in rows(self.database, "SELECT kind FROM dca_events")]
+
+    def hold(self, *, bought_at: int = 50_000, symbol: str = BTC) -> Row:
+        """Let the running bot buy its base order; the cycle then."""
+        self.put(bought_at, symbol)
+
+        def holds() -> Row | None:
+            self.put(bought_at, symbol)
+            found = self.cycle(symbol)
+            return found if found["quantity"] > 0 and found["status"] == "watching" else None
+
+        return eventually(holds, 30)
+
+    def position(self, symbol: str = BTC) -> Decimal:
+        """What Alpaca holds."""
+        for each in self.market.get("/v2/positions"):
+            if each["symbol"] == symbol.replace("/", ""):
+                return Decimal(each["qty"])
+        return Decimal(0)
+
+    def open_orders(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.market.get("/v2/orders?status=open")
+        return found
