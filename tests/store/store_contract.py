@@ -346,6 +346,15 @@ class StoreContract:
             assert tx.orders_of_cycle(cycle.cycle_id) == [first, last]
             assert tx.orders_of_cycle(other.cycle_id) == [other]
 
+    @pytest.mark.parametrize("seen", ["100.33602015315269", "0.000000012345", "123456789012.5"])
+    def test_a_price_that_a_column_cannot_hold_never_loses_what_happened(
+        self, world: World, store: Store, seen: str
+    ) -> None:
+        event = replace(make_event(start_cycle(store)), price=Decimal(seen))
+        with store.transaction(1) as tx:
+            tx.add_event(event)
+        assert [told for _, told in world.events()] == [event.told]
+
     def test_events_and_results_are_written_with_the_rest_or_not_at_all(
         self, world: World, store: Store
     ) -> None:

@@ -396,6 +396,12 @@ class BrokenStore:
             yield tx
 
 
+@pytest.mark.parametrize("price", ["97.123456789012345", "101.33602015315269"])
+def test_a_price_with_more_digits_than_the_books_keep_still_trades(price: str) -> None:
+    floor = holding_floor()
+    assert floor.see(Decimal(price)) is not None
+
+
 def test_a_part_filled_sell_that_was_canceled_leaves_the_rest_to_be_sold_once() -> None:
     floor = holding_floor()
     floor.broker.holds_fills = True

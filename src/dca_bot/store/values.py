@@ -77,9 +77,9 @@ def event_values(event: Event) -> tuple[Value, ...]:
         event.kind.value,
         _short(event.told, TOLD_LENGTH_MAX),
         _short(event.client_order_id, 128),
-        _exact_or_null(event.price, PRICE),
-        _exact_or_null(event.against, PRICE),
-        _exact_or_null(event.quantity, QUANTITY),
+        _for_people(event.price, PRICE),
+        _for_people(event.against, PRICE),
+        _for_people(event.quantity, QUANTITY),
     )
 
 
@@ -128,6 +128,19 @@ def second_or_null(at: datetime | None) -> datetime | None:
 
 def _exact_or_null(value: Decimal | None, column: tuple[int, int]) -> Decimal | None:
     return None if value is None else exact(value, column)
+
+
+def _for_people(value: Decimal | None, column: tuple[int, int]) -> Decimal | None:
+    """What the column can hold of a number that nothing is computed from; None where it can't.
+
+    A market's own prices may have more digits than a column: the order that they decide must not
+    fail because of the row that tells of it.
+    """
+    if value is None or not value.is_finite():
+        return None
+    before, after = column
+    rounded = round(value, after)
+    return rounded if not rounded or rounded.adjusted() < before else None
 
 
 def _naive(at: datetime) -> datetime:
