@@ -6,7 +6,7 @@ They are read off `core.model.Asset`, so a column that trading learns can be tri
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, fields, replace
+from dataclasses import fields, replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from types import UnionType
@@ -15,16 +15,11 @@ from typing import get_args, get_origin, get_type_hints
 from dca_bot.core.asset_row import problem_of
 from dca_bot.core.ladder import safety_amount
 from dca_bot.core.model import Asset, AssetRules
+from dca_bot.core.row_edits import column_of
 from dca_bot.program.errors import SettingsError
 
 Value = Decimal | int | bool | str | None
 
-COLUMNS = {
-    "safety_order_deviation_pct": "safety_order_deviation",
-    "take_profit_pct": "take_profit_percent",
-    "cooldown_seconds": "cooldown_period",
-    "restart_deviation_pct": "buy_order_price_deviation_percent",
-}
 NOT_TRIED = {"asset_id", "symbol", "is_enabled", "last_sell_price", "allowed"}
 # The row of the README.
 SAMPLE = {
@@ -41,7 +36,7 @@ WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0":
 
 def columns() -> dict[str, str]:
     """Each column that can be tried, and the field of an Asset that holds it."""
-    return {_column(each): each.name for each in fields(Asset) if each.name not in NOT_TRIED}
+    return {column_of(each.name): each.name for each in fields(Asset) if each.name not in NOT_TRIED}
 
 
 def sample_asset(symbol: str) -> Asset:
@@ -95,12 +90,6 @@ def ladder_cost(asset: Asset) -> Decimal:
     """The money that a cycle needs which uses all its safety orders."""
     rungs = range(1, asset.max_safety_orders + 1)
     return sum((safety_amount(asset, rung) for rung in rungs), asset.base_order_amount)
-
-
-def _column(each: Field[object]) -> str:
-    return COLUMNS.get(
-        each.name, each.name.removesuffix("_pct") + "_percent" * each.name.endswith("_pct")
-    )
 
 
 def _parse(kind: type, text: str) -> Value:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from dca_bot.core.ladder import HUNDRED, RUNGS_MAX, safety_amount, safety_deviation
 from dca_bot.core.model import Asset, AssetRules
-from dca_bot.core.money import MAX_ORDER_USD, MIN_BUY_USD, USD_LIKE
+from dca_bot.core.money import FEE_RATE_ESTIMATE, MAX_ORDER_USD, MIN_BUY_USD, USD_LIKE
 
 HALTED = "Alpaca has halted it; Alpaca is asked every 60 s, and it goes on by itself"
 
@@ -28,6 +28,17 @@ def trading_problem(asset: Asset, rules: AssetRules | None) -> str:
 def buying_problem(asset: Asset) -> str:
     """What stops the row's BUYs; empty: nothing does."""
     return "; ".join([*_bad_amounts(asset), *_bad_ladder(asset), *_bad_beginning(asset)])
+
+
+def losing_target(asset: Asset) -> str:
+    """Why each take profit of the row loses money; empty: it doesn't, at the usual fees."""
+    kept = (1 + asset.take_profit_pct / HUNDRED) * (1 - FEE_RATE_ESTIMATE) ** 2
+    if asset.take_profit_after_fees or kept > 1:
+        return ""
+    return (
+        f"take_profit_percent is {asset.take_profit_pct.normalize():f}, and the fees of both sides "
+        f"take {2 * FEE_RATE_ESTIMATE * HUNDRED:.1f} %: raise it, or set take_profit_after_fees"
+    )
 
 
 def pair_problems(assets: Iterable[Asset]) -> Mapping[int, str]:
@@ -59,7 +70,10 @@ def _conflict(asset: Asset, owners: Mapping[str, Asset]) -> str:
 
 
 def _bad_symbol(asset: Asset, rules: AssetRules | None) -> Iterator[str]:
-    if "/" in asset.symbol and asset.quote_currency not in USD_LIKE:
+    meant = asset.symbol.strip().upper()
+    if rules is None and asset.symbol != meant:
+        yield f"Alpaca has no active crypto asset {asset.symbol!r}: did you mean {meant!r}?"
+    elif "/" in asset.symbol and asset.quote_currency not in USD_LIKE:
         yield (
             f"{asset.symbol} is quoted in {asset.quote_currency or 'nothing'}; only pairs quoted "
             f"in {', '.join(sorted(USD_LIKE))} are traded"

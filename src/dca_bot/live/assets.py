@@ -15,10 +15,11 @@ from datetime import datetime
 from typing import Any
 
 from dca_bot.broker import translate
-from dca_bot.core.asset_row import HALTED, buying_problem, pair_problems, trading_problem
+from dca_bot.core.asset_row import buying_problem, pair_problems, trading_problem
 from dca_bot.core.model import AssetState, Quote, Side
 from dca_bot.core.order_ids import is_ours
 from dca_bot.live.problems import Look
+from dca_bot.live.row_lines import RowLines
 from dca_bot.live.watch import Watch, look_at
 from dca_bot.live.worker import Surroundings, Worker
 from dca_bot.program.errors import DcaError, StoreUnavailable
@@ -39,7 +40,7 @@ class Desk:
         self._on_gap = on_gap
         self._workers: dict[int, Worker] = {}
         self._watches: dict[str, Watch] = {}
-        self._told: dict[int, str] = {}
+        self._row_lines = RowLines()
         self.last_quote_at: float | None = None  # monotonic, by the stream
         self.prices_known_at: float | None = None  # monotonic, by the stream or REST
         self.database_trouble = ""  # why the rows could not be read last time
@@ -196,16 +197,7 @@ class Desk:
         if not problem and asset.is_enabled:
             rules = self._around.trader.rules.get(asset.symbol)
             problem, no_buys = trading_problem(asset, rules) or conflict, buying_problem(asset)
-        told = _line_about(problem, no_buys)
-        if told != self._told.get(asset.asset_id, ""):
-            self._told[asset.asset_id] = told
-            prefix = asset_log(log, asset.symbol)
-            if problem == HALTED:
-                prefix.warning(told)
-            elif told:
-                prefix.error(told)
-            else:
-                prefix.info("usable again: its orders go on")
+        self._row_lines.write(state, problem, no_buys)
         return replace(state, problem=problem)
 
     def _follow(self, state: AssetState, versions: dict[int, int]) -> None:
@@ -225,6 +217,7 @@ class Desk:
         for asset_id, worker in list(self._workers.items()):
             if symbols.get(asset_id) != worker.symbol:
                 worker.stop()
+                self._row_lines.gone(asset_id, worker.symbol)
                 del self._workers[asset_id], self._watches[worker.symbol]
 
     def _worker_of(self, symbol: str) -> Worker | None:
@@ -237,15 +230,3 @@ class Desk:
 
 def _joined(symbol: str) -> str:
     return symbol.replace("/", "")
-
-
-def _line_about(problem: str, no_buys: str) -> str:
-    """What a human is told of a row, and what he can do; "": it is usable."""
-    if problem == HALTED:
-        return f"not traded for now: {problem}"
-    if problem:
-        every = "; ".join(filter(None, (problem, no_buys)))
-        return f"not traded until its row is mended: {every}"
-    if no_buys:
-        return f"no BUYs until its row is mended, what it holds is still sold: {no_buys}"
-    return ""

@@ -21,6 +21,7 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
+from dca_bot.core.money import FEE_RATE_ESTIMATE
 from dca_bot.program.logs import asset_log, event
 
 log = logging.getLogger("dca_bot.trade")
@@ -151,7 +152,10 @@ def status_changed(asset: Asset, cycle: Cycle, status: CycleStatus, why: str) ->
 def sold_out(asset: Asset, old_cycle: Cycle, booked: Booked) -> None:
     order = booked.order
     price = booked.sold_at or Decimal(0)
-    gain = (price - old_cycle.average_purchase_price) * order.filled_quantity
+    left = 1 - (FEE_RATE_ESTIMATE if old_cycle.fee_rate is None else old_cycle.fee_rate)
+    # The average is of what was received, and the fee of the BUYs was paid besides.
+    paid = old_cycle.average_purchase_price * order.filled_quantity / left
+    gain = price * order.filled_quantity * left - paid
     _of(asset, old_cycle).info(
         event(
             f"{NAMES[order.kind]} filled, cycle complete",
@@ -159,7 +163,7 @@ def sold_out(asset: Asset, old_cycle: Cycle, booked: Booked) -> None:
             price=price,
             average=old_cycle.average_purchase_price,
             gained=_change(price, old_cycle.average_purchase_price),
-            profit_before_fees=f"{gain:.2f}",
+            profit_after_fees=f"{gain:.2f}",
             cooldown=f"{asset.cooldown_seconds}s",
             order=order.alpaca_order_id,
             client_id=order.client_order_id,

@@ -1,0 +1,70 @@
+"""The log lines about rows of `dca_assets`: what is wrong with one, and what was edited.
+
+Rule: each is written once, when it becomes so.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from dca_bot.core.asset_row import HALTED, losing_target
+from dca_bot.core.model import ZERO, Asset, AssetState
+from dca_bot.core.row_edits import edits
+from dca_bot.program.logs import asset_log
+
+log = logging.getLogger(__name__)
+
+
+class RowLines:
+    """Remembers what was written of each row, by asset id."""
+
+    def __init__(self) -> None:
+        self._problems: dict[int, str] = {}
+        self._losing: dict[int, str] = {}
+        self._assets: dict[int, Asset] = {}
+
+    def write(self, state: AssetState, problem: str, no_buys: str) -> None:
+        """Write what is new; `problem` stops every order, `no_buys` only BUYs."""
+        if not state.problem:  # of a row that can't be read there is nothing to compare
+            self._edited(state)
+        asset_id, prefix = state.asset.asset_id, asset_log(log, state.asset.symbol)
+        told = _line_about(problem, no_buys)
+        if told != self._problems.get(asset_id, ""):
+            self._problems[asset_id] = told
+            if problem == HALTED:
+                prefix.warning("%s", told)
+            elif told:
+                prefix.error("%s", told)
+            else:
+                prefix.info("usable again: its orders go on")
+        losing = losing_target(state.asset) if state.asset.is_enabled and not problem else ""
+        if losing != self._losing.get(asset_id, ""):
+            self._losing[asset_id] = losing
+            if losing:
+                prefix.warning("it must lose: %s", losing)
+
+    def gone(self, asset_id: int, symbol: str) -> None:
+        """A row was deleted, or has another symbol now."""
+        if self._assets.pop(asset_id, None) is not None:
+            asset_log(log, symbol).info("its row is gone: no more orders")
+
+    def _edited(self, state: AssetState) -> None:
+        before = self._assets.get(state.asset.asset_id)
+        self._assets[state.asset.asset_id] = state.asset
+        found = ", ".join(edits(before, state.asset)) if before else ""
+        if found:
+            held = state.cycle.quantity if state.cycle else ZERO
+            holds = f"; it holds {held.normalize():f}" if held else ""
+            asset_log(log, state.asset.symbol).info("its row was edited: %s%s", found, holds)
+
+
+def _line_about(problem: str, no_buys: str) -> str:
+    """What a human is told of a row, and what he can do; "": it is usable."""
+    if problem == HALTED:
+        return f"not traded for now: {problem}"
+    if problem:
+        every = "; ".join(filter(None, (problem, no_buys)))
+        return f"not traded until its row is mended: {every}"
+    if no_buys:
+        return f"no BUYs until its row is mended, what it holds is still sold: {no_buys}"
+    return ""
