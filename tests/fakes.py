@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 
 from dca_bot.core.model import (
@@ -92,6 +92,7 @@ class FakeBroker:
         self._quotes: dict[str, Quote] = {}
         self._orders: dict[str, _Working] = {}
         self._holdings: dict[str, Holding] = {}  # by coin
+        self.clock_offset = timedelta(0)
         self.unreadable: dict[str, str] = {}  # by coin, why its position can't be read
         self._failures: dict[str, deque[Exception]] = defaultdict(deque)
         self._refusals: deque[OrderRefused] = deque()
@@ -217,7 +218,7 @@ class FakeBroker:
             ]
             return [self._without_position(client_order_id) for client_order_id in ids]
 
-    def holdings(self) -> Holdings:
+    def holdings(self, *, urgent: bool = False) -> Holdings:
         with self._lock:
             self._called("holdings")
             held = {

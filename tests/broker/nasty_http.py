@@ -20,7 +20,10 @@ RESET = b"RESET"  # read the request, then cut the connection with an RST
 HALF = b"HALF"  # promise a body, send half of it, and close
 CLOSE = b"CLOSE"  # read the request, then close without a word
 
+DRIP = b"DRIP"  # read the request, then send what follows byte by byte, for ever so long
+
 LATE_SECONDS = 1.0
+DRIP_SECONDS = 0.02
 HANG_SECONDS = 15.0
 HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 
@@ -124,6 +127,12 @@ def _send(connection: socket.socket, reply: bytes) -> bool:
         if select.select([connection], [], [], HANG_SECONDS if reply == HANG else LATE_SECONDS)[0]:
             return False
         reply = answer(204 if reply == HANG else 200)
+    if reply.startswith(DRIP):
+        for byte in reply.removeprefix(DRIP):
+            if select.select([connection], [], [], DRIP_SECONDS)[0]:
+                return False
+            connection.sendall(bytes([byte]))
+        return True
     if reply == RESET:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return False

@@ -72,6 +72,7 @@ class InstantExchange:
     quote: Quote
     cash: Decimal = ZERO
     coins: Decimal = ZERO
+    clock_offset = timedelta(0)
 
     def submit(self, order: Order, symbol: str) -> OrderUpdate:
         if order.side is Side.BUY:
@@ -93,7 +94,7 @@ class InstantExchange:
             position_quantity=self.coins,
         )
 
-    def holdings(self) -> Holdings:
+    def holdings(self, *, urgent: bool = False) -> Holdings:
         held = Holding("COIN", self.coins, self.coins, ZERO)
         return Holdings({"COIN": held} if self.coins else {})
 

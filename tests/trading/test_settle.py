@@ -213,9 +213,9 @@ class FusedBroker(FakeBroker):
         self._fuse.use(BrokerUnavailable("no answer"))
         return super().order(client_order_id)
 
-    def holdings(self) -> Any:
+    def holdings(self, *, urgent: bool = False) -> Any:
         self._fuse.use(BrokerUnavailable("no answer"))
-        return super().holdings()
+        return super().holdings(urgent=urgent)
 
 
 class FusedStore(MemoryStore):

@@ -736,9 +736,9 @@ class SlowPositions(FakeBroker):
     clock_of_the_test: TestClock
     seconds = 0
 
-    def holdings(self) -> Holdings:
+    def holdings(self, *, urgent: bool = False) -> Holdings:
         self.clock_of_the_test.pass_by(self.seconds)
-        return super().holdings()
+        return super().holdings(urgent=urgent)
 
 
 @pytest.mark.parametrize(("seconds", "sent"), [(10, [BASE]), (11, [])])
@@ -760,3 +760,51 @@ def test_a_quote_that_is_too_old_is_not_even_looked_into() -> None:
     floor.clock.pass_by(11)
     assert floor.trader.on_quote(floor.state, quote).order is None
     assert floor.broker.calls == []
+
+
+# -- 15: the clocks
+
+
+@pytest.mark.parametrize(("ahead", "sent"), [(30, 1), (31, 0), (-30, 1), (-31, 0)])
+def test_no_order_is_placed_while_the_clocks_are_far_apart(ahead: int, sent: int) -> None:
+    floor = Floor()
+    floor.broker.clock_offset = timedelta(seconds=ahead)
+    quote = replace(floor.quote(100), at=floor.clock() + timedelta(seconds=ahead))
+    floor.trader.on_quote(floor.state, quote)
+    assert len(floor.broker.submitted) == sent
+
+
+@pytest.mark.parametrize(
+    ("ahead", "age_by_our_clock", "is_traded"),
+    [
+        (0, 10, True),
+        (0, 11, False),
+        (5, 5, True),
+        (5, 6, False),  # our clock is slow: the quote is older than it seems
+        (-20, 30, True),
+        (-20, 31, False),  # our clock is fast: the quote is younger than it seems
+    ],
+)
+def test_the_age_of_a_quote_is_counted_by_alpacas_clock(
+    ahead: int, age_by_our_clock: int, is_traded: bool
+) -> None:
+    floor = Floor()
+    floor.broker.clock_offset = timedelta(seconds=ahead)
+    quote = replace(floor.quote(100), at=floor.clock() - timedelta(seconds=age_by_our_clock))
+    floor.trader.on_quote(floor.state, quote)
+    assert bool(floor.broker.submitted) is is_traded
+
+
+def test_the_positions_that_a_sell_needs_are_urgent_and_those_of_a_buy_are_not() -> None:
+    asked: list[bool] = []
+
+    class Listening(FakeBroker):
+        def holdings(self, *, urgent: bool = False) -> Holdings:
+            asked.append(urgent)
+            return super().holdings(urgent=urgent)
+
+    floor = Floor(broker=Listening(), at_once=True)
+    floor.see(100)
+    assert asked == [False]
+    floor.see(102)
+    assert asked == [False, True]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.translate import Unreadable
-from dca_bot.broker.transport import READ_SECONDS, HttpError, NoAnswer, NotSent, Transport
+from dca_bot.broker.transport import HttpError, NoAnswer, NotSent, Transport
 from dca_bot.core.activities import FeeActivity, FillActivity
 from dca_bot.core.model import Side
 from dca_bot.program.errors import BrokerUnavailable
@@ -31,7 +31,6 @@ class AlpacaActivities:
             base_url=settings.base_url,
             version="v2",
             limiter=limiter,
-            read_seconds=READ_SECONDS,
         )
 
     def close(self) -> None:

@@ -13,15 +13,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote as percent_encoded
 
 from dca_bot.broker import translate
+from dca_bot.broker.alpaca_clock import AlpacaClock
 from dca_bot.broker.holdings import AssetNames
+from dca_bot.broker.http_client import PATIENCE, Patience
+from dca_bot.broker.order_pages import all_pages, wire
 from dca_bot.broker.rate_limit import TOO_MANY_REQUESTS, RateLimiter
-from dca_bot.broker.translate import Unreadable
-from dca_bot.broker.transport import READ_SECONDS, HttpError, NoAnswer, NotSent, Transport
+from dca_bot.broker.shared import Shared
+from dca_bot.broker.translate import OrderPage, Unreadable
+from dca_bot.broker.transport import HttpError, NoAnswer, NotSent, Transport
 from dca_bot.core.model import ZERO, Account, AssetRules, Holdings, Order, OrderUpdate, Quote, Side
+from dca_bot.program.clock import OFFSET_MAX, Clock, clock_trouble, utc_now
 from dca_bot.program.errors import BrokerUnavailable, DcaError, OrderOutcomeUnknown, OrderRefused
 from dca_bot.program.logs import event
 from dca_bot.program.setting_groups import AlpacaSettings
@@ -31,9 +37,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 REQUEST_TIMEOUT = 408  # a proxy gave up waiting; Alpaca may have the request all the same
-PAGE_SIZE = 500
-PAGES_MAX = 20
-ONE_MICROSECOND = timedelta(microseconds=1)
 QUOTES_PATH = "/crypto/us/latest/quotes"
 ORDER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 INVALID_SYMBOL = re.compile(r"invalid symbol: (.+?) does not match")
@@ -47,8 +50,8 @@ class KeysRefused(BrokerUnavailable):
 class AlpacaBroker:
     """Alpaca over REST, for any number of threads.
 
-    `limiter` is this process's share of the account's requests; market data are counted apart
-    by Alpaca, so they have a limiter of their own.  `transport` is how a request travels.
+    `limiter` is this process's share of the account's requests; Alpaca counts market data apart,
+    so they have a limiter of their own.
     """
 
     def __init__(
@@ -57,29 +60,37 @@ class AlpacaBroker:
         limiter: RateLimiter,
         *,
         data_limiter: RateLimiter | None = None,
-        read_seconds: float = READ_SECONDS,
+        patience: Patience = PATIENCE,
+        clock: Clock = utc_now,
         transport: type[Transport] = Transport,
     ) -> None:
+        self._clock = AlpacaClock(clock)
         self._trading = transport(
             settings,
             base_url=settings.base_url,
             version="v2",
             limiter=limiter,
-            read_seconds=read_seconds,
+            patience=patience,
+            clock=self._clock,
         )
         self._data = transport(
             settings,
             base_url=settings.data_url,
             version="v1beta3",
             limiter=data_limiter or RateLimiter(100),
-            read_seconds=read_seconds,
+            patience=patience,
         )
         self._names = AssetNames(ask_for_all=self.rules, ask_for_one=self._asset)
+        read = self._names.holdings
+        self._holdings, self._urgent_holdings = (
+            Shared(partial(self._asked, self._trading, "/positions", None, read, urgent=urgent))
+            for urgent in (False, True)
+        )
 
     def close(self) -> None:
         """Close the kept connections."""
-        self._trading.close()
-        self._data.close()
+        for each in (self._trading, self._data):
+            each.close()
 
     def submit(self, order: Order, symbol: str) -> OrderUpdate:
         """Send `order` once; see ports.Broker for what each ending raises.
@@ -90,6 +101,8 @@ class AlpacaBroker:
            made mean that nothing was sent: BrokerUnavailable.
         4. Everything else leaves the order in doubt: OrderOutcomeUnknown.
         """
+        if abs(self.clock_offset) > OFFSET_MAX:
+            raise BrokerUnavailable(f"order not sent: {clock_trouble(self.clock_offset)}")
         body = translate.order_body(order, symbol)
         try:
             is_urgent = order.side is Side.SELL
@@ -146,30 +159,21 @@ class AlpacaBroker:
 
     def closed_orders(self, since: datetime) -> Sequence[OrderUpdate]:
         """Every crypto order submitted after `since` that has ended, oldest first."""
-        return self._orders({"status": "closed", "after": _wire(since)})
+        return self._orders({"status": "closed", "after": wire(since)})
 
     def _orders(self, chosen: Mapping[str, str]) -> Sequence[OrderUpdate]:
-        orders: dict[str | None, OrderUpdate] = {}
-        parameters: dict[str, Any] = {**chosen, "limit": PAGE_SIZE, "direction": "asc"}
-        for _ in range(PAGES_MAX):
-            page = self._asked(self._trading, "/orders", parameters, translate.order_page)
-            for update in page.updates:
-                orders.setdefault(update.alpaca_order_id, self._in_slash_form(update))
-            if page.size < PAGE_SIZE:
-                return list(orders.values())
-            # `after` is exclusive and several orders may share the last moment of a page, so the
-            # next one begins a moment earlier, and what comes twice counts once
-            parameters["after"] = _wire(page.last_submitted_at - ONE_MICROSECOND)
-        count = PAGES_MAX * PAGE_SIZE
-        raise BrokerUnavailable(f"more than {count} {chosen['status']} orders: too many to read")
+        def page(parameters: Mapping[str, Any]) -> OrderPage:
+            return self._asked(self._trading, "/orders", parameters, translate.order_page)
 
-    def holdings(self) -> Holdings:
-        """Every crypto position by coin.
+        return [self._in_slash_form(each) for each in all_pages(page, chosen)]
+
+    def holdings(self, *, urgent: bool = False) -> Holdings:
+        """Every crypto position by coin, asked for once for all that ask at the same time.
 
         Always the whole list: asking for one symbol answers 404 both for "none" and for a
         spelling it dislikes (docs/alpaca.md 1.4).
         """
-        return self._asked(self._trading, "/positions", None, self._names.holdings)
+        return self._urgent_holdings() if urgent else self._holdings()
 
     def cash(self, currency: str) -> Decimal:
         """What BUYs in `currency` may use: dollars are the account's, other money is a position."""
@@ -177,6 +181,11 @@ class AlpacaBroker:
             return self.account().cash_available
         held = self.holdings().of(currency)
         return held.available if held else ZERO
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """How far Alpaca's clock is ahead of ours; zero until it has answered."""
+        return self._clock.offset
 
     def account(self) -> Account:
         """The account; raises KeysRefused when the host doesn't accept the keys."""
@@ -190,8 +199,7 @@ class AlpacaBroker:
     def latest_quotes(self, symbols: Iterable[str]) -> Mapping[str, Quote]:
         """The newest quote of every symbol that has a usable one.
 
-        One symbol that Alpaca can't read fails the whole request: it is left out then, so that
-        one asset's typing error doesn't blind the others.
+        One symbol that Alpaca can't read fails the whole request: it is left out then.
         """
         wanted = list(dict.fromkeys(symbols))
         while wanted:
@@ -211,10 +219,12 @@ class AlpacaBroker:
         path: str,
         parameters: Mapping[str, Any] | None,
         read: Callable[[Any], T],
+        *,
+        urgent: bool = False,
     ) -> T:
         """The answer to a question, read; raises BrokerUnavailable whatever was in the way."""
         try:
-            return read(transport.request("GET", path, parameters))
+            return read(transport.request("GET", path, parameters, urgent=urgent))
         except HttpError as error:
             raise _unavailable(error, transport) from error
         except (NotSent, NoAnswer, Unreadable) as error:
@@ -266,10 +276,6 @@ class AlpacaBroker:
         return _in_doubt(order, f"{self._trading.host} answered {error.status}")
 
 
-def _wire(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
-
-
 def _the_same(update: OrderUpdate, order: Order) -> OrderUpdate:
     if update.client_order_id != order.client_order_id:
         raise Unreadable("an answer about another order", client_order_id=order.client_order_id)
@@ -277,10 +283,8 @@ def _the_same(update: OrderUpdate, order: Order) -> OrderUpdate:
 
 
 def _in_doubt(order: Order, why: str) -> OrderOutcomeUnknown:
-    return OrderOutcomeUnknown(
-        f"order {order.client_order_id} may or may not work at Alpaca: {why}; "
-        "it is asked for until that is known"
-    )
+    what = f"order {order.client_order_id} may or may not work at Alpaca"
+    return OrderOutcomeUnknown(f"{what}: {why}; it is asked for until that is known")
 
 
 def _unavailable(error: HttpError, transport: Transport) -> BrokerUnavailable:

@@ -8,36 +8,20 @@ order or a question is decided in rest.py.
 from __future__ import annotations
 
 import json
-import socket
 import ssl
-import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any, Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
-import requests
-from alpaca.common.rest import RESTClient
-from requests.adapters import HTTPAdapter
-from urllib3 import Retry, Timeout
 from urllib3 import exceptions as urllib3_errors
 
+from dca_bot.broker.alpaca_clock import AlpacaClock
+from dca_bot.broker.http_client import PATIENCE, HttpClient, Patience
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.program.setting_groups import AlpacaSettings
-from dca_bot.program.setting_values import is_this_machine
 
-CONNECT_SECONDS = 3.05
-READ_SECONDS = 10.0
-# One connection per thread that talks at the same time; more are opened, but not kept.
-CONNECTIONS_KEPT = 16
 FIRST_ERROR_STATUS = 400
-ONCE = Retry(False)
-# A connection that we close is reset, so that the system throws away what it has not delivered: it
-# would go on trying for minutes, and bring Alpaca an order that was given up as lost meanwhile.
-SOCKET_OPTIONS = [
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),
-]
 # An undecodable answer is a ValueError or, of brackets without end, a RecursionError; now and then
 # something of the layers below comes through as it is.
 BROKEN_OFF = (OSError, ValueError, RecursionError, HTTPException, urllib3_errors.HTTPError)
@@ -82,7 +66,7 @@ class HttpError(Exception):
 
 
 class Transport:
-    """One of Alpaca's hosts, for any number of threads."""
+    """One of Alpaca's hosts, for any number of threads; `clock` learns from its answers."""
 
     def __init__(
         self,
@@ -91,19 +75,19 @@ class Transport:
         base_url: str,
         version: str,
         limiter: RateLimiter,
-        read_seconds: float = READ_SECONDS,
+        patience: Patience = PATIENCE,
+        clock: AlpacaClock | None = None,
     ) -> None:
         self.host = urlsplit(base_url).netloc
-        self._limiter = limiter
-        self._client = _Client(
+        self._limiter, self._clock = limiter, clock or AlpacaClock()
+        self._client = HttpClient(
             base_url,
             settings.key_id,
             settings.secret_key,
             api_version=version,
             raw_data=True,
         )
-        timeout = Timeout(connect=CONNECT_SECONDS, read=read_seconds)
-        self._client.set_up(timeout, limiter.observe)
+        self._client.set_up(patience, self._observe)
 
     def request(
         self,
@@ -115,75 +99,43 @@ class Transport:
     ) -> Any:
         """The decoded answer (None: an empty one); raises NotSent, NoAnswer or HttpError.
 
+        What only reads is tried once more: its connection may have died unseen.
         Raises BrokerUnavailable when the rate limit would let it wait too long.
         """
-        self._limiter.acquire(urgent=urgent)
-        client = self._client
-        data = dict(content) if content is not None else None
         try:
-            if method == "POST":
-                return client.post(path, data)
-            return client.get(path, data) if method == "GET" else client.delete(path, data)
-        except BROKEN_OFF as error:
-            if _was_never_sent(error):
-                raise NotSent(f"{self.host} can't be reached: {_cause(error)}") from error
-            raise NoAnswer(f"no answer from {self.host}: {_cause(error)}") from error
+            return self._request_once(method, path, content, urgent=urgent)
+        except NoAnswer:
+            if method != "GET":
+                raise
+        return self._request_once(method, path, content, urgent=urgent)
 
     def close(self) -> None:
         """Close the kept connections; nothing can be asked any more."""
         self._client.close()
 
+    def _request_once(
+        self, method: str, path: str, content: Mapping[str, Any] | None, *, urgent: bool
+    ) -> Any:
+        self._limiter.acquire(urgent=urgent)
+        client = self._client
+        data = dict(content) if content is not None else None
+        try:
+            answer: Any
+            if method == "POST":
+                answer = client.post(path, data)
+            else:
+                answer = client.get(path, data) if method == "GET" else client.delete(path, data)
+            if answer.status < FIRST_ERROR_STATUS:
+                return json.loads(answer.data) if answer.data else None
+        except BROKEN_OFF as error:
+            if _was_never_sent(error):
+                raise NotSent(f"{self.host} can't be reached: {_cause(error)}") from error
+            raise NoAnswer(f"no answer from {self.host}: {_cause(error)}") from error
+        raise HttpError(answer.status, answer.data.decode(errors="replace"))
 
-class _Client(RESTClient):
-    """The SDK's client, but a request goes out once, in time, and straight to the connection.
-
-    Through a `requests.Session` it takes twice as long to get there (docs/performance.md), since
-    that prepares everything anew for each request; here it is asked once, for a pool of
-    connections.  `requests` still knows best about proxies and certificates.
-    """
-
-    def set_up(self, timeout: Timeout, observe: Callable[[int, Mapping[str, str]], None]) -> None:
-        """To be called once, before the first request."""
-        self._timeout, self._observe = timeout, observe
-        base_url = str(self._base_url)
-        parts = urlsplit(base_url)
-        found = requests.Session().merge_environment_settings(base_url, {}, None, None, None)
-        # nothing on this machine is behind a proxy
-        proxies = {} if is_this_machine(parts.hostname or "") else dict(found["proxies"])
-        adapter = HTTPAdapter(pool_maxsize=CONNECTIONS_KEPT)
-        example = requests.Request("GET", base_url).prepare()
-        self._pool = adapter.get_connection_with_tls_context(example, found["verify"], proxies)
-        self._pool.conn_kw["socket_options"] = SOCKET_OPTIONS
-        adapter.cert_verify(self._pool, base_url, found["verify"], None)
-        # a proxy wants to be told the whole address, unless it is only tunnelled through
-        is_whole = adapter.request_url(example, proxies).startswith("http")
-        self._not_sent = "" if is_whole else f"{parts.scheme}://{parts.netloc}"
-
-    def close(self) -> None:
-        self._pool.close()
-
-    def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:
-        """What the SDK calls for each try of a request; for us there is only one."""
-        target, headers, body = url.removeprefix(self._not_sent), opts["headers"], None
-        if opts.get("params"):
-            target += f"?{urlencode(opts['params'])}"
-        if "json" in opts:
-            headers["Content-Type"] = "application/json"
-            body = json.dumps(opts["json"])
-        answer = self._pool.urlopen(
-            method,
-            target,
-            body,
-            headers,
-            ONCE,
-            redirect=False,
-            assert_same_host=False,  # a proxy is one
-            timeout=self._timeout,
-        )
-        self._observe(answer.status, answer.headers)
-        if answer.status >= FIRST_ERROR_STATUS:
-            raise HttpError(answer.status, answer.data.decode(errors="replace"))
-        return json.loads(answer.data) if answer.data else None
+    def _observe(self, status: int, headers: Mapping[str, str], seconds: float) -> None:
+        self._limiter.observe(status, headers)
+        self._clock.heard(headers.get("Date", ""), seconds)
 
 
 def distrust(error: ssl.SSLCertVerificationError) -> str:

@@ -14,6 +14,7 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 
 from dca_bot.broker.streams import QuoteStream, TradeStream
 from dca_bot.live.assets import Desk
@@ -22,6 +23,7 @@ from dca_bot.live.loops import (
     follow_database,
     follow_rules,
     keep_orders_settled,
+    watch_clock,
 )
 from dca_bot.live.problems import Problems
 from dca_bot.live.quiet import look_after_quotes
@@ -114,8 +116,9 @@ class App:
                         self._settings.log.dir,
                     ),
                     look_after_quotes(
-                        self._desk, broker, utc_now, self._quotes, self._quotes_connected
+                        self._desk, broker, self._alpacas_now, self._quotes, self._quotes_connected
                     ),
+                    watch_clock(broker),
                 )
             ]
             await stop.wait()
@@ -130,6 +133,9 @@ class App:
         # than the 5 s we have; what it was doing stands in the database as an intent.
         logging.shutdown()
         os._exit(0)
+
+    def _alpacas_now(self) -> datetime:
+        return utc_now() + self._broker.clock_offset
 
     def _on_store_trouble(self) -> None:
         # Called from a worker's thread: an update may not have been booked, so Alpaca is asked.

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from dca_bot.live.assets import Desk
 from dca_bot.live.loop_parts import happens_within, tell_news
-from dca_bot.program.clock import Clock
+from dca_bot.program.clock import Clock, Level, clock_level, clock_trouble
 from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
 from dca_bot.program.logs import event
 from dca_bot.trading.books import Books
@@ -24,6 +24,7 @@ from dca_bot.trading.trader import Trader
 
 log = logging.getLogger(__name__)
 
+CLOCK_SECONDS = 2.0
 SYNC_SECONDS = 15.0  # an update that never came is noticed within twice this
 SETTLED_BY_THEN = timedelta(seconds=5)  # younger orders are left to the stream
 AGAIN_SECONDS = 2.0
@@ -62,6 +63,24 @@ async def keep_orders_settled(
         if found.in_doubt:
             await asyncio.sleep(AGAIN_SECONDS)
             gap.set()
+
+
+async def watch_clock(broker: Broker) -> None:
+    """Say it once when our clock is wrong, and when it is right again (behaviour 15).
+
+    Every answer tells Alpaca's time, and one comes at least each half minute (looking.py).
+    """
+    told: Level | None = None
+    while True:
+        offset = broker.clock_offset
+        level = clock_level(offset, told)
+        if level is not told:
+            if level is None:
+                log.info("this machine's clock agrees with Alpaca's again")
+            else:
+                log.log(level, clock_trouble(offset))
+        told = level
+        await asyncio.sleep(CLOCK_SECONDS)
 
 
 async def follow_database(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -133,8 +133,12 @@ class Broker(Protocol):
     def closed_orders(self, since: datetime) -> Sequence[OrderUpdate]:
         """Every order of the account that was submitted after `since` and has ended."""
 
-    def holdings(self) -> Holdings:
-        """Every crypto position."""
+    @property
+    def clock_offset(self) -> timedelta:
+        """How far Alpaca's clock is ahead of this machine's; zero until it has answered."""
+
+    def holdings(self, *, urgent: bool = False) -> Holdings:
+        """Every crypto position; `urgent` is what a SELL waits for."""
 
     def cash(self, currency: str) -> Decimal:
         """What BUYs in pairs quoted in `currency` (USD, USDC, USDT) may use."""

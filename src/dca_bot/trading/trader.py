@@ -44,7 +44,7 @@ from dca_bot.core.position import (
     why_nothing_to_sell,
 )
 from dca_bot.core.transition import end_cooldown, start_order
-from dca_bot.program.clock import Clock
+from dca_bot.program.clock import OFFSET_MAX, Clock
 from dca_bot.program.errors import (
     OrderOutcomeUnknown,
     OrderRefused,
@@ -136,7 +136,9 @@ class Trader:
         return decision
 
     def _is_too_old(self, quote: Quote) -> bool:
-        return self._clock() - quote.at > self.quote_age_max
+        """By Alpaca's clock; ours can't be trusted with any order when it is far from that."""
+        ahead = self._broker.clock_offset
+        return abs(ahead) > OFFSET_MAX or self._clock() + ahead - quote.at > self.quote_age_max
 
     def _restart(self, asset_id: int, quote: Quote) -> AssetState:
         """End a cooldown that the price cuts short (behaviour 7); what is known afterwards."""
@@ -172,7 +174,7 @@ class Trader:
         if isinstance(expected, Buy):
             self._cash.check(asset, expected.quantity * expected.limit_price)
         if isinstance(expected, Sell) or order_kind(expected) is OrderKind.BASE:
-            return self._broker.holdings().of(asset.coin)
+            return self._broker.holdings(urgent=isinstance(expected, Sell)).of(asset.coin)
         return None
 
     def _intend(

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from dca_bot.broker.http_client import Patience
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
 from dca_bot.core.model import Quote
@@ -105,7 +106,9 @@ class OneCycle:
         alpaca = AlpacaSettings(key, secret, url, url, url.replace("http", "ws", 1))
         with (
             MySqlStore(self._database) as store,
-            closing(AlpacaBroker(alpaca, limiter, read_seconds=self._read_seconds)) as broker,
+            closing(
+                AlpacaBroker(alpaca, limiter, patience=Patience(answer=self._read_seconds))
+            ) as broker,
         ):
             rules = self._until_done(broker.rules)
             trader = Trader(store, broker, self._clock.now, rules)

@@ -16,7 +16,7 @@ import pytest
 from dca_bot.broker import translate
 from dca_bot.broker.reconnect import Pace
 from dca_bot.broker.streams import TradeStream
-from tests.broker.scripted_alpaca import (
+from tests.broker.streams.scripted_alpaca import (
     QUICK,
     CuttableWire,
     TradeServer,

@@ -19,7 +19,7 @@ from dca_bot.core.model import OrderStatus, OrderUpdate, Quote
 from dca_bot.program.errors import OrderOutcomeUnknown
 from dca_bot.program.settings import AlpacaSettings
 from tests.broker.broker_contract import BTC, buy
-from tests.broker.scripted_alpaca import EVENTUALLY_SECONDS, QUICK, ended, eventually
+from tests.broker.streams.scripted_alpaca import EVENTUALLY_SECONDS, QUICK, ended, eventually
 from tests.helpers import Simulator
 
 

@@ -19,7 +19,7 @@ import pytest
 from dca_bot.broker import translate
 from dca_bot.broker.reconnect import Pace
 from dca_bot.broker.streams import QuoteStream
-from tests.broker.scripted_alpaca import (
+from tests.broker.streams.scripted_alpaca import (
     QUICK,
     CuttableWire,
     DataServer,
