@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 
 from dca_bot.backtest import exchange
 from dca_bot.backtest.exchange import Execution, Fill, Lapse, Purse, Terms
-from dca_bot.backtest.prices.series import Limits, Prices
+from dca_bot.backtest.prices.series import Prices
+from dca_bot.backtest.steps import EPOCH, MICROSECOND, limits_of, moment_of, rules_for
 from dca_bot.core.booking import Booked, apply_update
 from dca_bot.core.decide import (
     Buy,
@@ -23,7 +24,7 @@ from dca_bot.core.decide import (
     Remember,
     Restart,
     Sell,
-    Triggers,
+    Withdraw,
     decide,
     triggers,
 )
@@ -31,7 +32,6 @@ from dca_bot.core.ladder import watched
 from dca_bot.core.model import (
     ZERO,
     Asset,
-    AssetRules,
     Cycle,
     CycleStatus,
     Holding,
@@ -45,12 +45,6 @@ from dca_bot.core.model import (
 from dca_bot.core.overdue import cooldown_ends_at
 from dca_bot.core.position import size_sell
 from dca_bot.core.transition import end_cooldown, start_order
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-# Quantities are cut to steps worth less than this in the quote currency, so that the cut can't be
-# seen in any result; the columns of the books hold fifteen digits.
-STEP_WORTH_DIGITS, STEP_DIGITS_MAX = 10, 15
 
 
 @dataclass
@@ -101,8 +95,8 @@ class Replay:
             case Hold(reason, reported):
                 self.problem = reason if reported else self.problem
                 is_path = False
-            case Restart():
-                raise AssertionError("a cycle whose cooldown has ended has none to end")
+            case Restart() | Withdraw():
+                raise AssertionError("a cycle without a cooldown or an order has none to end")
         if is_path:  # it goes on from here
             self._next, self._within = index, (index, bid, ask)
         self._arm()
@@ -206,7 +200,19 @@ class Replay:
         """Book a filled order as the live bot books what Alpaca says of it."""
         price, at = self.prices.price(done.price), moment_of(done.at)
         asset, number = self.asset, self.cycle.cycle_id
-        order = Order("", asset.asset_id, number, kind, rung, quantity, price, OrderStatus.OPEN, at)
+        order = Order(
+            "",
+            asset.asset_id,
+            number,
+            kind,
+            rung,
+            quantity,
+            price,
+            OrderStatus.OPEN,
+            at,
+            quantity_before=self.cycle.quantity,
+            average_before=self.cycle.average_purchase_price,
+        )
         told = OrderUpdate(
             "", None, asset.symbol, kind.side, OrderStatus.FILLED, quantity, price, self.coins
         )
@@ -267,32 +273,3 @@ def play(replays: Sequence[Replay]) -> None:
                 waiting.look_again(due[number])
                 upcoming[other] = waiting.seek()
         upcoming[number] = replay.seek()
-
-
-def rules_for(prices: Prices) -> AssetRules:
-    """The exchange's increments: of a price those of the recording, of a quantity very fine."""
-    highest = prices.price(int(prices.highest_bids.max()))
-    digits = min(STEP_DIGITS_MAX, max(0, STEP_WORTH_DIGITS + highest.adjusted() + 1))
-    step = Decimal(1).scaleb(-digits)
-    return AssetRules(prices.symbol, True, step, Decimal(1).scaleb(-prices.digits))
-
-
-def limits_of(at: Triggers, prices: Prices) -> Limits:
-    """Trigger prices in whole steps, so that a comparison says the same."""
-    between = None
-    if at.sell_between is not None:
-        low, high = at.sell_between
-        between = prices.steps_above(low), prices.steps_below(high)
-    spread = at.max_spread_pct
-    return Limits(
-        prices.steps_below(at.buy_at_or_below),
-        prices.steps_above(at.sell_at_or_above),
-        0 if at.buy_at_or_above is None else prices.steps_above(at.buy_at_or_above),
-        None if spread is None else float(spread),
-        between,
-        prices.steps_below(at.stop_at_or_below),
-    )
-
-
-def moment_of(nanoseconds: int) -> datetime:
-    return EPOCH + nanoseconds // 1000 * MICROSECOND

@@ -169,7 +169,7 @@ def _beginning(asset: Asset, at_or_below: Decimal) -> Triggers:
 def _holding(asset: Asset, cycle: Cycle) -> Triggers:
     safety = None if asset.allowed is Allowed.EXIT else next_safety_price(asset, cycle)
     at = Triggers(safety, take_profit_price(asset, cycle))
-    if safety is not None:
+    if safety is not None and asset.max_spread_pct is not None:
         at = replace(at, max_spread_pct=asset.max_spread_pct)
     target, trailing = at.sell_at_or_above, trailing_price(asset, cycle)
     if trailing is not None and target is not None and cycle.highest_bid is not None:
@@ -177,7 +177,8 @@ def _holding(asset: Asset, cycle: Cycle) -> Triggers:
         at = replace(at, sell_at_or_above=higher, sell_between=(target, trailing))
     if cycle.stop_loss_since is not None:  # each quote counts, whether it is still so low or not
         return replace(at, sell_at_or_above=ZERO)
-    return replace(at, stop_at_or_below=stop_loss_price(asset, cycle))
+    stop = stop_loss_price(asset, cycle)
+    return at if stop is None else replace(at, stop_at_or_below=stop)
 
 
 def decide(asset: Asset, cycle: Cycle, quote: Quote, rules: AssetRules) -> Decision:

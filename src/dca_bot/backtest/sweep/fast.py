@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dca_bot.backtest.engine import rules_for
 from dca_bot.backtest.exchange import Terms
 from dca_bot.backtest.parameters import ladder_cost
 from dca_bot.backtest.prices.series import Prices
+from dca_bot.backtest.steps import rules_for
 from dca_bot.backtest.sweep.score import Score
 from dca_bot.core.model import Asset
 from dca_bot.core.money import MIN_BUY_USD
