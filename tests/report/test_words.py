@@ -13,7 +13,8 @@ from dca_bot.core.asset_row import buying_problem
 from dca_bot.core.model import Allowed, AssetRules, CycleStatus, OrderKind, OrderStatus, Quote
 from dca_bot.report.health import Health, Word
 from dca_bot.report.now import AssetNow
-from dca_bot.report.words import State, age_in_words, price_in_words, state_of, why
+from dca_bot.report.numbers import age_in_words, price_in_words
+from dca_bot.report.words import State, state_of, why
 from dca_bot.watchdog.sight import AssetSight
 from tests.builders import BTC, NOW, a_cycle, a_holding_cycle, an_asset, an_order, rules_of
 

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from dca_bot.commands.as_json import print_json as print_json
 from dca_bot.program.clock import utc_now
-from dca_bot.report.words import age_in_words, price_in_words
+from dca_bot.report.numbers import age_in_words, price_in_words
 
 IN_ASCII = str.maketrans(
     {"●": "o", "┿": "+", "━": "=", "─": "-", "…": "~", "–": "-", "≤": "<", "│": "|", "→": ">"}

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from dca_bot.core.model import ZERO
 from dca_bot.report.honesty import Honesty
-from dca_bot.report.words import age_in_words
+from dca_bot.report.numbers import age_in_words
 
 
 def in_words(found: Honesty) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from dca_bot.core.ladder import below, spread_pct, stop_loss_price
 from dca_bot.core.model import Allowed, CycleStatus, OrderStatus, Side
 from dca_bot.report.health import Health, Word
 from dca_bot.report.now import AssetNow
+from dca_bot.report.numbers import age_in_words, amount_in_words, price_in_words
 
 QUOTE_OLD = timedelta(seconds=10)
 
@@ -269,30 +270,3 @@ def _holds(now: AssetNow, sentence: str) -> str:
         return ""
     coin = now.asset.symbol.partition("/")[0]
     return sentence.format(f"{now.quantity:f} {coin}")
-
-
-def age_in_words(age: timedelta) -> str:
-    """`42 s`, `7 min`, `3 h 5 min`, `12 days`."""
-    seconds = max(0, int(age.total_seconds()))
-    if seconds < 120:
-        return f"{seconds} s"
-    minutes, hours = seconds // 60, seconds // 3600
-    if minutes < 120:
-        return f"{minutes} min"
-    if hours < 48:
-        return f"{hours} h {minutes % 60} min"
-    return f"{hours // 24} days"
-
-
-def price_in_words(price: Decimal | None) -> str:
-    """As many digits as matter: 64,120.50, 3.1416, 0.00001234."""
-    if price is None:
-        return "-"
-    if not price.is_finite():
-        return "any price"
-    digits = 2 if abs(price) >= 1000 else 4 if abs(price) >= 1 else 8
-    return f"{price:,.{digits}f}"
-
-
-def amount_in_words(amount: Decimal, currency: str) -> str:
-    return f"{amount:,.2f} {currency}"

@@ -17,8 +17,8 @@ from dca_bot.program.settings import read_store_settings
 from dca_bot.report import queries
 from dca_bot.report.cycles import CycleLine, closed_lines, lasted, open_lines
 from dca_bot.report.now import plain
+from dca_bot.report.numbers import age_in_words
 from dca_bot.report.reader import Reader, texts
-from dca_bot.report.words import age_in_words
 
 SHOWN = 40
 IN_JSON = 2_000
