@@ -189,7 +189,7 @@ CREATE TABLE IF NOT EXISTS dca_events (
     asset_id INT NOT NULL,
     symbol VARCHAR(25) NOT NULL,
     cycle_id INT NOT NULL,
-    kind VARCHAR(20) NOT NULL, -- 'began', 'ordered', 'filled', 'ended', 'complete', 'resumed', 'corrected', 'given up', 'let go', 'allowed', 'adopted', 'released'
+    kind VARCHAR(20) NOT NULL, -- 'began', 'ordered', 'filled', 'ended', 'complete', 'resumed', 'corrected', 'given up', 'let go', 'allowed', 'changed', 'adopted', 'released'
     told VARCHAR(255) NOT NULL, -- a sentence
     client_order_id VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
     price DECIMAL(20, 10) NULL, -- what was seen

@@ -45,6 +45,7 @@ class EventKind(StrEnum):
     GIVEN_UP = "given up"  # the cycle, with its coins
     LET_GO = "let go"  # an order that nobody knows
     ALLOWED = "allowed"  # how far the asset may go
+    CHANGED = "changed"  # the row, by a command
     ADOPTED = "adopted"  # coins, by hand
     RELEASED = "released"  # coins, by hand
 

@@ -152,6 +152,11 @@ def allowed(asset: Asset, cycle: Cycle | None, now: Allowed, at: datetime, why: 
     return Event(at, cycle.cycle_id if cycle else 0, EventKind.ALLOWED, _bounded(told))
 
 
+def changed(cycle: Cycle | None, at: datetime, told: str) -> Event:
+    """Something about the asset's row."""
+    return Event(at, cycle.cycle_id if cycle else 0, EventKind.CHANGED, _bounded(told))
+
+
 def adopted(cycle: Cycle, at: datetime) -> Event:
     """Coins that Alpaca held are the cycle's now."""
     told = f"adopted by hand: {cycle.quantity:f} at {cycle.average_purchase_price:f} on average"

@@ -163,6 +163,16 @@ class Hand:
                 tx.add_cycle(Cycle(0, asset_id, CycleStatus.WATCHING))
         return cycle
 
+    def look(self, order: Order) -> Order:
+        """An order as Alpaca tells it now, booked.  Raises BrokerUnavailable."""
+        self._books.settle(order)
+        return self._store.order(order.client_order_id) or order
+
+    def note(self, asset_id: int, told: str) -> None:
+        """Write into the asset's story what was done to its row."""
+        with self._store.transaction(asset_id) as tx:
+            tx.add_event(story.changed(tx.cycle, self._clock(), told))
+
     def _end(self, live: Order) -> Step:
         """One look at an order under way, and a request for its end where it must have one."""
         name = f"{log_lines.NAMES[live.kind]} {live.client_order_id}"

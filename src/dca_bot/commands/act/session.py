@@ -23,7 +23,7 @@ from dca_bot.core.model import AssetRules, AssetState, Quote
 from dca_bot.core.overdue import lacks_order_row
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import BrokerUnavailable
-from dca_bot.program.settings import read_settings
+from dca_bot.program.settings import DatabaseSettings, read_settings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.store.schema import ensure_schema
 from dca_bot.trading.by_hand import Hand, Step
@@ -39,6 +39,7 @@ class Session:
 
     store: Store
     broker: Broker
+    database: DatabaseSettings
     is_json: bool
     done: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
@@ -146,4 +147,4 @@ def session(arguments: Namespace) -> Iterator[Session]:
     ensure_schema(settings.database)
     with MySqlStore(settings.database, pool_size=2) as store:
         broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
-        yield Session(store, broker, arguments.json)
+        yield Session(store, broker, settings.database, arguments.json)

@@ -1,0 +1,53 @@
+"""Makes the coins that Alpaca holds, and no cycle owns, the asset's cycle.
+
+Quantity and average price are Alpaca's.  From then on they are traded as if the bot had bought
+them: safety orders below, the take profit above.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+
+from dca_bot.commands.act.left import left_at_alpaca
+from dca_bot.commands.act.session import NOT_DONE, add_yes, session
+from dca_bot.core.ladder import next_safety_price, take_profit_price
+from dca_bot.core.model import Cycle, CycleStatus
+from dca_bot.core.money import is_dust
+from dca_bot.core.transition import adopt
+from dca_bot.program.errors import DcaError
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("symbol", metavar="SYMBOL", help="as in BTC/USD")
+    add_yes(parser)
+
+
+def run(arguments: Namespace) -> int:
+    with session(arguments) as this:
+        [state] = this.states(arguments.symbol)
+        asset = state.asset
+        holding = this.broker.holdings().of(asset.coin)
+        if holding is None or is_dust(holding.quantity, holding.average_entry_price, asset):
+            raise DcaError(f"Alpaca holds no {asset.coin}: there is nothing to adopt")
+        if holding.average_entry_price <= 0:
+            raise DcaError(f"Alpaca tells no price for its {asset.coin}: they can't be adopted")
+        cycle = state.cycle or Cycle(0, asset.asset_id, CycleStatus.WATCHING)
+        after = adopt(cycle, replace(holding))
+        cost = after.quantity * after.average_purchase_price
+        plan = [
+            f"{asset.symbol}: {after.quantity:f} {asset.coin} at "
+            f"{after.average_purchase_price.normalize():f} on average ({cost:.2f} "
+            f"{asset.quote_currency}) become its cycle.",
+            f"It sells at {_plain(take_profit_price(asset, after))}, and buys its next safety "
+            f"order at {_plain(next_safety_price(asset, after))}.",
+        ]
+        if not this.agree(plan, arguments):
+            return NOT_DONE
+        made = this.bare_hand.adopt(asset.asset_id, holding)
+        this.did(f"{asset.symbol}: {made.quantity:f} {asset.coin} are its cycle {made.cycle_id}")
+        return this.finish(left_at_alpaca(this, asset.symbol))
+
+
+def _plain(price: object) -> str:
+    return "no price" if price is None else f"{price:.8f}".rstrip("0").rstrip(".")

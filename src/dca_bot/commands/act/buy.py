@@ -1,0 +1,81 @@
+"""Buys once, now, at the ask, for an asset whose cycle holds coins already.
+
+It is counted apart: no rung of the ladder is used up.  The average moves with it, and the next
+safety order waits below its price, as after any BUY.  A pause does not hinder it, since a person
+asks for it.
+"""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, Namespace
+
+from dca_bot.commands.act.left import left_at_alpaca
+from dca_bot.commands.act.session import NOT_DONE, Session, add_yes, session
+from dca_bot.commands.arguments import positive
+from dca_bot.core.decide import size_buy
+from dca_bot.core.model import Asset, Cycle, Order, Quote
+from dca_bot.core.money import estimated_receipt, weighted_average
+from dca_bot.program.errors import BrokerUnavailable, DcaError, OrderOutcomeUnknown
+
+LOOKS = (0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 3.0)  # seconds; a BUY at the ask fills at once
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("symbol", metavar="SYMBOL", help="as in BTC/USD")
+    parser.add_argument("amount", metavar="AMOUNT", type=positive, help="what to spend, as in 25")
+    add_yes(parser)
+
+
+def run(arguments: Namespace) -> int:
+    with session(arguments) as this:
+        [state] = this.states(arguments.symbol)
+        asset, cycle = state.asset, state.cycle
+        if cycle is None or cycle.quantity <= 0:
+            told = "its base order comes by itself" if asset.is_enabled else "it is disabled"
+            raise DcaError(f"{asset.symbol} holds nothing to add to: {told}")
+        if not asset.is_enabled:
+            raise DcaError(f"{asset.symbol} is disabled: `dca enable {asset.symbol}` first")
+        quote = this.quote(asset.symbol)
+        if not this.agree([_plan(this, asset, cycle, quote, arguments)], arguments):
+            return NOT_DONE
+        order = _buy(this, asset, quote, arguments)
+        if order is not None:
+            _see_it_filled(this, asset, order)
+        return this.finish(left_at_alpaca(this, asset.symbol))
+
+
+def _plan(this: Session, asset: Asset, cycle: Cycle, quote: Quote, arguments: Namespace) -> str:
+    sized = size_buy(arguments.amount, asset, quote, this.rules[asset.symbol])
+    if isinstance(sized, str):
+        raise DcaError(f"{asset.symbol}: {sized}")
+    quantity, limit = sized
+    net = estimated_receipt(quantity)
+    average = weighted_average(cycle.quantity, cycle.average_purchase_price, net, limit)
+    return (
+        f"{asset.symbol}: buys {quantity:f} {asset.coin} at {limit:f} or below, beside the ladder. "
+        f"It holds {cycle.quantity:f} at {cycle.average_purchase_price.normalize():f} on average; "
+        f"then {cycle.quantity + net:f} at about {average:.8f}."
+    )
+
+
+def _buy(this: Session, asset: Asset, quote: Quote, arguments: Namespace) -> Order | None:
+    try:
+        return this.hand.buy(asset.asset_id, arguments.amount, quote)
+    except OrderOutcomeUnknown:
+        live = [each for each in this.store.live_orders() if each.asset_id == asset.asset_id]
+        return live[0] if live else None
+
+
+def _see_it_filled(this: Session, asset: Asset, order: Order) -> None:
+    for pause in LOOKS:
+        time.sleep(pause)
+        try:
+            told = this.hand.look(order)
+        except BrokerUnavailable:
+            continue
+        if told.status.is_finished:
+            price = f" at {told.filled_average_price:f}" if told.filled_average_price else ""
+            this.did(f"{asset.symbol}: bought {told.filled_quantity:f}{price} ({told.status})")
+            return
+    this.did(f"{asset.symbol}: the BUY {order.client_order_id} was sent, and waits to fill")

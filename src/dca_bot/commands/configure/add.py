@@ -1,0 +1,70 @@
+"""Adds an asset: writes its row into dca_assets, after checking it and showing its ladder.
+
+What is not said is as in the README's example: 20 for each order, 5 safety orders 1.5 % apart,
+1 % take profit, 300 s cooldown.  As in: dca add ETH/USD base_order_amount=50 max_safety_orders=4
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from decimal import Decimal
+
+from dca_bot.commands.act.session import NOT_DONE, add_yes, session
+from dca_bot.commands.arguments import WrongCall
+from dca_bot.commands.configure.rows import assignments, check, preview, with_values
+from dca_bot.core.model import ZERO, Asset
+from dca_bot.store.configuration import Configuration, UnusableValue
+from dca_bot.store.connection import Value
+
+EXAMPLE: dict[str, Value] = {
+    "base_order_amount": Decimal(20),
+    "safety_order_amount": Decimal(20),
+    "max_safety_orders": 5,
+    "safety_order_deviation": Decimal("1.5"),
+    "take_profit_percent": Decimal(1),
+    "cooldown_period": 300,
+    "buy_order_price_deviation_percent": Decimal(2),
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("symbol", metavar="SYMBOL", help="as in BTC/USD")
+    parser.add_argument("columns", metavar="column=value", nargs="*", help="columns of dca_assets")
+    add_yes(parser)
+
+
+def run(arguments: Namespace) -> int:
+    symbol = arguments.symbol.upper()
+    values = {**EXAMPLE, **assignments(arguments.columns)}
+    asset = with_values(_blank(symbol), values)
+    with session(arguments) as this:
+        check(this, asset)
+        said = ", ".join(f"{column} {value}" for column, value in values.items())
+        plan = [f"A row for {symbol}: {said}.", *preview(this, asset)]
+        if asset.is_enabled:
+            plan.append("The bot begins to trade it at once.")
+        if not this.agree(plan, arguments):
+            return NOT_DONE
+        try:
+            with Configuration(this.database) as rows:
+                rows.add(symbol, values)
+        except UnusableValue as error:
+            raise WrongCall(f"{error}: `dca set {symbol} column=value` changes it") from None
+        this.did(f"{symbol} was added to dca_assets")
+        return this.finish([])
+
+
+def _blank(symbol: str) -> Asset:
+    return Asset(
+        asset_id=0,
+        symbol=symbol,
+        is_enabled=True,
+        base_order_amount=ZERO,
+        safety_order_amount=ZERO,
+        max_safety_orders=0,
+        safety_order_deviation_pct=ZERO,
+        take_profit_pct=ZERO,
+        cooldown_seconds=0,
+        restart_deviation_pct=ZERO,
+        last_sell_price=None,
+    )

@@ -1,0 +1,20 @@
+"""Disables an asset: it gets no orders of any kind any more, no take profit either.
+
+To stop BUYs only, use `dca pause`.  In SQL: is_enabled = FALSE.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from dca_bot.commands.act.session import add_yes
+from dca_bot.commands.configure.set import write
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("symbol", metavar="SYMBOL", help="as in BTC/USD")
+    add_yes(parser)
+
+
+def run(arguments: Namespace) -> int:
+    return write(arguments, {"is_enabled": 0})

@@ -1,0 +1,93 @@
+"""What add, set, enable and disable have in common: a row with changes, checked and shown first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from dca_bot.commands.act.session import Session
+from dca_bot.commands.arguments import WrongCall
+from dca_bot.core.asset_row import buying_problem, pair_problems, trading_problem
+from dca_bot.core.model import ZERO, AfterStopLoss, Allowed, Asset
+from dca_bot.program.errors import BrokerUnavailable
+from dca_bot.report.ladder import as_a_preview, ladder_from, money_wanted
+from dca_bot.store.configuration import UnusableValue, read_values
+from dca_bot.store.connection import Value
+
+# Where a column's name is not the field's.
+FIELDS = {
+    "safety_order_deviation": "safety_order_deviation_pct",
+    "take_profit_percent": "take_profit_pct",
+    "cooldown_period": "cooldown_seconds",
+    "buy_order_price_deviation_percent": "restart_deviation_pct",
+    "trailing_percent": "trailing_pct",
+    "stop_loss_percent": "stop_loss_pct",
+    "max_spread_percent": "max_spread_pct",
+}
+
+
+def assignments(words: Iterable[str]) -> dict[str, Value]:
+    """`column=value ...` as values.  Raises WrongCall."""
+    pairs = {}
+    for word in words:
+        column, equals, text = word.partition("=")
+        if not equals:
+            raise WrongCall(f"{word!r} is no column=value, as in take_profit_percent=1.5")
+        pairs[column.strip().lower().replace("-", "_")] = text
+    try:
+        return read_values(pairs)
+    except UnusableValue as error:
+        raise WrongCall(str(error)) from None
+
+
+def with_values(asset: Asset, values: Mapping[str, Value]) -> Asset:
+    """The asset as its row would be read then."""
+    typed: dict[str, object] = {}
+    for column, value in values.items():
+        field = FIELDS.get(column, column)
+        if column in ("is_enabled", "take_profit_after_fees"):
+            value = bool(value)
+        typed[field] = value
+    if "allowed" in typed:
+        typed["allowed"] = Allowed(str(typed["allowed"]))
+    if "after_stop_loss" in typed:
+        typed["after_stop_loss"] = AfterStopLoss(str(typed["after_stop_loss"]))
+    return replace(asset, **typed)  # type: ignore[arg-type] # each column has its field
+
+
+def check(this: Session, asset: Asset) -> None:
+    """Refuse a row that could not be traded.  Raises WrongCall and BrokerUnavailable."""
+    others = [state.asset for state in this.store.assets() if state.asset.symbol != asset.symbol]
+    problems = [
+        trading_problem(asset, this.rules.get(asset.symbol)),
+        buying_problem(asset),
+        pair_problems([*others, asset]).get(asset.asset_id, "") if asset.is_enabled else "",
+    ]
+    found = "; ".join(filter(None, problems))
+    if found:
+        raise WrongCall(f"nothing was written, since {asset.symbol} could not be traded: {found}")
+
+
+def preview(this: Session, asset: Asset) -> Iterator[str]:
+    """The ladder that the row would buy at the price of now, in a few lines."""
+    try:
+        price = this.quote(asset.symbol).ask
+    except BrokerUnavailable:
+        yield "Alpaca tells no price now, so there is no preview of its ladder."
+        return
+    ladder = ladder_from(as_a_preview(asset), price, this.rules[asset.symbol])
+    yield f"Its ladder from {_short(price)}:"
+    for rung in ladder.rungs:
+        name = "base order" if rung.number == 0 else f"safety order {rung.number}"
+        yield (
+            f"  {name:16} at {_short(rung.trigger):>14}   in {rung.invested:>10.2f}   "
+            f"sells at {_short(rung.take_profit_price):>14}   net {rung.net:+.2f}"
+        )
+    yield from (f"  {warning}" for warning in ladder.warnings)
+    yield f"All of it would take {money_wanted(ladder):.2f} {asset.quote_currency}."
+
+
+def _short(price: Decimal) -> str:
+    places = max(2, 4 - price.adjusted()) if price > ZERO else 2
+    return f"{price:,.{places}f}"

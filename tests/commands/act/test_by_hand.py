@@ -1,0 +1,67 @@
+"""buy, adopt and release: coins come into the books and go, and each is counted as what it is."""
+
+from decimal import Decimal
+
+from tests.commands.act.small_exchange import BTC, Desk
+from tests.helpers import eventually
+from tests.proofs.whole.auditor import rows
+
+
+def test_an_extra_buy_uses_up_no_rung(desk: Desk) -> None:
+    desk.add(BTC)
+    desk.start_bot()
+    before = desk.hold()
+    desk.put(49_500)
+    desk.dca("buy", BTC, "25")
+    after = desk.cycle()
+    assert desk.kinds() == ["base", "extra"]
+    assert (after["safety_orders"], after["status"]) == (0, "watching")
+    assert after["quantity"] > before["quantity"] * 2
+    assert after["last_order_fill_price"] == 49_500
+    assert desk.position() == after["quantity"]
+
+
+def test_an_extra_buy_is_refused_where_it_makes_no_sense(desk: Desk) -> None:
+    desk.add(BTC)
+    done = desk.run("buy", BTC, "25", "--yes")
+    assert (done.returncode, desk.orders()) == (1, [])
+    assert "its base order comes by itself" in done.stderr
+    desk.start_bot()
+    desk.hold()
+    done = desk.run("buy", BTC, "5", "--yes")
+    assert (done.returncode, desk.kinds()) == (1, ["base"])
+    assert "below Alpaca's minimum" in done.stderr
+
+
+def test_adopted_coins_are_sold_at_their_take_profit(desk: Desk) -> None:
+    desk.add(BTC)
+    desk.put(50_000)
+    desk.market.post("/sim/trade", {"symbol": BTC, "side": "buy", "qty": "0.01"})
+    desk.dca("adopt", BTC)
+    cycle = desk.cycle()
+    assert (cycle["average_purchase_price"], cycle["safety_orders"]) == (50_000, 0)
+    assert cycle["quantity"] == desk.position() == Decimal("0.009975")
+    assert desk.run("adopt", BTC, "--yes").returncode == 1
+    desk.start_bot()
+
+    def is_sold() -> bool:
+        desk.put(50_500)
+        return bool(desk.finished())
+
+    eventually(is_sold, 30)
+    assert desk.kinds() == ["adopted", "take_profit"]
+    [result] = rows(desk.database, "SELECT net FROM dca_results")
+    assert Decimal("3.5") < result["net"] < Decimal("5")
+
+
+def test_released_coins_stay_at_alpaca_and_are_never_sold(desk: Desk) -> None:
+    desk.add(BTC)
+    desk.start_bot()
+    held = desk.hold()["quantity"]
+    desk.dca("pause")
+    answer = desk.dca("release", BTC)
+    assert answer["left"] == [f"BTC/USD: {held.normalize():f} BTC that aren't the bot's"]
+    assert (desk.cycle()["quantity"], len(desk.finished())) == (0, 1)
+    assert desk.dca("release", BTC)["done"][0].endswith("nothing is released")
+    desk.dca("adopt", BTC)
+    assert desk.cycle()["quantity"] == held

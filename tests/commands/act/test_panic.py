@@ -1,0 +1,74 @@
+"""panic: everything of the bot's is sold, nothing else, also through an outage and a crash."""
+
+import signal
+from decimal import Decimal
+
+from tests.commands.act.small_exchange import BTC, Desk
+from tests.helpers import eventually
+
+ETH = "ETH/USD"
+
+
+def holding_both(desk: Desk) -> None:
+    desk.add(BTC, ETH)
+    desk.start_bot()
+    desk.hold()
+    desk.hold(symbol=ETH)
+
+
+def test_panic_sells_what_all_cycles_own_and_pauses_all(desk: Desk) -> None:
+    holding_both(desk)
+    desk.market.post("/sim/trade", {"symbol": "SOL/USD", "side": "buy", "qty": "1"})
+    desk.market.post("/sim/trade", {"symbol": ETH, "side": "buy", "qty": "0.5"})
+    answer = desk.dca("panic")
+    assert desk.allowed() == {BTC: "exit", ETH: "exit"}
+    assert desk.position() == 0
+    assert desk.position(ETH) > Decimal("0.49")
+    assert desk.position("SOL/USD") > 0
+    assert sorted(desk.kinds()) == ["base", "base", "close", "close"]
+    [foreign] = answer["left"]
+    assert foreign.endswith("ETH that aren't the bot's")
+    desk.put(40_000, BTC, ETH)
+    assert desk.dca("panic")["left"] == [foreign]
+    assert sorted(desk.kinds()) == ["base", "base", "close", "close"]
+
+
+def test_panic_keeps_trying_while_alpaca_is_away_and_buys_nothing_meanwhile(desk: Desk) -> None:
+    holding_both(desk)
+    desk.market.post("/sim/faults", {"name": "server_error", "params": {"status": 503}})
+    panic = desk.start("panic", "--yes", "--json")
+    eventually(lambda: desk.allowed() == {BTC: "exit", ETH: "exit"}, 30)
+    desk.put(40_000, BTC, ETH)
+    assert panic.poll() is None
+    desk.market.post("/sim/faults", {"name": "server_error", "on": False})
+
+    def is_over() -> bool:
+        desk.put(40_000, BTC, ETH)
+        return panic.poll() is not None
+
+    eventually(is_over, 60)
+    assert panic.returncode == 0
+    assert (desk.position(), desk.position(ETH)) == (0, 0)
+    assert sorted(desk.kinds()) == ["base", "base", "close", "close"]
+
+
+def test_a_panic_that_is_killed_goes_on_when_it_is_repeated(desk: Desk) -> None:
+    holding_both(desk)
+    desk.market.post("/sim/hold", {})
+    panic = desk.start("panic", "--yes", "--json")
+    eventually(lambda: "sell" in [each["side"] for each in desk.open_orders()], 30)
+    panic.send_signal(signal.SIGKILL)
+    panic.wait(10)
+    desk.market.post("/sim/release", {})
+    assert desk.dca("panic")["left"] == []
+    sold = [order for order in desk.orders() if order["kind"] == "close"]
+    assert len(sold) == len({order["asset_id"] for order in sold}) == 2
+
+
+def test_two_at_once_sell_once(desk: Desk) -> None:
+    holding_both(desk)
+    commands = [desk.start(*words, "--yes") for words in (["panic"], ["close", BTC], ["panic"])]
+    assert [command.wait(60) for command in commands] == [0, 0, 0]
+    assert (desk.position(), desk.position(ETH)) == (0, 0)
+    filled = [order for order in desk.orders() if order["filled_quantity"] > 0]
+    assert sorted(order["kind"] for order in filled) == ["base", "base", "close", "close"]
