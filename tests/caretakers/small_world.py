@@ -92,7 +92,12 @@ class SmallWorld:
         return self.put_cycle(**held | columns)
 
     def order_by_hand(
-        self, kind: OrderKind = OrderKind.BASE, quantity: str = "1", limit: str | None = "100"
+        self,
+        kind: OrderKind = OrderKind.BASE,
+        quantity: str = "1",
+        limit: str | None = "100",
+        *,
+        symbol: str = BTC,
     ) -> str:
         """Place an order on Alpaca's site; its id there."""
         order = Order(
@@ -106,7 +111,7 @@ class SmallWorld:
             status=OrderStatus.INTENDED,
             created_at=self.clock(),
         )
-        update = self.broker.submit(order, BTC)
+        update = self.broker.submit(order, symbol)
         assert update.alpaca_order_id is not None
         return update.alpaca_order_id
 

@@ -154,6 +154,42 @@ def test_an_order_that_was_booked_before_is_not_booked_again(world: SmallWorld) 
     assert world.cycle == booked
 
 
+def test_an_order_of_another_symbol_does_not_fit_the_cycle() -> None:
+    world = SmallWorld()
+    world.broker.quote("ETH/USD", 100, 100)
+    order_id = world.order_by_hand(quantity="0.5", symbol="ETH/USD")
+    world.put_cycle(status=S.BUYING, latest_order_id=order_id)
+    world.check_consistency()
+    assert world.cycle.status is S.WATCHING
+    assert world.cycle.quantity == 0
+
+
+def test_an_open_order_whose_answer_was_lost_gets_its_id_from_the_list() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.holds_fills = True
+    world.broker.lose_answer(taken=True)
+    with pytest.raises(OrderOutcomeUnknown):
+        world.trade()
+    world.clock.pass_by(60)
+    world.check_consistency()
+    [order] = world.store.live_orders()
+    assert order.status is OrderStatus.OPEN
+    assert world.cycle.latest_order_id == order.alpaca_order_id
+
+
+def test_an_open_order_that_was_partly_filled_unheard_is_booked() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.holds_fills = True
+    order = world.trade()
+    assert order is not None
+    world.broker.fill(order.client_order_id, "0.1")
+    world.check_consistency()
+    assert world.cycle.status is S.BUYING
+    assert world.cycle.quantity == Decimal("0.09975")
+
+
 def test_an_order_of_the_other_side_does_not_fit_the_cycle() -> None:
     world = SmallWorld()
     order_id = world.order_by_hand(quantity="0.5")
@@ -468,6 +504,13 @@ def test_a_position_that_no_cycle_owns_is_reported_and_never_sold() -> None:
     assert world.check_consistency() == 0
     assert world.state == before
     assert world.broker.submitted == []
+
+
+def test_a_row_that_cannot_be_read_says_nothing_about_its_position(world: SmallWorld) -> None:
+    world.broker.hold(BTC, "0.5", "100")
+    world.store.problems = {1: "status is 'wachting': correct it"}
+    assert world.check_consistency() == 1
+    assert world.slept == []
 
 
 def test_a_position_in_another_symbol_is_nobodys_business(world: SmallWorld) -> None:

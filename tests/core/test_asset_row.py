@@ -42,6 +42,7 @@ def test_the_edges_of_what_is_allowed_can_be_traded(columns: dict[str, Any]) -> 
     [
         ({"base_order_amount": "0"}, "base_order_amount"),
         ({"base_order_amount": "-20"}, "base_order_amount"),
+        ({"base_order_amount": "0", "symbol": "BTC/USDC"}, "base_order_amount"),
         ({"base_order_amount": "9.99"}, "base_order_amount"),
         ({"base_order_amount": "10"}, "base_order_amount"),
         ({"base_order_amount": "200000.01"}, "base_order_amount"),

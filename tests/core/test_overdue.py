@@ -11,7 +11,9 @@ from dca_bot.core.overdue import (
     Tracking,
     is_older,
     is_orphan,
+    is_settled,
     is_stale,
+    lacks_order_row,
     position_verdict,
 )
 from tests.builders import BTC, NOW, STEP, a_holding, a_holding_cycle, an_asset, an_order, an_update
@@ -48,3 +50,32 @@ def test_of_a_position_that_an_order_moves_nothing_can_be_said(
         position_verdict(an_asset(), cycle, holding, STEP, at_most=Decimal(1))
         is PositionVerdict.AGREES
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "owner", "lacks"),
+    [
+        (CycleStatus.BUYING, 1, False),
+        (CycleStatus.BUYING, 2, True),
+        (CycleStatus.SELLING, 2, True),
+        (CycleStatus.WATCHING, 2, False),
+    ],
+)
+def test_a_cycle_that_waits_lacks_an_order_when_all_live_ones_are_of_others(
+    status: CycleStatus, owner: int, lacks: bool
+) -> None:
+    live = [an_order(asset_id=owner)]
+    assert lacks_order_row(a_holding_cycle(status=status), live) is lacks
+
+
+def test_an_asset_without_a_cycle_lacks_nothing() -> None:
+    assert not lacks_order_row(None, [])
+
+
+@pytest.mark.parametrize(("age", "settled"), [(59.9, False), (60, True), (-300, False)])
+def test_a_position_has_settled_a_minute_after_the_last_order(age: float, settled: bool) -> None:
+    assert is_settled(NOW - timedelta(seconds=age), NOW) is settled
+
+
+def test_without_any_order_a_position_has_settled() -> None:
+    assert is_settled(None, NOW)

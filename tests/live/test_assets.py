@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from dca_bot.core.model import Asset, AssetRules, Cycle, Order, OrderStatus, OrderUpdate
+from dca_bot.core.model import Asset, AssetRules, AssetState, Cycle, Order, OrderStatus, OrderUpdate
 from dca_bot.live.assets import Desk
 from dca_bot.live.worker import Surroundings
 from dca_bot.program.clock import Clock
@@ -93,6 +93,11 @@ class UnsteadyStore(MemoryStore):
 
     is_away = False
 
+    def assets(self) -> Sequence[AssetState]:
+        if self.is_away:
+            raise StoreUnavailable("away")
+        return super().assets()
+
     def transaction(self, asset_id: int) -> AbstractContextManager[MemoryTransaction]:
         if self.is_away:
             raise StoreUnavailable("away")
@@ -108,6 +113,7 @@ class World:
     gaps: list[str]
     refusals: list[str]
     desk_rules: dict[str, AssetRules]  # what the bot has read of Alpaca's list
+    trader: Trader
 
     def quote(self, symbol: str, bid: str, ask: str) -> None:
         """The exchange's price becomes this, and the stream says so."""
@@ -154,6 +160,7 @@ def play(
     scenario: Callable[[World], Coroutine[Any, Any, None]],
     *assets: Asset,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    patience_seconds: float = 30,
 ) -> None:
     """Run a scenario on a desk whose broker tells its updates as the trade stream would."""
 
@@ -181,11 +188,11 @@ def play(
 
             broker.listener = tell
             await desk.refresh()
-            await scenario(World(store, broker, desk, pool, gaps, refusals, rules))
+            await scenario(World(store, broker, desk, pool, gaps, refusals, rules, around.trader))
             desk.stop()
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(asyncio.wait_for(run(), 30))
+        runner.run(asyncio.wait_for(run(), patience_seconds))
 
 
 def as_message(update: OrderUpdate) -> dict[str, Any]:
@@ -419,6 +426,39 @@ def test_a_fill_that_the_database_cannot_take_makes_the_bot_ask_alpaca() -> None
         world.broker.fill(world.broker.submitted[0].client_order_id)
         await world.idle()
         assert world.gaps == ["store"]
+
+    play(scenario)
+
+
+def test_a_database_that_was_away_makes_the_bot_ask_alpaca_once_it_is_back() -> None:
+    async def scenario(world: World) -> None:
+        world.store.is_away = True
+        await world.desk.refresh()
+        await world.desk.refresh()
+        assert world.desk.database_trouble == "away"
+        assert world.gaps == []
+        world.store.is_away = False
+        await world.desk.refresh()
+        await world.desk.refresh()
+        assert world.desk.database_trouble == ""
+        assert world.gaps == ["gap"]
+
+    play(scenario)
+
+
+def test_news_of_an_order_in_a_symbol_that_no_row_has_makes_the_bot_ask_alpaca() -> None:
+    async def scenario(world: World) -> None:
+        world.desk.on_trade_update(as_message(an_update(an_order(), "canceled", symbol="LTC/USD")))
+        assert world.gaps == ["gap"]
+
+    play(scenario)
+
+
+def test_news_of_somebody_elses_order_is_no_gap() -> None:
+    async def scenario(world: World) -> None:
+        theirs = an_order(client_order_id="by-hand")
+        world.desk.on_trade_update(as_message(an_update(theirs, "canceled", symbol="LTC/USD")))
+        assert world.gaps == []
 
     play(scenario)
 

@@ -146,6 +146,41 @@ def test_when_alpaca_cannot_be_asked_nothing_changes(verb: str) -> None:
     assert floor.cycle.quantity == floor.held
 
 
+def test_a_database_that_goes_away_is_not_one_orders_trouble() -> None:
+    class GoingAway(MemoryStore):
+        is_away = False
+
+        @contextmanager
+        def transaction(self, asset_id: int) -> Iterator[Any]:
+            if self.is_away:
+                raise StoreUnavailable("gone")
+            with super().transaction(asset_id) as tx:
+                yield tx
+
+    floor = Floor(at_once=False)
+    store = GoingAway([floor.asset], clock=floor.clock)
+    trader = Trader(store, floor.broker, floor.clock, floor.rules)
+    trader.books.open_cycle(1)
+    trader.on_quote(store.assets()[0], floor.quote(100))
+    store.is_away = True
+    with pytest.raises(StoreUnavailable):
+        recover(trader.books, store, floor.broker)
+    store.is_away = False
+    assert recover(trader.books, store, floor.broker).ended == 1
+
+
+def test_an_order_that_is_open_and_unchanged_is_not_asked_about_one_by_one() -> None:
+    floor = deaf_floor()
+    order = placed(floor)
+    floor.broker.calls.clear()
+    floor.recover()
+    assert floor.broker.calls == ["open_orders"]
+    floor.broker.fill(order.client_order_id, "0.1")
+    floor.recover()
+    assert "order" in floor.broker.calls
+    assert floor.cycle.quantity == Decimal("0.09975")
+
+
 def test_an_asset_whose_rows_cannot_be_read_does_not_stop_the_others() -> None:
     class HalfReadable(MemoryStore):
         @contextmanager

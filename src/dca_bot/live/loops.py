@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 
@@ -96,16 +95,17 @@ async def follow_database(
 async def follow_rules(trader: Trader, broker: Broker, desk: Desk, refusal: asyncio.Event) -> None:
     """Read Alpaca's list of assets again daily, every 60 s while it does not trade one of ours, and
     soon after an order was refused: a halt or another increment may be why."""
-    read_at = time.monotonic()
+    now = asyncio.get_running_loop().time
+    read_at = now()
     while True:
         is_refused = await happens_within(refusal, NOT_TRADED_SECONDS)
         refusal.clear()
-        is_old = time.monotonic() - read_at >= RULES_SECONDS
+        is_old = now() - read_at >= RULES_SECONDS
         if not (is_refused or is_old or desk.symbols_not_traded()):
             continue
         try:
             trader.rules = await asyncio.to_thread(broker.rules)
-            read_at = time.monotonic()
+            read_at = now()
         except BrokerUnavailable as error:
             log.warning("Alpaca's list of assets could not be read, the old one stands: %s", error)
         await asyncio.sleep(AGAIN_SECONDS)  # refusals may come in dozens

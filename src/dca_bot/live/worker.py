@@ -90,7 +90,6 @@ class Worker:
     def stop(self) -> None:
         """Begin nothing new; what is under way goes on to its end."""
         self._is_stopped = True
-        self.watch.disarm()
 
     def pause_of(self, side: Side) -> float:
         """For how many seconds no order of this side is tried."""
@@ -110,7 +109,7 @@ class Worker:
 
     def _arm(self) -> None:
         """Let quotes hit again, as far as no pause forbids it."""
-        if self._is_stopped or self.is_busy or self.state.cycle is None or self.state.problem:
+        if self._is_stopped or self.state.cycle is None or self.state.problem:
             self.watch.disarm()
             return
         prices = triggers(self.state.asset, self.state.cycle)

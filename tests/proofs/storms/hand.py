@@ -16,6 +16,7 @@ from alpaca_simulator.exchange.account import CASH
 from alpaca_simulator.exchange.ledger import Place
 from alpaca_simulator.exchange.orders import Side
 from dca_bot.core.model import Asset, AssetState, CycleStatus
+from dca_bot.core.position import most_it_could_hold
 from dca_bot.store.memory_store import MemoryStore
 
 from .mishaps import Calm
@@ -76,15 +77,20 @@ class Hand:
             self._put_back(undo)
 
     def follow_advice(self) -> None:
-        """Sell what the log says is nobody's: a position of an asset whose cycle holds nothing."""
+        """Sell what the log says is nobody's: a position of an asset whose cycle holds nothing, and
+        what is beyond a cycle's whole ladder."""
         for state in self._store.assets():
             coin = state.asset.symbol.partition("/")[0]
             is_idle = state.cycle is None or (
                 state.cycle.quantity <= 0 and state.cycle.status is not CycleStatus.BUYING
             )
-            if is_idle and (held := self._venue.held(coin)) > 0:
+            held = surplus = self._venue.held(coin)
+            if not is_idle and state.cycle is not None:
+                is_too_much = held > most_it_could_hold(state.asset, state.cycle)
+                surplus = held - state.cycle.quantity if is_too_much else Decimal(0)
+            if surplus > 0:
                 self._watcher.traded_by_hand(state.asset.symbol, None)
-                self._venue.trade_by_hand(state.asset.symbol, Side.SELL, held)
+                self._venue.trade_by_hand(state.asset.symbol, Side.SELL, surplus)
 
     def _tick(self) -> None:
         for name, deed in self._moods.items():

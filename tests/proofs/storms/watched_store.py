@@ -139,6 +139,10 @@ class WatchedTransaction:
         self._statement("order of asset")
         return self._tx.order(client_order_id)
 
+    def last_order(self) -> Order | None:
+        self._statement("last order")
+        return self._tx.last_order()
+
     def live_order(self) -> Order | None:
         self._statement("live order")
         return self._tx.live_order()
