@@ -49,13 +49,11 @@ def run(arguments: Namespace) -> int:
     if arguments.json:
         output.print_json(
             {
-                "checked": {
-                    "days": arguments.days,
-                    "fills": found.fills,
-                    "orders": found.orders,
-                    "fee_rows": found.fee_rows,
-                    "fees_pending": found.pending,
-                },
+                "checked": found.fills,
+                "orders": found.orders,
+                "fee_rows": found.fee_rows,
+                "fees_pending": found.pending,
+                "days": arguments.days,
                 "differences": [asdict(each) for each in found.differences],
             }
         )
