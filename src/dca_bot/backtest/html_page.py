@@ -66,11 +66,15 @@ def place(name: str, height: int) -> str:
     return f'<div id="{name}" style="height:{height}px"></div>'
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; what begins with + or - is coloured."""
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, fits: bool = False) -> str:
+    """A table; what begins with + or - is coloured.
+
+    On a small screen it is as wide as its cells and scrolls, or `fits` and breaks them.
+    """
     head = "".join(f"<th>{escape(each)}</th>" for each in headings)
     body = "".join(f"<tr>{''.join(_cell(each) for each in row)}</tr>" for row in rows)
-    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+    kind = "fit" if fits else "scroll"
+    return f'<div class="{kind}"><table><tr>{head}</tr>{body}</table></div>'
 
 
 def _cell(text: str) -> str:

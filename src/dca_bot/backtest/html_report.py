@@ -61,7 +61,7 @@ def write_report(path: Path, cases: Sequence[Case]) -> None:
 def _numbers(cases: Sequence[Case]) -> str:
     columns = [figures(case.result) for case in cases]
     rows = [[name, *(c[number][1] for c in columns)] for number, (name, _) in enumerate(columns[0])]
-    return table(["", *(case.name for case in cases)], rows)
+    return table(["", *(case.name for case in cases)], rows, fits=True)
 
 
 def _prices(replay: Replay) -> Figure:
@@ -113,7 +113,7 @@ def _held(replay: Replay) -> list[tuple[int, float | None, float | None]]:
         cycle = Cycle(fill.cycle, 1, CycleStatus.WATCHING, fill.coins, fill.average)
         target = triggers(replay.asset, cycle).sell_at_or_above
         steps.append((fill.at, float(fill.average), None if target is None else float(target)))
-    return steps
+    return [*steps, (int(replay.prices.times[-1]), *steps[-1][1:])] if steps else []
 
 
 def _money(case: Case) -> Figure:

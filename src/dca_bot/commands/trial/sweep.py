@@ -190,9 +190,9 @@ def _headline(sweep: Sweep, parts: Parts, best: list[Tried]) -> str:
     stopped = "" if sweep.is_whole else " (stopped early)"
     winners = sum(each.test.equity > 0 for each in best[:SHOWN])
     return (
-        f"{len(sweep.tried):,} sets tried{stopped} on {first} to {split}, ranked by {sweep.rank}; "
-        f"of the first {min(SHOWN, len(best))}, {winners} also earned on {split} to {last}, which "
-        "they had not seen."
+        f"{len(sweep.tried):,} sets tried{stopped} on {first} to {split}, ranked by {sweep.rank}. "
+        f"Of the first {min(SHOWN, len(best))}, {winners} earned something on {split} to {last}, "
+        "which they had not seen."
     )
 
 
