@@ -5,35 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from dca_bot.core.model import OrderKind, OrderStatus
-from dca_bot.report.gains import gains
-from dca_bot.report.tie_out import BookedOrder
-from tests.builders import BTC, NOW, an_order
+from dca_bot.core.model import OrderKind
+from dca_bot.report.gains import Deal, gains
+from tests.builders import BTC, NOW
 
 DAY = timedelta(days=1)
 
 
-def bought(quantity: str, price: str, days: int) -> BookedOrder:
-    order = an_order(
-        status=OrderStatus.FILLED,
-        filled_quantity=quantity,
-        filled_average_price=price,
-        received_quantity=quantity,
-        created_at=NOW + days * DAY,
-    )
-    return BookedOrder(order, BTC)
+def bought(quantity: str, price: str, days: int) -> Deal:
+    coins = Decimal(quantity)
+    return Deal(BTC, NOW + days * DAY, OrderKind.BASE, coins, Decimal(price), coins, None)
 
 
-def sold(quantity: str, price: str, days: int, fee: str = "0") -> BookedOrder:
-    order = an_order(
-        kind=OrderKind.TAKE_PROFIT,
-        status=OrderStatus.FILLED,
-        filled_quantity=quantity,
-        filled_average_price=price,
-        fee=Decimal(fee),
-        created_at=NOW + days * DAY,
-    )
-    return BookedOrder(order, BTC)
+def sold(quantity: str, price: str, days: int, fee: str = "0") -> Deal:
+    at, coins = NOW + days * DAY, Decimal(quantity)
+    return Deal(BTC, at, OrderKind.TAKE_PROFIT, coins, Decimal(price), Decimal(0), Decimal(fee))
 
 
 def test_the_oldest_lot_is_sold_first_and_a_part_of_one_keeps_its_share_of_the_cost() -> None:
@@ -61,3 +47,8 @@ def test_coins_of_unknown_origin_have_an_unknown_gain() -> None:
     first, second = gains([bought("1", "100", 0), sold("3", "110", 1)])
     assert (first.gain, second.gain) == (10, None)
     assert (second.quantity, second.acquired_at, second.proceeds) == (2, None, 220)
+
+
+def test_a_crumb_of_earlier_dust_is_no_lot_of_its_own() -> None:
+    (only,) = gains([bought("1", "100", 0), sold("1.000001", "110", 1)])
+    assert only.quantity == 1

@@ -12,9 +12,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from dca_bot.core.earnings import seen_fee_rate, sell_fee
-from dca_bot.core.model import ZERO, Order, Side
-from dca_bot.report.tie_out import BookedOrder
+from dca_bot.core.earnings import sell_fee
+from dca_bot.core.model import OrderKind, Side
+from dca_bot.core.money import FEE_RATE_ESTIMATE
+
+# What is left of rounding is no lot, and worth no line.
+CRUMB = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """A filled order, as far as lots go; `received` is a BUY's quantity after its fee."""
+
+    symbol: str
+    at: datetime
+    kind: OrderKind
+    quantity: Decimal
+    price: Decimal
+    received: Decimal
+    fee: Decimal | None  # of a SELL; None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +62,33 @@ class Gain:
         return None if self.cost is None else self.proceeds - self.cost
 
 
-def gains(orders: Iterable[BookedOrder]) -> Iterator[Gain]:
-    """Given every filled order in the order of time, what each SELL has sold, lot by lot."""
-    known = [each for each in orders if each.order.filled_quantity > 0]
-    rate = seen_fee_rate(each.order for each in known)
+def gains(deals: Iterable[Deal]) -> Iterator[Gain]:
+    """Given every deal in the order of time, what each SELL has sold, lot by lot."""
     lots: defaultdict[str, deque[Lot]] = defaultdict(deque)
-    for each in known:
-        order, price = each.order, each.order.filled_average_price or ZERO
-        if order.side is Side.BUY:
-            cost = order.filled_quantity * price
-            if order.received_quantity > 0:
-                lots[each.symbol].append(Lot(order.created_at, order.received_quantity, cost))
-            continue
-        yield from _sold(each.symbol, order, lots[each.symbol], rate)
+    for deal in deals:
+        if deal.kind.side is Side.SELL:
+            yield from _sold(deal, lots[deal.symbol])
+        elif deal.received > 0:
+            cost = deal.quantity * deal.price
+            lots[deal.symbol].append(Lot(deal.at, deal.received, cost))
 
 
-def _sold(symbol: str, order: Order, lots: deque[Lot], rate: Decimal) -> Iterator[Gain]:
-    worth = order.filled_quantity * (order.filled_average_price or ZERO)
-    fee = sell_fee(worth, rate) if order.fee is None else order.fee
-    left = order.filled_quantity
+def _sold(deal: Deal, lots: deque[Lot]) -> Iterator[Gain]:
+    worth = deal.quantity * deal.price
+    fee = sell_fee(worth, FEE_RATE_ESTIMATE) if deal.fee is None else deal.fee
+    left = deal.quantity
     while left > 0:
+        if not lots and left < deal.quantity and left * deal.price < CRUMB:
+            return
         lot = lots.popleft() if lots else None
         quantity = min(left, lot.quantity) if lot else left
-        share = quantity / order.filled_quantity
+        share = quantity / deal.quantity
         part = lot.part(quantity) if lot else None
         yield Gain(
-            symbol=symbol,
+            symbol=deal.symbol,
             quantity=quantity,
             acquired_at=part.at if part else None,
-            sold_at=order.created_at,
+            sold_at=deal.at,
             cost=part.cost if part else None,
             proceeds=(worth - fee) * share,
             fees=fee * share,

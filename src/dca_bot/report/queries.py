@@ -71,11 +71,11 @@ SELECT COUNT(*) FROM dca_results WHERE status = 'complete'
 
 # What no result is known of: finished before, without an order in the books.
 CYCLES_WITHOUT_RESULT = """
-SELECT c.id, c.asset_id, a.asset_symbol, c.status, c.created_at, c.completed_at, c.safety_orders
+SELECT c.id, c.asset_id, (SELECT asset_symbol FROM dca_assets a WHERE a.id = c.asset_id),
+       c.status, c.created_at, c.completed_at, c.safety_orders
   FROM dca_cycles c
-  JOIN dca_assets a ON a.id = c.asset_id
-  LEFT JOIN dca_results r ON r.cycle_id = c.id
- WHERE r.cycle_id IS NULL AND c.status IN ('complete', 'error')
+ WHERE c.status IN ('complete', 'error')
+   AND NOT EXISTS (SELECT 1 FROM dca_results r WHERE r.cycle_id = c.id)
  ORDER BY c.id DESC
  LIMIT %s
 """
@@ -136,15 +136,16 @@ SELECT SUM(cost * TIMESTAMPDIFF(SECOND, GREATEST(began_at, %s), LEAST(completed_
  WHERE completed_at >= %s AND began_at < %s
 """
 
-# First and last price of each symbol that the bot bought at within a time, for buy and hold.
+# First and last price of each asset's orders within a time, for buy and hold.
 FIRST_AND_LAST_BUY = """
-SELECT o.symbol, f.filled_average_price, l.filled_average_price
-  FROM (SELECT symbol, MIN(id) AS first_id, MAX(id) AS last_id
-          FROM dca_orders
-         WHERE created_at >= %s AND created_at < %s AND filled_quantity > 0
-         GROUP BY symbol) AS o
-  JOIN dca_orders f ON f.id = o.first_id
-  JOIN dca_orders l ON l.id = o.last_id
+SELECT a.asset_symbol,
+       (SELECT filled_average_price FROM dca_orders o
+         WHERE o.asset_id = a.id AND filled_quantity > 0 AND created_at >= %s
+         ORDER BY id LIMIT 1),
+       (SELECT filled_average_price FROM dca_orders o
+         WHERE o.asset_id = a.id AND filled_quantity > 0 AND created_at < %s
+         ORDER BY id DESC LIMIT 1)
+  FROM dca_assets a
 """
 
 HONEST = """
@@ -170,19 +171,22 @@ SELECT cycle_id, symbol, drawdown_pct
  LIMIT 5
 """
 
+# Only those of cycles that were not over before: a cycle sells what it has bought.
 FILLED_ORDERS = """
-SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
-       alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before, fee, symbol
-  FROM dca_orders
- WHERE created_at >= %s AND created_at < %s AND filled_quantity > 0
- ORDER BY id
+SELECT o.symbol, o.created_at, o.kind, o.filled_quantity, o.filled_average_price,
+       o.received_quantity, o.fee
+  FROM dca_orders o
+  LEFT JOIN dca_results r ON r.cycle_id = o.cycle_id
+ WHERE o.created_at < %s AND o.filled_quantity > 0
+   AND (r.completed_at IS NULL OR r.completed_at >= %s)
+ ORDER BY o.id
 """
 
 SYMBOLS = """
 SELECT asset_symbol FROM dca_assets
 UNION
-SELECT symbol FROM dca_orders WHERE symbol IS NOT NULL
+SELECT symbol FROM dca_orders
+ WHERE symbol IS NOT NULL AND id IN (SELECT MIN(id) FROM dca_orders GROUP BY asset_id)
 """
 
 SERVER = """

@@ -63,8 +63,15 @@ class Session:
     when it was cut short (a lost connection, a signal): such a session must be closed, not used.
     """
 
-    def __init__(self, settings: DatabaseSettings, lock_wait_seconds: int) -> None:
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        lock_wait_seconds: int,
+        *,
+        answer_seconds: int = ANSWER_SECONDS,
+    ) -> None:
         self._settings = settings
+        self._answer_seconds = answer_seconds
         self.is_sound = False
         self._in_transaction = False
         self._cnx = self._connect()
@@ -95,15 +102,15 @@ class Session:
                 sql_mode=SQL_MODE,
                 autocommit=False,
                 connection_timeout=CONNECT_SECONDS,
-                read_timeout=ANSWER_SECONDS,
-                write_timeout=ANSWER_SECONDS,
+                read_timeout=self._answer_seconds,
+                write_timeout=self._answer_seconds,
                 converter_class=_Converter,
             )
         except (Error, OSError) as error:
             raise self._failure(error) from error
         cnx._socket._netbroker = _ReadingAhead()
         # for good: the connector would set it anew for each packet
-        cnx._socket.set_connection_timeout(ANSWER_SECONDS)
+        cnx._socket.set_connection_timeout(self._answer_seconds)
         cnx._protocol = _Protocol()
         return cnx
 

@@ -23,6 +23,7 @@ from dca_bot.store.failures import (
 # A link to sql/schema.sql in a clone, a copy of it where the package is installed.
 SCHEMA_FILE = Path(__file__).with_name("schema.sql")
 LOCK_WAIT_SECONDS = 5
+COMPLETION_SECONDS = 300  # a long history is worked through once, when it gets its results
 STATEMENT_TRIES = 5
 # Two programs that start together may both add: the one that comes second finds it done.
 DONE_BY_ANOTHER = frozenset({1050, 1060, 1061, 1091})
@@ -91,7 +92,7 @@ def ensure_schema(settings: DatabaseSettings, schema_file: Path = SCHEMA_FILE) -
     Raises StoreUnavailable when it can't be reached or refuses the user, DcaError when it can't be
     completed.
     """
-    session = Session(settings, LOCK_WAIT_SECONDS)
+    session = Session(settings, LOCK_WAIT_SECONDS, answer_seconds=COMPLETION_SECONDS)
     try:
         if not _missing(session):
             return

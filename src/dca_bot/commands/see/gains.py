@@ -16,16 +16,15 @@ from typing import Any
 from dca_bot.commands import output
 from dca_bot.commands.arguments import count
 from dca_bot.commands.output import amount, local
-from dca_bot.core.model import ZERO
+from dca_bot.core.model import ZERO, OrderKind
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError
 from dca_bot.program.settings import read_store_settings
 from dca_bot.report import queries
-from dca_bot.report.gains import Gain, gains
-from dca_bot.report.profit import LONG_AGO, local_midnight
-from dca_bot.report.reader import Reader
-from dca_bot.report.tie_out import BookedOrder
-from dca_bot.store.rows import read_order
+from dca_bot.report.gains import Deal, Gain, gains
+from dca_bot.report.profit import local_midnight
+from dca_bot.report.reader import Reader, known, moment, money
+from dca_bot.store.connection import Row
 
 SHOWN = 40
 COLUMNS = ("symbol", "quantity", "acquired", "sold", "cost", "proceeds", "fees", "gain")
@@ -42,9 +41,8 @@ def run(arguments: Namespace) -> int:
     begins = local_midnight(date(arguments.year, 1, 1))
     ends = local_midnight(date(arguments.year + 1, 1, 1))
     with Reader(settings.database) as reader:
-        rows = reader.rows(queries.FILLED_ORDERS, LONG_AGO, ends)
-    orders = (BookedOrder(read_order(row), str(row[16] or "")) for row in rows)
-    sold = [each for each in gains(orders) if begins <= each.sold_at < ends]
+        rows = reader.rows(queries.FILLED_ORDERS, ends, begins)
+    sold = [each for each in gains(map(_deal, rows)) if begins <= each.sold_at < ends]
     if arguments.csv:
         _write(arguments.csv, sold)
     if arguments.json:
@@ -53,6 +51,18 @@ def run(arguments: Namespace) -> int:
     else:
         _print(arguments.year, sold)
     return 0
+
+
+def _deal(row: Row) -> Deal:
+    return Deal(
+        symbol=str(row[0] or ""),
+        at=moment(row[1]),
+        kind=OrderKind(str(row[2])),
+        quantity=money(row[3]),
+        price=money(row[4]),
+        received=money(row[5]),
+        fee=known(row[6]),
+    )
 
 
 def _total(sold: list[Gain]) -> Decimal:
