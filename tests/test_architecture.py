@@ -59,7 +59,7 @@ HOMES = {
 }
 CHAIN_MAX = 13
 FOLDER_FILES_MAX = 15
-STILL_FULL = {"alpaca_simulator", "whole"}
+STILL_FULL = {"whole"}
 
 
 def python_files(*folders: Path) -> Iterator[Path]:

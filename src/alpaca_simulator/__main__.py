@@ -3,12 +3,12 @@
 import asyncio
 import sys
 
-from alpaca_simulator.companion import run_with_simulator
-from alpaca_simulator.options import argument_parser, options_of, read_options
+from alpaca_simulator.companion import run_beside
+from alpaca_simulator.options import Options, argument_parser, options_of, read_options
 from alpaca_simulator.prices.recordings import PriceFileError
 from alpaca_simulator.prices.scripts import ScriptError
 from alpaca_simulator.scenarios import read_scenario, scenario_names
-from alpaca_simulator.server import serve
+from alpaca_simulator.server import Running, serve
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,7 +41,13 @@ def _run(given: list[str]) -> int:
     command = given[place + 1 :]
     if not command:
         parser.error("a command is needed, after --")
-    return asyncio.run(run_with_simulator(options, command))
+    return asyncio.run(_run_beside(options, command))
+
+
+async def _run_beside(options: Options, command: list[str]) -> int:
+    async with Running(options) as running:
+        print(running.line, file=sys.stderr, flush=True)  # noqa: T201
+        return await run_beside(command, running.url, options.shown_key, options.shown_secret)
 
 
 def _list_scenarios() -> int:

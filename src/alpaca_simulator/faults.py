@@ -106,6 +106,7 @@ _MIX: dict[str, tuple[float, dict[str, Any]]] = {
     "position_lag": (0.2, {"seconds": 2}),
     "positions_lag": (0.2, {"seconds": 2}),
 }
+UNKNOWN_WORD = "frobnicated"  # a status or event that nobody knows
 MIXED = 8  # how many of them a seed turns on
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from alpaca_simulator.clock import SECOND
+from alpaca_simulator.options import Options
+from alpaca_simulator.prices.market import Market
 from alpaca_simulator.prices.recordings import Point, PriceFileError, read_prices
 from alpaca_simulator.prices.scripts import ScriptStep
 from alpaca_simulator.prices.walk import Step
 from alpaca_simulator.scenarios import Scenario
-from alpaca_simulator.world import World
 
 BACKLOG = 200  # frames that a client may lag behind at full speed
 FRAMES_A_TURN = 32
@@ -42,18 +43,19 @@ class Replay:
 class Feeds:
     """Every feed that runs, by name."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Market, options: Options) -> None:
         self._world = world
+        self._options = options
         self._tasks: set[asyncio.Task[None]] = set()
         self._state: dict[str, dict[str, Any]] = {}
         self._numbers = itertools.count(1)
-        self.walking = world.options.walk
+        self.walking = options.walk
         self._still: set[str] = set()  # symbols whose price another feed sets
-        self._dice = random.Random(f"feed:{world.options.seed}")  # noqa: S311
+        self._dice = random.Random(f"feed:{options.seed}")  # noqa: S311
         self._subscribed = asyncio.Event()
         self._unyielded = 0
         self._hurry = False
-        world.data.on_subscribe = self._on_subscribe
+        world.on_subscribe(self._on_subscribe)
 
     def _on_subscribe(self) -> None:
         self._subscribed.set()
@@ -144,7 +146,7 @@ class Feeds:
             await asyncio.sleep(min(max(0.001, wait), 0.25))
 
     def _pause(self, symbol: str) -> float:
-        pause = self._dice.uniform(0.2, 1.8) * self._world.options.quote_interval
+        pause = self._dice.uniform(0.2, 1.8) * self._options.quote_interval
         return pause if self._world.is_watched(symbol) else pause * UNSEEN
 
     def _step(self, ready: Sequence[tuple[str, float]]) -> None:
@@ -158,12 +160,12 @@ class Feeds:
             world.push(quotes)
             since = dict(ready)
             for quote in quotes:
-                world.trade_of_somebody(quote, since[quote.symbol] * world.options.volatility)
+                world.trade_of_somebody(quote, since[quote.symbol] * self._options.volatility)
 
     async def _minutes(self) -> None:
         """Ends each minute, and half a minute later tells what came late."""
         while True:
-            seconds = self._world.clock.timer() / SECOND % 60
+            seconds = self._world.timer() / SECOND % 60
             rest = (30 if seconds < 30 else 60) - seconds
             await asyncio.sleep(rest + JUST_AFTER)
             if seconds < 30:
@@ -201,7 +203,7 @@ class Feeds:
         self._state[name]["finished"] = True
 
     async def _replay_all(self, name: str, replay: Replay, points: Iterator[Point]) -> None:
-        while replay.wait and not self._world.data.subscribed(replay.symbol):
+        while replay.wait and not self._world.is_subscribed(replay.symbol):
             self._subscribed.clear()
             await self._subscribed.wait()
         loop = asyncio.get_running_loop()
@@ -268,4 +270,4 @@ class Feeds:
         if self._unyielded >= FRAMES_A_TURN:
             self._unyielded = 0
             await asyncio.sleep(0)
-        await self._world.data.wait_for_readers(BACKLOG)
+        await self._world.wait_for_readers(BACKLOG)

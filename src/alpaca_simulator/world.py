@@ -2,14 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from alpaca_simulator.api.activities import Activities
-from alpaca_simulator.belongings import Belongings
-from alpaca_simulator.clock import SECOND, WallClock, rfc3339
-from alpaca_simulator.decimals import ZERO, wire
+from alpaca_simulator.answers.activities import Activities
+from alpaca_simulator.answers.belongings import Belongings
+from alpaca_simulator.answers.views import Views
+from alpaca_simulator.clock import SECOND, WallClock
+from alpaca_simulator.decimals import ZERO
 from alpaca_simulator.exchange.assets import AssetBook, invented_asset, known_assets, start_prices
 from alpaca_simulator.exchange.drafts import Draft
 from alpaca_simulator.exchange.orders import Order, Status
@@ -72,6 +73,7 @@ class World:
         self._fates = Fates(self.faults, options.seed, early_fills=options.early_fills)
         for symbol, price in start_prices().items():
             self._start_price(symbol, price)
+        self.views = Views(self.exchange, self.tape, self.faults, options.seed)
         self.exchange.listeners.append(self._tell)
 
     @property
@@ -142,6 +144,18 @@ class World:
                 bid=quote.bid if side == "ask" else ZERO, ask=quote.ask if side == "bid" else ZERO
             )
         return quote
+
+    def is_subscribed(self, symbol: str) -> bool:
+        """Whether anybody wants the quotes of a pair."""
+        return self.data.subscribed(symbol)
+
+    def on_subscribe(self, act: Callable[[], None]) -> None:
+        """Does something whenever somebody subscribes."""
+        self.data.on_subscribe = act
+
+    async def wait_for_readers(self, frames: int) -> None:
+        """Waits until every subscriber has taken all but so many frames."""
+        await self.data.wait_for_readers(frames)
 
     def middle(self, symbol: str) -> Decimal:
         """The middle of the quote in force; 0 when there is none."""
@@ -225,6 +239,10 @@ class World:
 
     # Time
 
+    def timer(self) -> int:
+        """The time by which things fall due, in nanoseconds."""
+        return self.clock.timer()
+
     def wake(self) -> None:
         """Does what is due, and sets the timer for what comes next."""
         self.exchange.run_due()
@@ -263,21 +281,6 @@ class World:
             self._timer.cancel()
         self.trades.drop(clean=True)
         self.data.drop(clean=True)
-
-    def state(self) -> dict[str, Any]:
-        """The present, for the control API."""
-        exchange = self.exchange
-        return {
-            "time": rfc3339(self.clock.now()),
-            "balances": {
-                place.value: {currency: wire(amount) for currency, amount in amounts.items()}
-                for place, amounts in exchange.account.ledger.balances().items()
-            },
-            "open_orders": [order.to_wire() for order in exchange.orders.all_open()],
-            "quotes": {symbol: quote.record() for symbol, quote in exchange.quotes.items()},
-            "streams": {"trade": self.trades.state(), "data": self.data.state()},
-            "faults": self.faults.record(),
-        }
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -6,12 +6,16 @@ from typing import Any
 
 from aiohttp import web
 
-from alpaca_simulator.api.calendar import calendar, calendar_of, clock, clocks
+from alpaca_simulator.answers.calendar import calendar, calendar_of, clock, clocks
+from alpaca_simulator.answers.portfolio import portfolio_history
 from alpaca_simulator.api.gate import json_answer
-from alpaca_simulator.api.portfolio import portfolio_history
-from alpaca_simulator.api.trading_query import read_closing_qty, read_day, read_object
-from alpaca_simulator.api.views import Views
-from alpaca_simulator.clock import new_york
+from alpaca_simulator.api.trading_query import (
+    read_closing_qty,
+    read_configuration,
+    read_day,
+    read_object,
+)
+from alpaca_simulator.clock import SECOND, new_york
 from alpaca_simulator.exchange.assets import Asset
 from alpaca_simulator.exchange.drafts import Draft
 from alpaca_simulator.exchange.orders import Order, OrderType, Side, TimeInForce
@@ -28,9 +32,8 @@ from alpaca_simulator.world import World
 class AccountApi:
     """/v2/account, /v2/positions, /v2/assets, /v2/clock."""
 
-    def __init__(self, world: World, views: Views) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._views = views
 
     def routes(self) -> list[web.RouteDef]:
         """The paths."""
@@ -55,25 +58,27 @@ class AccountApi:
 
     async def account(self, request: web.Request) -> web.Response:
         """Shows the account."""
-        return json_answer(200, self._views.account())
+        return json_answer(200, self._world.views.account())
 
     async def activities(self, request: web.Request) -> web.Response:
         """Lists what happened to the account's money and coins."""
         kind = request.match_info.get("kind")
-        return json_answer(200, self._views.activities(kind, request.query))
+        fault = self._world.faults.take("late_activities")
+        delay = 0 if fault is None else round(fault.seconds(60) * SECOND)
+        return json_answer(200, self._world.activities.page(kind, request.query, delay=delay))
 
     async def positions(self, request: web.Request) -> web.Response:
         """Lists what is held."""
-        return json_answer(200, self._views.positions())
+        return json_answer(200, self._world.views.positions())
 
     async def position(self, request: web.Request) -> web.Response:
         """Shows what is held of one asset: `BTCUSD` or its id, never with a slash (1.4)."""
-        return json_answer(200, self._views.position(self._held_asset(request)))
+        return json_answer(200, self._world.views.position(self._held_asset(request)))
 
     async def close(self, request: web.Request) -> web.Response:
         """Sells a position at the market, all or part of it (docs/alpaca.md 1.8)."""
         order = self._close(self._held_asset(request), request.query)
-        return json_answer(200, self._views.order(order))
+        return json_answer(200, self._world.views.order(order))
 
     async def close_all(self, request: web.Request) -> web.Response:
         """Sells every position at the market."""
@@ -83,7 +88,7 @@ class AccountApi:
         for asset in self._world.exchange.held_assets():
             try:
                 order = self._close(asset, {})
-                body: object = self._views.order(order)
+                body: object = self._world.views.order(order)
                 answers.append({"symbol": asset.compact, "status": 200, "body": body})
             except Rejection as rejection:
                 answers.append({"symbol": asset.compact, "status": 500, "body": rejection.body})
@@ -95,18 +100,18 @@ class AccountApi:
         crypto = request.query.get("asset_class", "crypto") == "crypto"
         exchange = request.query.get("exchange", "CRYPTO") == "CRYPTO"
         found = [
-            self._views.asset(asset)
+            self._world.views.asset(asset)
             for asset in self._world.assets.all()
             if crypto
             and exchange
             and status in (None, "", asset.status)
-            and not self._views.is_missing(asset)
+            and not self._world.views.is_missing(asset)
         ]
         return json_answer(200, found)
 
     async def asset(self, request: web.Request) -> web.Response:
         """Shows one asset: `BTC%2FUSD`, `BTCUSD` or its id."""
-        return json_answer(200, self._views.asset(self._asset(request.match_info["name"])))
+        return json_answer(200, self._world.views.asset(self._asset(request.match_info["name"])))
 
     async def configuration(self, request: web.Request) -> web.Response:
         """Shows what the user has set."""
@@ -115,7 +120,9 @@ class AccountApi:
     async def configure(self, request: web.Request) -> web.Response:
         """Changes it; `suspend_trade` refuses new orders from now on."""
         exchange = self._world.exchange
-        exchange.configuration = exchange.configuration.changed(await read_object(request))
+        exchange.configuration = read_configuration(
+            exchange.configuration, await read_object(request)
+        )
         return json_answer(200, exchange.configuration.to_wire())
 
     async def portfolio(self, request: web.Request) -> web.Response:
@@ -156,7 +163,7 @@ class AccountApi:
 
     def _asset(self, name: str) -> Asset:
         asset = self._world.assets.find(name)
-        if asset is None or self._views.is_missing(asset):
+        if asset is None or self._world.views.is_missing(asset):
             raise asset_not_found(name)
         return asset
 

@@ -17,6 +17,7 @@ from alpaca_simulator.api.control_read import (
     text_of,
 )
 from alpaca_simulator.api.gate import Gate, json_answer
+from alpaca_simulator.clock import rfc3339
 from alpaca_simulator.decimals import wire
 from alpaca_simulator.exchange.account import CASH
 from alpaca_simulator.exchange.assets import Asset
@@ -213,14 +214,16 @@ class ExchangeControl:
 
     async def state(self, request: web.Request) -> web.Response:
         """Shows the present: balances, open orders, quotes, feeds, connections, faults."""
-        return json_answer(200, self._world.state() | self._feeds.state() | {"held": self._held()})
+        return json_answer(
+            200, state_of(self._world) | self._feeds.state() | {"held": self._held()}
+        )
 
     async def record(self, request: web.Request) -> web.Response:
         """Shows everything that happened."""
         world = self._world
         return json_answer(
             200,
-            world.state()
+            state_of(world)
             | self._feeds.state()
             | world.journal.record()
             | {
@@ -228,6 +231,22 @@ class ExchangeControl:
                 "fills": [execution.record() for execution in world.exchange.executions],
             },
         )
+
+
+def state_of(world: World) -> dict[str, Any]:
+    """The present, for the control API."""
+    exchange = world.exchange
+    return {
+        "time": rfc3339(world.clock.now()),
+        "balances": {
+            place.value: {currency: wire(amount) for currency, amount in amounts.items()}
+            for place, amounts in exchange.account.ledger.balances().items()
+        },
+        "open_orders": [order.to_wire() for order in exchange.orders.all_open()],
+        "quotes": {symbol: quote.record() for symbol, quote in exchange.quotes.items()},
+        "streams": {"trade": world.trades.state(), "data": world.data.state()},
+        "faults": world.faults.record(),
+    }
 
 
 def _edited(asset: Asset, row: dict[str, Any]) -> Asset:

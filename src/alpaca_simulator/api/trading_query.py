@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from aiohttp import web
 
 from alpaca_simulator.clock import parse_rfc3339
 from alpaca_simulator.decimals import NINE_PLACES, round_down
+from alpaca_simulator.exchange.account import Configuration
 from alpaca_simulator.exchange.assets import Asset
 from alpaca_simulator.exchange.drafts import (
     Draft,
@@ -106,6 +107,16 @@ def read_order_query(query: Mapping[str, str]) -> OrderQuery:
         symbols=symbols if crypto else frozenset({"none of another class"}),
         side=query.get("side"),
     )
+
+
+def read_configuration(old: Configuration, body: Mapping[str, object]) -> Configuration:
+    """Given the body of a PATCH, returns the settings that it leads to; raises Rejection."""
+    known = {field.name: type(getattr(old, field.name)) for field in fields(old)}
+    changes: dict[str, Any] = {name: body[name] for name in body if name in known}
+    for name, value in changes.items():
+        if type(value) is not known[name]:
+            raise invalid(f"{name} is invalid")
+    return replace(old, **changes)
 
 
 def read_day(query: Mapping[str, str], name: str) -> date | None:

@@ -11,7 +11,6 @@ from alpaca_simulator.api.trading_query import (
     read_order_query,
     read_replacement,
 )
-from alpaca_simulator.api.views import Views
 from alpaca_simulator.exchange.drafts import read_draft
 from alpaca_simulator.exchange.orders import Order
 from alpaca_simulator.exchange.rejections import (
@@ -25,9 +24,8 @@ from alpaca_simulator.world import World
 class OrdersApi:
     """/v2/orders."""
 
-    def __init__(self, world: World, views: Views) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._views = views
 
     def routes(self) -> list[web.RouteDef]:
         """The paths."""
@@ -49,24 +47,24 @@ class OrdersApi:
         """Takes an order: 200 and `pending_new`, or a refusal."""
         body = await read_object(request)
         draft = read_draft(body, self._world.assets, strict=self._strict)
-        return json_answer(200, self._views.order(self._world.take_order(draft)))
+        return json_answer(200, self._world.views.order(self._world.take_order(draft)))
 
     async def index(self, request: web.Request) -> web.Response:
         """Lists orders; the open ones, newest first, unless asked otherwise."""
         found = self._world.exchange.orders.query(read_order_query(request.query))
-        return json_answer(200, [self._views.order(order) for order in found])
+        return json_answer(200, [self._world.views.order(order) for order in found])
 
     async def get(self, request: web.Request) -> web.Response:
         """Shows one order."""
-        return json_answer(200, self._views.order(self._find(request)))
+        return json_answer(200, self._world.views.order(self._find(request)))
 
     async def by_client_order_id(self, request: web.Request) -> web.Response:
         """Shows the order with a client's id."""
         wanted = request.query.get("client_order_id", "")
         order = self._world.exchange.orders.by_client_id(wanted)
-        if order is None or self._views.is_too_young(order):
+        if order is None or self._world.views.is_too_young(order):
             raise order_not_found(wanted)
-        return json_answer(200, self._views.order(order))
+        return json_answer(200, self._world.views.order(order))
 
     async def cancel(self, request: web.Request) -> web.Response:
         """Requests a cancel: 204 says that it was taken, not that it is done."""
@@ -94,7 +92,7 @@ class OrdersApi:
         draft = read_replacement(old, body, strict=self._strict)
         order = self._world.exchange.replace_order(old.id, draft)
         self._world.wake()
-        return json_answer(200, self._views.order(order))
+        return json_answer(200, self._world.views.order(order))
 
     def _find(self, request: web.Request) -> Order:
         order_id = request.match_info["order_id"]
@@ -103,6 +101,6 @@ class OrdersApi:
         except ValueError:
             raise invalid("order_id is missing") from None
         order = self._world.exchange.order(order_id)
-        if self._views.is_too_young(order):
+        if self._world.views.is_too_young(order):
             raise order_not_found(order_id)
         return order

@@ -4,10 +4,9 @@ from typing import Any
 
 from aiohttp import web
 
+from alpaca_simulator.answers.belongings import Watchlist
 from alpaca_simulator.api.gate import json_answer
 from alpaca_simulator.api.trading_query import read_object
-from alpaca_simulator.api.views import Views
-from alpaca_simulator.belongings import Watchlist
 from alpaca_simulator.clock import rfc3339_micros
 from alpaca_simulator.exchange.assets import Asset
 from alpaca_simulator.exchange.rejections import NOT_FOUND, Rejection, asset_not_found, invalid
@@ -17,9 +16,8 @@ from alpaca_simulator.world import World
 class WatchlistsApi:
     """The calls."""
 
-    def __init__(self, world: World, views: Views) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._views = views
 
     def routes(self) -> list[web.RouteDef]:
         """The paths."""
@@ -117,7 +115,9 @@ class WatchlistsApi:
         return json_answer(200, self._shown(found))
 
     def _shown(self, found: Watchlist) -> dict[str, Any]:
-        return self._head(found) | {"assets": [self._views.asset(one) for one in found.assets]}
+        return self._head(found) | {
+            "assets": [self._world.views.asset(one) for one in found.assets]
+        }
 
     def _head(self, found: Watchlist) -> dict[str, Any]:
         return {

@@ -1,8 +1,7 @@
 """The account: its money and coins, what they cost on average, and how Alpaca writes them."""
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +9,6 @@ from alpaca_simulator.clock import new_york, rfc3339_micros
 from alpaca_simulator.decimals import AVERAGE_PLACES, ZERO, wire
 from alpaca_simulator.exchange.assets import Asset
 from alpaca_simulator.exchange.ledger import Ledger
-from alpaca_simulator.exchange.rejections import invalid
 
 CASH = "USD"
 HOLDINGS_KEPT = 500  # of each coin: how far back lagging positions can look
@@ -30,15 +28,6 @@ class Configuration:
     suspend_trade: bool = False
     trade_confirm_email: str = "all"
     disable_overnight_trading: bool = False
-
-    def changed(self, body: Mapping[str, object]) -> "Configuration":
-        """Given the body of a PATCH, returns what it leads to; raises Rejection."""
-        known = {field.name: type(getattr(self, field.name)) for field in fields(self)}
-        for name, value in body.items():
-            if name in known and type(value) is not known[name]:
-                raise invalid(f"{name} is invalid")
-        changes: dict[str, Any] = {name: body[name] for name in body if name in known}
-        return replace(self, **changes)
 
     def to_wire(self) -> dict[str, object]:
         """Writes the settings."""

@@ -8,10 +8,10 @@ import csv
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
-from alpaca_simulator.decimals import NINE_PLACES, round_down, wire
+INCREMENT = Decimal("0.000000001")  # of every pair in 2026 (docs/alpaca.md 1.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Asset:
     symbol: str
     name: str
     min_order_size: Decimal
-    min_trade_increment: Decimal = NINE_PLACES
-    price_increment: Decimal = NINE_PLACES
+    min_trade_increment: Decimal = INCREMENT
+    price_increment: Decimal = INCREMENT
     status: str = "active"
     tradable: bool = True
     fractionable: bool = True
@@ -61,10 +61,14 @@ class Asset:
             "easy_to_borrow": False,
             "fractionable": self.fractionable,
             "attributes": ["fractional_eh_enabled"] if self.fractionable else [],
-            "min_order_size": wire(self.min_order_size),
-            "min_trade_increment": wire(self.min_trade_increment),
-            "price_increment": wire(self.price_increment),
+            "min_order_size": _plain(self.min_order_size),
+            "min_trade_increment": _plain(self.min_trade_increment),
+            "price_increment": _plain(self.price_increment),
         }
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"
 
 
 PAIRS = Path(__file__).with_name("pairs.csv")
@@ -100,7 +104,7 @@ def invented_asset(symbol: str, price: Decimal) -> Asset:
         id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"simulator:{symbol}")),
         symbol=symbol,
         name=f"{symbol} pair",
-        min_order_size=round_down(1 / price, NINE_PLACES),
+        min_order_size=(1 / price).quantize(INCREMENT, ROUND_DOWN),
     )
 
 

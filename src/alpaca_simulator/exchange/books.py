@@ -14,9 +14,9 @@ from alpaca_simulator.decimals import ZERO
 from alpaca_simulator.exchange.account import CASH, Account, Configuration
 from alpaca_simulator.exchange.assets import Asset, AssetBook
 from alpaca_simulator.exchange.ledger import Place
-from alpaca_simulator.exchange.matching import Liquidity, Match, Rules, fee
+from alpaca_simulator.exchange.matching import Match, Rules, fee
 from alpaca_simulator.exchange.order_store import OrderStore
-from alpaca_simulator.exchange.orders import Order, Status
+from alpaca_simulator.exchange.orders import Liquidity, Order, Status
 from alpaca_simulator.exchange.rejections import order_not_found
 from alpaca_simulator.exchange.settlement import settle
 from alpaca_simulator.exchange.updates import Execution, Executions, Ids, TradeUpdate

@@ -7,8 +7,6 @@ from collections import defaultdict
 from decimal import Decimal
 from enum import StrEnum
 
-from alpaca_simulator.decimals import ZERO
-
 
 class Place(StrEnum):
     """Where an amount is: with the account (free, or held by an open order), or beyond it."""
@@ -31,7 +29,7 @@ class Ledger:
     """The account's balances and their counterparts, by place and currency."""
 
     def __init__(self) -> None:
-        self._balances: defaultdict[tuple[Place, str], Decimal] = defaultdict(lambda: ZERO)
+        self._balances: defaultdict[tuple[Place, str], Decimal] = defaultdict(Decimal)
 
     def move(self, currency: str, amount: Decimal, source: Place, target: Place) -> None:
         """Moves an amount; raises OverdrawnError when the account's own place lacks it."""

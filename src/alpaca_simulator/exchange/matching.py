@@ -5,11 +5,10 @@ Each rule names its section of docs/alpaca.md; every number is a field of `Rules
 
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 
 from alpaca_simulator.clock import MILLISECOND, SECOND
 from alpaca_simulator.decimals import CENT, NINE_PLACES, round_down, round_up
-from alpaca_simulator.exchange.orders import Order, OrderType, Side
+from alpaca_simulator.exchange.orders import Liquidity, Order, OrderType, Side
 from alpaca_simulator.prices.quotes import Quote
 
 
@@ -32,11 +31,6 @@ class Rules:
     cancel_latency: int = 5 * MILLISECOND
     fee_posting_delay: int = 1800 * SECOND  # 1.5: minutes to hours later, in batches
     strict_decimals: bool = False  # refuse numbers finer than 9 decimals instead of cutting them
-
-
-class Liquidity(StrEnum):
-    MAKER = "maker"
-    TAKER = "taker"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ class TimeInForce(StrEnum):
     IOC = "ioc"
 
 
+class Liquidity(StrEnum):
+    MAKER = "maker"
+    TAKER = "taker"
+
+
 class Status(StrEnum):
     PENDING_NEW = "pending_new"
     NEW = "new"

@@ -11,8 +11,7 @@ from typing import Any
 
 from alpaca_simulator.clock import MILLISECOND, new_york, rfc3339, rfc3339_micros
 from alpaca_simulator.decimals import wire
-from alpaca_simulator.exchange.matching import Liquidity
-from alpaca_simulator.exchange.orders import Order
+from alpaca_simulator.exchange.orders import Liquidity, Order
 from alpaca_simulator.prices.quotes import Quote
 
 EXECUTIONS_KEPT = 20_000

@@ -14,8 +14,8 @@ from alpaca_simulator.exchange.agenda import Agenda, Due
 from alpaca_simulator.exchange.assets import Asset
 from alpaca_simulator.exchange.books import Books
 from alpaca_simulator.exchange.drafts import Draft
-from alpaca_simulator.exchange.matching import Liquidity, Match, Rules, match, part_of, reaches_stop
-from alpaca_simulator.exchange.orders import Order, OrderType, Side, Status, TimeInForce
+from alpaca_simulator.exchange.matching import Match, Rules, match, part_of, reaches_stop
+from alpaca_simulator.exchange.orders import Liquidity, Order, OrderType, Side, Status, TimeInForce
 from alpaca_simulator.exchange.plans import AfterPart, Plan
 from alpaca_simulator.exchange.rejections import Rejection, unprocessable
 from alpaca_simulator.prices.quotes import Quote

@@ -30,6 +30,7 @@ class PairTape:
         self.hours: deque[Bar] = deque(maxlen=HOURS_KEPT)
         self.minutes: deque[Bar] = deque()
         self.current = Bar(minute, price, price, price, price)
+        self._first_day: list[Bar] | None = None
 
     def bar(self, at: int) -> Bar:
         """The bar of a moment; bars that were left out are flat ones."""
@@ -65,17 +66,25 @@ class PairTape:
         """The bar of the day so far."""
         self.bar(now)
         day = now // DAY * DAY
-        earlier = self.past.minutes(day)
         live = [bar for bar in (*self.hours, *self.minutes, self.current) if bar.at >= day]
-        return list(merged([*earlier, *live], lambda at: at // DAY * DAY))[-1]
+        return list(merged([*self._before_start(day), *live], lambda at: at // DAY * DAY))[-1]
 
     def yesterday(self, now: int) -> Bar | None:
         """The bar of the day before."""
         day = now // DAY * DAY - DAY
         live = [bar for bar in (*self.hours, *self.minutes) if day <= bar.at < day + DAY]
         whole = self.past.day(day)
-        bars = [whole] if whole is not None else [*self.past.minutes(day), *live]
+        bars = [whole] if whole is not None else [*self._before_start(day), *live]
         return next(iter(merged(bars, lambda at: at // DAY * DAY)), None)
+
+    def _before_start(self, day: int) -> list[Bar]:
+        """The part of a day that lies before the start, as one bar at most."""
+        if day != self.past.end // DAY * DAY:
+            return []
+        if self._first_day is None:
+            minutes = self.past.minutes(day)
+            self._first_day = list(merged(minutes, lambda at: at // DAY * DAY))
+        return self._first_day
 
     def latest_trade(self) -> Trade | None:
         """The last trade of the market, before the start if need be."""

@@ -13,6 +13,8 @@ from alpaca_simulator.keys import Keys
 from alpaca_simulator.prices.quotes import Quote
 from alpaca_simulator.streams.frames import (
     Message,
+    encode_json,
+    encode_msgpack,
     encode_quotes,
     garbled,
 )
@@ -71,7 +73,8 @@ class DataStream:
         """Serves a connection that is open; one that has said something was greeted before."""
         packed = "msgpack" in request.headers.get("Content-Type", "")
         entry = self._journal.connection("data", request.remote or "")
-        subscriber = Subscriber(Outbox(socket, request), entry, packed)
+        encode = encode_msgpack if packed else encode_json
+        subscriber = Subscriber(Outbox(socket, request), entry, packed, encode)
         subscriber.silent = self._faults.take("silent_data_stream") is not None
         self._subscribers.append(subscriber)
         if subscriber.silent:
@@ -169,7 +172,7 @@ class DataStream:
                 frame = whole.get(packed) or encode_quotes(wanted, packed=packed)
                 whole[packed] = frame
             fault = self._faults.take("garbled_quotes", symbol=wanted[0].symbol)
-            subscriber.outbox.put(garbled(frame, fault) if fault else frame)
+            subscriber.outbox.put(garbled(frame, fault.params.get("body")) if fault else frame)
             if len(subscriber.outbox) > LIMIT:
                 subscriber.error(407)
                 subscriber.outbox.end(clean=True)

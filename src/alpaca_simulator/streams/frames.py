@@ -13,7 +13,6 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 
 from alpaca_simulator.clock import SECOND, rfc3339
-from alpaca_simulator.faults import Fault
 from alpaca_simulator.prices.quotes import Quote
 
 Message = dict[str, Any]
@@ -70,9 +69,9 @@ def _array_header(length: int) -> bytes:
     return bytes(msgpack.Packer().pack_array_header(length))
 
 
-def garbled(frame: str | bytes, fault: Fault) -> bytes:
-    """Given a frame and a fault that strikes it, half of it, or nothing that can be read."""
-    if fault.params.get("body") == "nonsense":
+def garbled(frame: str | bytes, body: object) -> bytes:
+    """Given a frame, half of it, or with a body of `nonsense` nothing that can be read."""
+    if body == "nonsense":
         return NONSENSE
     data = frame.encode() if isinstance(frame, str) else frame
     return data[: len(data) // 2]

@@ -1,14 +1,13 @@
 """One client of the market-data websocket: what it subscribed to, and how it is written to."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 
 from alpaca_simulator.prices.quotes import Quote
-from alpaca_simulator.streams.frames import Message, encode_json, encode_msgpack
 from alpaca_simulator.streams.outbox import Outbox
 
 CHANNELS = ("trades", "quotes", "orderbooks", "bars", "updatedBars", "dailyBars")
@@ -35,14 +34,15 @@ class Subscriber:
     outbox: Outbox
     entry: dict[str, Any]
     msgpack: bool
+    encode: Callable[[list[dict[str, Any]]], str | bytes]
     authenticated: bool = False
     silent: bool = False
     mute: bool = False
     symbols: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in CHANNELS})
 
-    def put(self, messages: list[Message]) -> None:
+    def put(self, messages: list[dict[str, Any]]) -> None:
         """Queues messages as one frame."""
-        self.outbox.put(encode_msgpack(messages) if self.msgpack else encode_json(messages))
+        self.outbox.put(self.encode(messages))
 
     def error(self, code: int) -> None:
         """Queues an error message."""

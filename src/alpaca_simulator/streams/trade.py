@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from alpaca_simulator.exchange.updates import TradeUpdate
-from alpaca_simulator.faults import Fault, FaultBook
+from alpaca_simulator.faults import UNKNOWN_WORD, Fault, FaultBook
 from alpaca_simulator.journal import Journal
 from alpaca_simulator.keys import Keys
 from alpaca_simulator.streams.frames import garbled
@@ -20,7 +20,6 @@ DEPRECATED = (
     "this authentication format is being deprecated. Please use the format: "
     '{"action": "auth", "key": "x", "secret": "x"}'
 )
-UNKNOWN_EVENT = "frobnicated"
 REORDER_PATIENCE = 1.0  # seconds that an update waits for the one to be sent before it
 
 
@@ -170,9 +169,9 @@ class TradeStream:
 
     def _garble(self, data: dict[str, Any], subject: dict[str, str]) -> None:
         if fault := self._faults.take("unknown_event", **subject):
-            data["event"] = fault.params.get("word", UNKNOWN_EVENT)
+            data["event"] = fault.params.get("word", UNKNOWN_WORD)
         if fault := self._faults.take("unknown_status", **subject):
-            data["order"]["status"] = fault.params.get("word", UNKNOWN_EVENT)
+            data["order"]["status"] = fault.params.get("word", UNKNOWN_WORD)
 
     def _strike_sockets(self, subject: dict[str, str]) -> None:
         if self._faults.take("starve_trade_stream", **subject):
@@ -183,7 +182,7 @@ class TradeStream:
     def _route(self, data: dict[str, Any], subject: dict[str, str]) -> None:
         frame = _frame("trade_updates", data)
         if fault := self._faults.take("garbled_update", **subject):
-            self._send(garbled(frame, fault), "garbled", data)
+            self._send(garbled(frame, fault.params.get("body")), "garbled", data)
             return
         loop = asyncio.get_running_loop()
         if fault := self._faults.take("delay_update", **subject):

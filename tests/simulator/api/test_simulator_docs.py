@@ -4,8 +4,7 @@ import re
 
 from alpaca_simulator.faults import CATALOGUE
 from alpaca_simulator.options import argument_parser, read_options
-from alpaca_simulator.server import application
-from alpaca_simulator.site import Sites
+from alpaca_simulator.server import Sites, application
 from dca_bot.program.settings import PROJECT_ROOT
 
 GUIDE = (PROJECT_ROOT / "docs" / "simulator.md").read_text()

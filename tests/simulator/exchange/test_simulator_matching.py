@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alpaca_simulator.exchange.ledger import Place
-from alpaca_simulator.exchange.matching import Liquidity, Match, fee, match, part_of
-from alpaca_simulator.exchange.orders import Order
+from alpaca_simulator.exchange.matching import Match, fee, match, part_of
+from alpaca_simulator.exchange.orders import Liquidity, Order
 from alpaca_simulator.prices.quotes import Quote
 from tests.builders import CHECKED
 from tests.simulator.sim_builders import Bench, market

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from alpaca_simulator.clock import parse_rfc3339, rfc3339, rfc3339_micros
 from alpaca_simulator.decimals import wire
 from alpaca_simulator.exchange.account import CASH
+from alpaca_simulator.exchange.books import Books
 from alpaca_simulator.exchange.rejections import invalid
 from alpaca_simulator.exchange.updates import Execution
-from alpaca_simulator.exchange.venue import Exchange
 
 PAGE = 100
 ROWS_KEPT = 20_000
@@ -27,7 +27,7 @@ class Activity(NamedTuple):
 class Activities:
     """The rows of one exchange, each made once, kept in the order of time."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Books) -> None:
         self._exchange = exchange
         self._rows: list[Activity] = []
         self._filled = 0  # how many executions have their rows

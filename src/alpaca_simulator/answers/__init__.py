@@ -1,0 +1,1 @@
+"""What is told about an exchange: orders, positions, activities, equity, the calendar."""
