@@ -1,5 +1,6 @@
 """The fixtures that all tests share: a real database, a simulated exchange, an environment."""
 
+import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -11,6 +12,7 @@ from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from dca_sandbox.private_mariadb import PrivateMariaDb
 from tests.helpers import Simulator, apply_sql, database_environment
 from tests.proofs.whole.busy import Bot
+from tests.servers import Server, a_server
 from tests.summary import Summary
 
 DATABASE_NUMBERS = count(1)
@@ -40,18 +42,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDb]:
-    """One private server for the whole run; nothing that it holds outlives the run."""
-    with PrivateMariaDb(tmp_path_factory.mktemp("mariadb"), durable=False) as server:
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for the whole run; no database that a test makes in it outlives the run."""
+    with a_server(tmp_path_factory.mktemp("mariadb")) as server:
         yield server
 
 
+@pytest.fixture(scope="session")
+def mariadb(database_server: Server) -> PrivateMariaDb:
+    """The same, for tests of what only a private MariaDB can do."""
+    if not isinstance(database_server, PrivateMariaDb):
+        pytest.skip("needs a private MariaDB")
+    return database_server
+
+
 @pytest.fixture
-def empty_database(mariadb: PrivateMariaDb) -> Iterator[DatabaseSettings]:
+def empty_database(database_server: Server) -> Iterator[DatabaseSettings]:
     """A fresh database without any table."""
-    database = mariadb.create_database(f"test_{next(DATABASE_NUMBERS)}")
+    # with our number in it, since a given server may serve other runs at the same time
+    database = database_server.create_database(f"test_{os.getpid()}_{next(DATABASE_NUMBERS)}")
     yield database
-    mariadb.drop_database(database.name)
+    database_server.drop_database(database.name)
 
 
 @pytest.fixture

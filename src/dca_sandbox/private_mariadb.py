@@ -166,7 +166,7 @@ class PrivateMariaDb:
         init_file.touch(mode=0o600)  # before the password is in it
         init_file.write_text(
             f"CREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{self._password}';\n"
-            f"GRANT ALL PRIVILEGES ON *.* TO '{USER}'@'%';\n"
+            f"GRANT ALL PRIVILEGES ON *.* TO '{USER}'@'%' WITH GRANT OPTION;\n"
         )
 
     def _spawn(self, server: str) -> subprocess.Popen[bytes]:

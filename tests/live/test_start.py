@@ -116,7 +116,7 @@ def test_a_user_without_rights_is_refused_in_the_servers_own_words(
     empty_database: DatabaseSettings, waiting: Waiting
 ) -> None:
     sql = SqlClient(empty_database)
-    sql.create_user("stranger", "x", "another_database", "Select_priv")
+    sql.create_user("stranger", "x", "another_database", "SELECT")
     try:
         stranger = replace(empty_database, user="stranger", password="x")
         with pytest.raises(StoreUnavailable, match="Access denied.*GRANT"):

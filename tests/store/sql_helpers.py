@@ -60,17 +60,13 @@ class SqlClient:
                     raise
 
     def create_user(self, name: str, password: str, database: str, *privileges: str) -> None:
-        """A user with these privileges ("Select_priv") in one database."""
-        # not GRANT: the private server's user may do everything but that
+        """A user with these privileges ("SELECT") in one database."""
         self.run("CREATE USER %s IDENTIFIED BY %s", name, password)
         self.grant(name, database, *privileges)
 
     def grant(self, name: str, database: str, *privileges: str) -> None:
-        self.run("DELETE FROM mysql.db WHERE user = %s AND db = %s", name, database)
-        self.run("INSERT INTO mysql.db (host, db, user) VALUES ('%%', %s, %s)", database, name)
-        for privilege in privileges:
-            self.run(f"UPDATE mysql.db SET {privilege} = 'Y' WHERE user = %s", name)  # noqa: S608
-        self.run("FLUSH PRIVILEGES")
+        """More privileges for a user."""
+        self.run(f"GRANT {', '.join(privileges)} ON `{database}`.* TO %s", name)
 
     def drop_user(self, name: str) -> None:
         self.run("DROP USER %s", name)

@@ -148,7 +148,14 @@ class Meanwhile:
             self._what()
 
 
-def test_not_knowing_who_holds_it_is_not_another_bot(empty_database: DatabaseSettings) -> None:
+def test_not_knowing_who_holds_it_is_not_another_bot(
+    empty_database: DatabaseSettings, sql: SqlClient
+) -> None:
+    def let_go() -> None:
+        first.release()
+        name = lock_name(empty_database.name)
+        eventually(lambda: sql.value("SELECT IS_USED_LOCK(%s)", name) is None)
+
     with (
         InstanceLock(empty_database) as first,
         closing(DatabaseProxy(empty_database)) as proxy,
@@ -157,7 +164,7 @@ def test_not_knowing_who_holds_it_is_not_another_bot(empty_database: DatabaseSet
         proxy.plan = Nth(1, Cut(is_done=False), WHO_HOLDS)
         with pytest.raises(StoreUnavailable):
             lock.acquire()
-        proxy.plan = Meanwhile(first.release)
+        proxy.plan = Meanwhile(let_go)
         with pytest.raises(StoreUnavailable, match="let go of the lock"):
             lock.acquire()
         proxy.plan = None

@@ -161,7 +161,7 @@ def test_two_active_cycles_are_named_with_what_to_do(
 def test_a_user_who_may_not_create_is_told_who_can(
     empty_database: DatabaseSettings, sql: SqlClient
 ) -> None:
-    sql.create_user("reader", "x", empty_database.name, "Select_priv", "Insert_priv")
+    sql.create_user("reader", "x", empty_database.name, "SELECT", "INSERT")
     reader = replace(empty_database, user="reader", password="x")
     try:
         with pytest.raises(DcaError, match="as an administrator pipe sql/schema.sql"):

@@ -35,7 +35,7 @@ from tests.watchdog.mail_server import MailServer
 from tests.watchdog.watched_bot import WatchedBot
 
 KEYS = ("--key", KEY_ID, "--secret", SECRET_KEY, "--lively")
-PRIVILEGES = ("Select_priv", "Insert_priv", "Update_priv")
+PRIVILEGES = ("SELECT", "INSERT", "UPDATE")
 CARETAKERS = ("order_manager.py", "cooldown_manager.py", "consistency_checker.py")
 USER = "keeper_of_secrets"
 CRASHES = """

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from dca_bot.program.settings import DatabaseSettings
-from dca_sandbox.private_mariadb import PrivateMariaDb
 from tests.helpers import Simulator, apply_sql, eventually, run_script
 from tests.proofs.whole.auditor import rows
 from tests.proofs.whole.busy import Bot, quoting, settle
 from tests.proofs.whole.one_cycle import ASSET, QUIET, STEPS
+from tests.servers import Server, a_server
 from tests.tally import struck
 
 pytestmark = pytest.mark.proof
@@ -30,9 +30,9 @@ CARETAKERS = ("order_manager", "consistency_checker", "cooldown_manager")
 
 
 @pytest.fixture(scope="module")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDb]:
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of this module's own, whose global variables may be changed."""
-    with PrivateMariaDb(tmp_path_factory.mktemp("mariadb") / "data", durable=False) as server:
+    with a_server(tmp_path_factory.mktemp("mariadb") / "data") as server:
         yield server
 
 

@@ -36,6 +36,7 @@ from tests.proofs.whole.busy import (
     trade_on,
 )
 from tests.proofs.whole.small_disk import kept_full, make_room, small_disk
+from tests.servers import Server, a_server
 from tests.tally import struck
 
 pytestmark = pytest.mark.proof
@@ -47,9 +48,9 @@ OTHERS = (
 
 
 @pytest.fixture(scope="module")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDb]:
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of this module's own, whose global variables may be changed."""
-    with PrivateMariaDb(tmp_path_factory.mktemp("mariadb") / "data", durable=False) as server:
+    with a_server(tmp_path_factory.mktemp("mariadb") / "data") as server:
         yield server
 
 
@@ -59,10 +60,8 @@ def trader(database: DatabaseSettings, bot_env: dict[str, str]) -> Iterator[Data
     run(
         database,
         "CREATE USER trader IDENTIFIED BY 'open sesame'",
-        "INSERT INTO mysql.db (host, db, user, select_priv, insert_priv, update_priv, delete_priv,"
-        " create_priv, alter_priv, index_priv, references_priv)"
-        " VALUES ('%', DATABASE(), 'trader', 'Y', 'Y', 'Y', 'Y', 'Y', 'Y', 'Y', 'Y')",
-        "FLUSH PRIVILEGES",
+        "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES"
+        f" ON `{database.name}`.* TO trader",
     )
     trader = replace(database, user="trader", password="open sesame")
     bot_env.update(database_environment(trader))

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.proof
 
 
 @pytest.fixture(scope="module")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDb]:
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDb]:
     """A server that keeps what was committed when its power is cut, as a user's does."""
     with PrivateMariaDb(tmp_path_factory.mktemp("durable") / "mariadb") as server:
         yield server
@@ -33,15 +33,15 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateMariaDb
 
 @pytest.mark.parametrize("simulator", [LIVELY], indirect=True)
 def test_trading_goes_on_after_the_database_was_away(
-    simulator: Simulator, database: DatabaseSettings, mariadb: PrivateMariaDb, bot: Bot
+    simulator: Simulator, database: DatabaseSettings, database_server: PrivateMariaDb, bot: Bot
 ) -> None:
     add_assets(database)
     bot.start()
     eventually(more_orders_than(simulator, 3), timeout=30)
     for _ in range(3):
-        mariadb.halt()
+        database_server.halt()
         eventually(lambda: misses_the_database(bot), timeout=60)
-        mariadb.resume()
+        database_server.resume()
         eventually(lambda: not misses_the_database(bot), timeout=60)
         struck("database halted and started again")
         trade_on(simulator)
