@@ -32,6 +32,12 @@ class Market(Protocol):
     def expire(self, order_id: str) -> None:
         """End an open order as Alpaca does after some months."""
 
+    def halt(self, symbol: str) -> None:
+        """Trade a pair no more, for a while."""
+
+    def resume(self, symbol: str) -> None:
+        """Trade it again."""
+
 
 class PaperMarket:
     """A market like every other: it can only be watched."""
@@ -51,6 +57,12 @@ class PaperMarket:
         raise NotImplementedError
 
     def expire(self, order_id: str) -> None:
+        raise NotImplementedError
+
+    def halt(self, symbol: str) -> None:
+        raise NotImplementedError
+
+    def resume(self, symbol: str) -> None:
         raise NotImplementedError
 
 
@@ -78,7 +90,13 @@ class SimulatedMarket:
     def expire(self, order_id: str) -> None:
         self._post(f"/sim/orders/{order_id}/finish", {"status": "expired"})
 
-    def _post(self, path: str, body: Mapping[str, str]) -> None:
+    def halt(self, symbol: str) -> None:
+        self._post("/sim/assets", {"symbol": symbol, "tradable": False})
+
+    def resume(self, symbol: str) -> None:
+        self._post("/sim/assets", {"symbol": symbol, "tradable": True})
+
+    def _post(self, path: str, body: Mapping[str, str | bool]) -> None:
         request = urllib.request.Request(  # noqa: S310 - our own address
             self._url + path,
             data=json.dumps(body).encode(),

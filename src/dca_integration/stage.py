@@ -28,7 +28,9 @@ T = TypeVar("T")
 
 # Two that fill at once, and a third one for orders that are none of the bot's business.
 FIRST, SECOND, FOREIGN = "BTC/USD", "ETH/USD", "LTC/USD"
-SYMBOLS = (FIRST, SECOND, FOREIGN)
+# Another money, and the first coin paid for with it.
+DOLLAR, IN_DOLLARS = "USDC/USD", "BTC/USDC"
+SYMBOLS = (FIRST, SECOND, FOREIGN, DOLLAR, IN_DOLLARS)
 # Alpaca's minimum is 10 USD; quantities are rounded down, and a market order buys a little less.
 AMOUNT = Decimal("10.50")
 BY_HAND = Decimal(12)

@@ -7,6 +7,7 @@ the bot would have written; so both markets can have every state that an order c
 from __future__ import annotations
 
 from dca_bot.program.clock import utc_now
+from dca_bot.store.connection import Value
 from dca_integration.account import OrderSeen
 from dca_integration.stage import AMOUNT, Stage
 
@@ -16,12 +17,14 @@ def name_of(cycle_id: int, purpose: str) -> str:
     return f"dca-{cycle_id}-{purpose}-{utc_now():%Y%m%d%H%M%S%f}"
 
 
-def park_buy(stage: Stage, asset_id: int, symbol: str) -> OrderSeen:
-    """A `buying` cycle whose base order rests far below the market."""
-    cycle_id = stage.add_cycle(asset_id, "buying")
-    stage.step(f"place its base order at half the price of {symbol}")
-    order = stage.account.place_far_away(symbol, "buy", AMOUNT, name_of(cycle_id, "base"))
-    _write_down(stage, asset_id, cycle_id, order, "base")
+def park_buy(
+    stage: Stage, asset_id: int, symbol: str, *, kind: str = "base", **columns: Value
+) -> OrderSeen:
+    """A `buying` cycle whose BUY rests far below the market; `columns` are what it holds."""
+    cycle_id = stage.add_cycle(asset_id, "buying", **columns)
+    stage.step(f"place its {kind} order at half the price of {symbol}")
+    order = stage.account.place_far_away(symbol, "buy", AMOUNT, name_of(cycle_id, kind))
+    _write_down(stage, asset_id, cycle_id, order, kind)
     return order
 
 
