@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 
+from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import (
     ZERO,
     Account,
     AssetRules,
     Holding,
-    Holdings,
     Order,
     OrderStatus,
     OrderUpdate,

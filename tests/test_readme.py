@@ -24,7 +24,13 @@ from dca_bot.core.model import (
     Side,
 )
 from dca_bot.core.transition import start_order
-from dca_bot.program.settings import LOG_LEVELS, PROJECT_ROOT, DatabaseSettings, read_settings
+from dca_bot.program.settings import (
+    LOG_LEVELS,
+    PROJECT_ROOT,
+    DatabaseSettings,
+    read_page_password,
+    read_settings,
+)
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.store.schema import ensure_schema
 from dca_bot.trading.log_lines import NAMES
@@ -158,6 +164,7 @@ def defaults() -> dict[str, str]:
         "HEARTBEAT_MAX_AGE_SECONDS": str(limits.heartbeat_max_age_seconds),
         "WATCHDOG_START_SECONDS": str(limits.watchdog_start_seconds),
         "PROBLEM_MAIL_SECONDS": str(limits.problem_mail_seconds),
+        "PAGE_PASSWORD": read_page_password(environment, Path("/nowhere/.env")) or "none",
         "LOG_LEVEL": settings.log.level,
         "LOG_DIR": str(settings.log.dir.relative_to(PROJECT_ROOT)),
     }
@@ -277,7 +284,7 @@ def test_every_library_has_its_reason() -> None:
 def test_every_file_on_the_map_exists() -> None:
     text = (PROJECT_ROOT / "docs" / "architecture.md").read_text()
     named = set(re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.(?:py|sql|sh|md|txt|example))`", text))
-    folders = ("", "src", "src/dca_bot", "src/alpaca_simulator")
+    folders = ("", "src", "src/dca_bot", "src/alpaca_simulator", "tests")
     found = {name for name in named for each in folders if (PROJECT_ROOT / each / name).exists()}
     named_alone = {name for name in named - found if "/" not in name}
     found |= {path.name for path in (PROJECT_ROOT / "src").rglob("*.py")} & named_alone

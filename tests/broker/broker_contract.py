@@ -14,7 +14,8 @@ from itertools import count
 
 import pytest
 
-from dca_bot.core.model import Holdings, Order, OrderKind, OrderStatus, OrderUpdate, Side
+from dca_bot.core.holdings import Holdings
+from dca_bot.core.model import Order, OrderKind, OrderStatus, OrderUpdate, Side
 from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
 from dca_bot.trading.ports import Broker
 from tests.helpers import eventually

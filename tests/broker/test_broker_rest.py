@@ -19,7 +19,8 @@ from dca_bot.broker.holdings import coin_in_name
 from dca_bot.broker.http_client import PATIENCE, Patience
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker, KeysRefused
-from dca_bot.core.model import Holdings, Order, OrderKind, OrderStatus
+from dca_bot.core.holdings import Holdings
+from dca_bot.core.model import Order, OrderKind, OrderStatus
 from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
 from dca_bot.program.settings import AlpacaSettings
 from tests.broker.nasty_http import CLOSE, HALF, HANG, HTML, LATE, RESET, NastyHttp, answer

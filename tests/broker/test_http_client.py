@@ -18,7 +18,8 @@ from urllib3.util.connection import is_connection_dropped
 from dca_bot.broker.http_client import Patience
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
-from dca_bot.core.model import Holdings, OrderKind, OrderStatus
+from dca_bot.core.holdings import Holdings
+from dca_bot.core.model import OrderKind, OrderStatus
 from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown
 from dca_bot.program.setting_groups import AlpacaSettings
 from tests.broker.nasty_http import CLOSE, DRIP, HALF, RESET, NastyHttp, answer

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dca_bot.core.holdings import is_dust
 from dca_bot.core.money import (
     estimated_receipt,
-    is_dust,
     received,
     round_down,
     storable_price,

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.proofs.whole.one_cycle import ASSET, QUIET, SYMBOL
 
 from dca_bot.program.settings import DatabaseSettings
 from tests.helpers import Simulator, apply_sql, eventually
 from tests.page.served import Served, page
 from tests.proofs.whole.busy import Bot
-from tests.proofs.whole.one_cycle import ASSET, QUIET, SYMBOL
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 sync_api = pytest.importorskip(

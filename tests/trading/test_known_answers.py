@@ -18,6 +18,7 @@ from typing import Any, cast
 import pytest
 
 from dca_bot.core.decide import triggers
+from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import (
     ZERO,
     Asset,
@@ -26,7 +27,6 @@ from dca_bot.core.model import (
     Cycle,
     CycleStatus,
     Holding,
-    Holdings,
     Order,
     OrderStatus,
     OrderUpdate,

@@ -11,15 +11,8 @@ from typing import Any
 
 import pytest
 
-from dca_bot.core.model import (
-    AssetState,
-    CycleStatus,
-    Holdings,
-    Order,
-    OrderKind,
-    OrderStatus,
-    OrderUpdate,
-)
+from dca_bot.core.holdings import Holdings
+from dca_bot.core.model import AssetState, CycleStatus, Order, OrderKind, OrderStatus, OrderUpdate
 from dca_bot.program.errors import (
     BrokerUnavailable,
     CycleChanged,

@@ -11,7 +11,8 @@ from typing import Any
 
 from dca_bot.broker import translate
 from dca_bot.broker.translate import Unreadable
-from dca_bot.core.model import Holding, Holdings
+from dca_bot.core.holdings import Holdings
+from dca_bot.core.model import Holding
 from dca_bot.program.errors import DcaError
 
 UNKNOWN = ""

@@ -26,7 +26,8 @@ from dca_bot.broker.rate_limit import TOO_MANY_REQUESTS, RateLimiter
 from dca_bot.broker.shared import Shared
 from dca_bot.broker.translate import OrderPage, Unreadable
 from dca_bot.broker.transport import HttpError, NoAnswer, NotSent, Transport
-from dca_bot.core.model import ZERO, Account, AssetRules, Holdings, Order, OrderUpdate, Quote, Side
+from dca_bot.core.holdings import Holdings
+from dca_bot.core.model import ZERO, Account, AssetRules, Order, OrderUpdate, Quote, Side
 from dca_bot.program.clock import OFFSET_MAX, Clock, clock_trouble, utc_now
 from dca_bot.program.errors import BrokerUnavailable, DcaError, OrderOutcomeUnknown, OrderRefused
 from dca_bot.program.logs import event

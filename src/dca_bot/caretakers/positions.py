@@ -16,6 +16,7 @@ from decimal import Decimal
 from dca_bot.caretakers.run import Run
 from dca_bot.core import story
 from dca_bot.core.earnings import result_of
+from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import (
     ZERO,
     Asset,
@@ -23,7 +24,6 @@ from dca_bot.core.model import (
     Cycle,
     CycleStatus,
     Holding,
-    Holdings,
     Order,
     OrderStatus,
     Side,

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from dca_bot.core.ladder import HUNDRED, RUNGS_MAX, safety_amount, safety_deviation
-from dca_bot.core.model import Asset, AssetRules
-from dca_bot.core.money import FEE_RATE_ESTIMATE, MAX_ORDER_USD, MIN_BUY_USD, USD_LIKE
+from dca_bot.core.model import USD_LIKE, Asset, AssetRules
+from dca_bot.core.money import FEE_RATE_ESTIMATE, MAX_ORDER_USD, MIN_BUY_USD
 
 HALTED = "Alpaca has halted it; Alpaca is asked every 60 s, and it goes on by itself"
 

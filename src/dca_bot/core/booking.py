@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from dca_bot.core.earnings import growth_of_fee, seen_fee_rate
+from dca_bot.core.holdings import is_dust
 from dca_bot.core.model import (
     ZERO,
     AfterStopLoss,
@@ -26,7 +27,6 @@ from dca_bot.core.model import (
 from dca_bot.core.money import (
     FEE_RATE_ESTIMATE,
     estimated_receipt,
-    is_dust,
     received,
     storable_price,
     weighted_average,

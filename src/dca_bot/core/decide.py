@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import assert_never
 
+from dca_bot.core.holdings import is_dust
 from dca_bot.core.ladder import (
     below,
     next_safety_price,
@@ -29,13 +30,7 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
-from dca_bot.core.money import (
-    MIN_BUY_USD,
-    PRICE_STEP,
-    QUANTITY_LIMIT,
-    is_dust,
-    round_down,
-)
+from dca_bot.core.money import MIN_BUY_USD, PRICE_STEP, QUANTITY_LIMIT, round_down
 
 ANY_PRICE = Decimal("Infinity")
 

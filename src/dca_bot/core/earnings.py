@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
+from dca_bot.core.holdings import is_dust
 from dca_bot.core.model import ZERO, Asset, Cycle, CycleStatus, Order, Side
-from dca_bot.core.money import COIN_STEP, FEE_RATE_ESTIMATE, PRICE_STEP, is_dust
+from dca_bot.core.money import COIN_STEP, FEE_RATE_ESTIMATE, PRICE_STEP
 from dca_bot.core.records import CycleResult
 
 CENT = Decimal("0.01")

@@ -5,16 +5,14 @@ Money and quantities are Decimal, times are aware UTC, percentages are plain num
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from dca_bot.program.errors import BrokerUnavailable
-
 ZERO = Decimal(0)
 ONE = Decimal(1)
+USD_LIKE = frozenset({"USD", "USDC", "USDT"})
 
 
 class CycleStatus(StrEnum):
@@ -193,27 +191,6 @@ class Holding:
     quantity: Decimal
     available: Decimal
     average_entry_price: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Holdings:
-    """The account's crypto positions by coin; what can't be read concerns its own coin alone.
-
-    `unreadable` tells by coin what is wrong; under "" stands a position that doesn't even say
-    whose it is.
-    """
-
-    readable: Mapping[str, Holding] = field(default_factory=dict)
-    unreadable: Mapping[str, str] = field(default_factory=dict)
-
-    def of(self, coin: str) -> Holding | None:
-        """The position in `coin`; None: there is none.  Raises BrokerUnavailable if in doubt."""
-        if coin in self.unreadable:
-            raise BrokerUnavailable(self.unreadable[coin])
-        held = self.readable.get(coin)
-        if held is None and "" in self.unreadable:
-            raise BrokerUnavailable(self.unreadable[""])
-        return held
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
-from dca_bot.core.model import Asset
-
 # Alpaca refuses USD buys with a smaller cost basis (docs/alpaca.md 1.2); no API tells this number.
 MIN_BUY_USD = Decimal(10)
 # Alpaca takes no order above this, neither BUY nor SELL (docs/alpaca.md 1.1).
 MAX_ORDER_USD = Decimal(200_000)
 # How much of that a SELL at market asks for: the price may rise while it is under way.
 SELL_SHARE = Decimal("0.95")
-# What remains of a sold position below this value is dust: it completes the cycle (behaviour 6).
-DUST_USD = Decimal(1)
-USD_LIKE = frozenset({"USD", "USDC", "USDT"})
 
 # The fee of a BUY is taken in coin, rounded up per fill (docs/alpaca.md 1.5).  The rate is only our
 # estimate, for when Alpaca has not yet said what the position became.
@@ -64,12 +59,3 @@ def weighted_average(quantity: Decimal, average: Decimal, more: Decimal, price: 
 def storable_price(price: Decimal) -> Decimal:
     """The price as the price columns can hold it; an average of fills has any number of digits."""
     return price.quantize(PRICE_STEP, ROUND_HALF_EVEN)
-
-
-def is_dust(rest: Decimal, price: Decimal, asset: Asset) -> bool:
-    """Whether so little is left that no order is worth placing for it.
-
-    Worth less than 1 USD; in another quote currency, than a hundredth of a base order.
-    """
-    limit = DUST_USD if asset.quote_currency in USD_LIKE else asset.base_order_amount / 100
-    return rest <= 0 or rest * price < limit

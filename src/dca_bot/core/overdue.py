@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from dca_bot.core.holdings import is_dust
 from dca_bot.core.model import (
     ZERO,
     Asset,
@@ -24,7 +25,7 @@ from dca_bot.core.model import (
     OrderUpdate,
     Side,
 )
-from dca_bot.core.money import FEE_RATE_MAX, is_dust, storable_price
+from dca_bot.core.money import FEE_RATE_MAX, storable_price
 from dca_bot.core.order_ids import is_ours
 
 # Positions lag behind fills, for up to a quarter of a minute as far as anybody has seen.

@@ -7,16 +7,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from dca_bot.core.holdings import is_dust
 from dca_bot.core.ladder import HUNDRED, RUNGS_MAX, below, safety_amount, safety_deviation
-from dca_bot.core.model import ZERO, Asset, AssetRules, Cycle, Holding, Quote
-from dca_bot.core.money import (
-    FEE_RATE_ESTIMATE,
-    MAX_ORDER_USD,
-    SELL_SHARE,
-    USD_LIKE,
-    is_dust,
-    round_down,
-)
+from dca_bot.core.model import USD_LIKE, ZERO, Asset, AssetRules, Cycle, Holding, Quote
+from dca_bot.core.money import FEE_RATE_ESTIMATE, MAX_ORDER_USD, SELL_SHARE, round_down
 
 
 def size_sell(

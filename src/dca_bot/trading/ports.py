@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import (
     Account,
     Allowed,
@@ -18,7 +19,6 @@ from dca_bot.core.model import (
     AssetRules,
     AssetState,
     Cycle,
-    Holdings,
     Order,
     OrderUpdate,
     Quote,

@@ -15,7 +15,8 @@ from dca_bot.program.errors import SettingsError
 from dca_bot.program.files import append_to, exposed, keep_others_from_writing, replace_own
 from dca_bot.program.script import only_once
 from dca_bot.watchdog import heartbeat
-from dca_bot.watchdog.incidents import FILE_NAME, PAUSE_FILE_NAME, Incidents
+from dca_bot.watchdog.incidents import PAUSE_FILE_NAME, Incidents
+from dca_bot.watchdog.memory import FILE_NAME
 from tests.caretakers.installation import install
 from tests.helpers import run_script
 
@@ -152,8 +153,8 @@ def test_every_script_says_once_that_others_can_read_the_keys(
     project, env = exposed_copy
     scripts = ["order_manager.py", "cooldown_manager.py", "consistency_checker.py"]
     for script in [*scripts, "watchdog.py", "main_app.py"]:
-        # the watchdog only looks; the bot ends at once without its database
-        more = {"DB_PORT": "1"} if script == "main_app.py" else {}
+        # the watchdog only looks; the bot ends at once where there is no such database
+        more = {"DB_NAME": "nowhere"} if script == "main_app.py" else {}
         arguments = ["--status"] if script == "watchdog.py" else []
         command = [str(project / "venv" / "bin" / "python"), str(project / script), *arguments]
         done = subprocess.run(

@@ -9,9 +9,9 @@ import pytest
 
 from dca_bot.program.settings import DatabaseSettings
 from tests.helpers import Simulator, apply_sql, eventually, run_script
+from tests.proofs.one_by_one.one_cycle import ASSET, QUIET, STEPS
 from tests.proofs.whole.auditor import rows
 from tests.proofs.whole.busy import Bot, quoting, settle
-from tests.proofs.whole.one_cycle import ASSET, QUIET, STEPS
 from tests.servers import Server, a_server
 from tests.tally import struck
 

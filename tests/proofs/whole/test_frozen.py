@@ -17,10 +17,10 @@ from dca_bot.program.clock import utc_now
 from dca_bot.program.settings import DatabaseSettings
 from dca_bot.watchdog import heartbeat
 from tests.helpers import Simulator, apply_sql, eventually, run_script
+from tests.proofs.one_by_one.one_cycle import ASSET, QUIET, SYMBOL
 from tests.proofs.whole.auditor import always, read_books, rows
 from tests.proofs.whole.busy import Bot, quoting, settle
 from tests.proofs.whole.database_proxy import DatabaseProxy, Fault, like
-from tests.proofs.whole.one_cycle import ASSET, QUIET, SYMBOL
 from tests.tally import struck
 
 pytestmark = pytest.mark.proof

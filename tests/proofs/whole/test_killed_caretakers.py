@@ -9,10 +9,10 @@ import pytest
 
 from dca_bot.program.settings import DatabaseSettings
 from tests.helpers import Simulator, apply_sql, eventually, start_script
+from tests.proofs.one_by_one.one_cycle import ASSET, QUIET, SYMBOL
 from tests.proofs.whole.auditor import always, complaints, read_books, rows
 from tests.proofs.whole.busy import Bot
 from tests.proofs.whole.database_proxy import DatabaseProxy, Hold, Nth
-from tests.proofs.whole.one_cycle import ASSET, QUIET, SYMBOL
 from tests.tally import struck
 
 pytestmark = pytest.mark.proof

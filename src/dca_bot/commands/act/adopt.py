@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.act.session import NOT_DONE, add_yes, session
+from dca_bot.core.holdings import is_dust
 from dca_bot.core.ladder import next_safety_price, take_profit_price
 from dca_bot.core.model import Cycle, CycleStatus
-from dca_bot.core.money import is_dust
 from dca_bot.core.transition import adopt
 from dca_bot.program.errors import DcaError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dca_bot.commands.act.session import Session
+from dca_bot.core.holdings import is_dust
 from dca_bot.core.model import ZERO, AssetState, Holding, OrderUpdate
-from dca_bot.core.money import is_dust
 from dca_bot.core.order_ids import is_ours
 from dca_bot.program.errors import BrokerUnavailable
 

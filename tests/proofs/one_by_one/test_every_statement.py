@@ -10,8 +10,8 @@ import pytest
 
 from dca_bot.program.settings import DatabaseSettings
 from tests.helpers import Simulator, apply_sql
+from tests.proofs.one_by_one.one_cycle import ASSET, QUIET, OneCycle
 from tests.proofs.whole.database_proxy import Cut, DatabaseProxy, Error, Fault, Nth
-from tests.proofs.whole.one_cycle import ASSET, QUIET, OneCycle
 from tests.tally import struck
 
 pytestmark = pytest.mark.proof

@@ -10,7 +10,7 @@ import pytest
 
 from dca_bot.program.settings import DatabaseSettings
 from tests.helpers import Simulator, apply_sql
-from tests.proofs.whole.one_cycle import ASSET, QUIET, STEPS, OneCycle
+from tests.proofs.one_by_one.one_cycle import ASSET, QUIET, STEPS, OneCycle
 from tests.tally import struck
 
 pytestmark = pytest.mark.proof

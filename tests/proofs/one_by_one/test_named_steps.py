@@ -13,10 +13,10 @@ import pytest
 
 from dca_bot.program.settings import DatabaseSettings
 from tests.helpers import Simulator, apply_sql, eventually
+from tests.proofs.one_by_one.one_cycle import ASSET, QUIET, STEPS, SYMBOL
 from tests.proofs.whole.auditor import always, read_books, rows
 from tests.proofs.whole.busy import Bot, settle
 from tests.proofs.whole.database_proxy import DatabaseProxy, Following, Hold, Nth, Plan, like
-from tests.proofs.whole.one_cycle import ASSET, QUIET, STEPS, SYMBOL
 from tests.tally import struck
 
 pytestmark = pytest.mark.proof

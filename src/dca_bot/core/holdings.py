@@ -1,0 +1,46 @@
+"""What the account holds, by coin, and what is too little to be worth an order.
+
+Rule: not knowing is not nothing; a position that can't be read is never taken for none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from dca_bot.core.model import USD_LIKE, Asset, Holding
+from dca_bot.program.errors import BrokerUnavailable
+
+# What remains of a sold position below this value is dust: it completes the cycle (behaviour 6).
+DUST_USD = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """The account's crypto positions by coin; what can't be read concerns its own coin alone.
+
+    `unreadable` tells by coin what is wrong; under "" stands a position that doesn't even say
+    whose it is.
+    """
+
+    readable: Mapping[str, Holding] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, coin: str) -> Holding | None:
+        """The position in `coin`; None: there is none.  Raises BrokerUnavailable if in doubt."""
+        if coin in self.unreadable:
+            raise BrokerUnavailable(self.unreadable[coin])
+        held = self.readable.get(coin)
+        if held is None and "" in self.unreadable:
+            raise BrokerUnavailable(self.unreadable[""])
+        return held
+
+
+def is_dust(rest: Decimal, price: Decimal, asset: Asset) -> bool:
+    """Whether so little is left that no order is worth placing for it.
+
+    Worth less than 1 USD; in another quote currency, than a hundredth of a base order.
+    """
+    limit = DUST_USD if asset.quote_currency in USD_LIKE else asset.base_order_amount / 100
+    return rest <= 0 or rest * price < limit
