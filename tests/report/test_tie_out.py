@@ -7,8 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from dca_bot.core.activities import FeeActivity, FillActivity
 from dca_bot.core.model import OrderKind, OrderStatus, Side
+from dca_bot.core.records import FeeActivity, FillActivity
 from dca_bot.report.tie_out import BookedOrder, DifferenceKind, Records, tie_out
 from tests.builders import NOW, an_order
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.translate import Unreadable
 from dca_bot.broker.transport import HttpError, NoAnswer, NotSent, Transport
-from dca_bot.core.activities import FeeActivity, FillActivity
 from dca_bot.core.model import Side
+from dca_bot.core.records import FeeActivity, FillActivity
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.program.setting_groups import AlpacaSettings
 

@@ -1,4 +1,4 @@
-"""What is kept for people: what happened, and what each finished cycle came to."""
+"""What is kept: what happened, what each finished cycle came to, and Alpaca's own records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from dca_bot.core.model import CycleStatus
+from dca_bot.core.model import CycleStatus, Side
 
 TOLD_LENGTH_MAX = 255  # of an event's sentence
 
@@ -62,3 +62,24 @@ class Event:
     price: Decimal | None = None
     against: Decimal | None = None
     quantity: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FillActivity:
+    """One fill, whole or in part; the quantity is gross."""
+
+    at: datetime
+    order_id: str
+    symbol: str  # in slash form
+    side: Side
+    quantity: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class FeeActivity:
+    """A posted fee, above 0.  It names no order (docs/alpaca.md 1.5); `at`: when it was posted."""
+
+    at: datetime
+    currency: str  # the coin before the slash, or USD
+    amount: Decimal

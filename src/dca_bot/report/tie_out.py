@@ -19,10 +19,10 @@ from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 
-from dca_bot.core.activities import FeeActivity, FillActivity
 from dca_bot.core.earnings import seen_fee_rate, sell_fee
 from dca_bot.core.model import ZERO, Order, Side
 from dca_bot.core.money import COIN_STEP
+from dca_bot.core.records import FeeActivity, FillActivity
 
 # An average of several fills is told with as many digits as Alpaca likes.
 PRICE_TOLERANCE = Decimal("0.000000001")
