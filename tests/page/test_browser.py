@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.proofs.whole.one_cycle import ASSET, QUIET, SYMBOL
 
 from dca_bot.program.settings import DatabaseSettings
 from tests.helpers import Simulator, apply_sql, eventually
 from tests.page.served import Served, page
+from tests.proofs.one_by_one.one_cycle import ASSET, QUIET, SYMBOL
 from tests.proofs.whole.busy import Bot
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
