@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dca_bot.core.model import Allowed
 from dca_bot.report.health import Word, health_of
 from dca_bot.report.now import AssetNow, Now
 from dca_bot.watchdog import heartbeat
@@ -77,6 +78,15 @@ def test_a_bot_that_was_stopped_on_purpose_is_paused(tmp_path: Path) -> None:
 def test_a_bot_that_runs_is_not_paused_by_a_paused_watchdog(tmp_path: Path) -> None:
     (tmp_path / PAUSE_FILE_NAME).touch()
     assert word_of(tmp_path)[0] is Word.OK
+
+
+def test_where_every_asset_may_only_exit_it_is_paused(tmp_path: Path) -> None:
+    paused = AssetNow(an_asset(allowed=Allowed.EXIT), a_cycle())
+    word, reasons = word_of(tmp_path, assets=(paused,))
+    assert word is Word.PAUSED
+    assert "dca resume" in reasons
+    others = (paused, AssetNow(an_asset(asset_id=2), a_cycle()))
+    assert word_of(tmp_path, assets=others)[0] is Word.OK
 
 
 def test_what_needs_a_human_degrades_it(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from dca_bot.core.model import Allowed
 from dca_bot.report.now import Now
 from dca_bot.watchdog import heartbeat
 from dca_bot.watchdog.caretaker_marks import caretaker_problems
@@ -43,9 +44,9 @@ class Health:
     reasons: tuple[str, ...] = ()
 
     @property
-    def sees(self) -> bool:
-        """Whether somebody looks at the prices."""
-        return self.word is not Word.BLIND
+    def is_on_the_watch(self) -> bool:
+        """Whether somebody looks at the prices, and may act."""
+        return self.word in (Word.OK, Word.DEGRADED)
 
 
 def health_of(now: Now, log_dir: Path, *, beat_age_max: float) -> Health:
@@ -60,7 +61,15 @@ def health_of(now: Now, log_dir: Path, *, beat_age_max: float) -> Health:
         return Health(Word.PAUSED, (told, *degraded))
     if blind:
         return Health(Word.BLIND, (*blind, *degraded))
+    if _all_are_paused(now):
+        told = "every asset is told to buy nothing, take profits go on: dca resume ends that"
+        return Health(Word.PAUSED, (told, *degraded))
     return Health(Word.DEGRADED if degraded else Word.OK, tuple(degraded))
+
+
+def _all_are_paused(now: Now) -> bool:
+    enabled = [each.asset for each in now.assets if each.asset.is_enabled]
+    return bool(enabled) and all(asset.allowed is Allowed.EXIT for asset in enabled)
 
 
 def _is_running(now: Now) -> bool:

@@ -80,7 +80,8 @@ def _before_its_first_buy(now: AssetNow) -> State:
 def why(now: AssetNow, health: Health, at: datetime) -> str:
     """In one or two sentences: what the asset waits for, with the numbers."""
     waits = _sentence(now, state_of(now), at)
-    if health.word in (Word.BLIND, Word.PAUSED) and now.asset.is_enabled:
+    is_said_by_its_state = health.word is Word.PAUSED and now.asset.allowed is Allowed.EXIT
+    if not health.is_on_the_watch and now.asset.is_enabled and not is_said_by_its_state:
         lead = "Nobody looks at the prices" if health.word is Word.BLIND else "Paused"
         return f"{lead}: {health.reasons[0]}. Then: {waits}"
     return waits
