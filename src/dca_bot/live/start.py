@@ -36,10 +36,7 @@ T = TypeVar("T")
 
 AGAIN_SECONDS = 5
 ALPACA, DATABASE = "Alpaca", "the database"
-CHECK = {
-    ALPACA: "this machine's network and APCA_API_BASE_URL",
-    DATABASE: "that the server runs, and DB_HOST and DB_PORT",
-}
+CHECK_ALPACA = "; if that lasts, check this machine's network and APCA_API_BASE_URL"
 
 
 def say_where(alpaca: AlpacaSettings) -> None:
@@ -97,12 +94,9 @@ def until_answered(
                 raise
             why, away = str(error), ALPACA if isinstance(error, BrokerUnavailable) else DATABASE
             if away not in told:
+                hint = CHECK_ALPACA if away == ALPACA else ""
                 log.warning(
-                    "waiting for %s, asking every %d s: %s; if that lasts, check %s",
-                    away,
-                    AGAIN_SECONDS,
-                    why,
-                    CHECK[away],
+                    "waiting for %s, asking every %d s: %s%s", away, AGAIN_SECONDS, why, hint
                 )
             told.add(away)
         else:
