@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from dca_bot.core.asset_row import problem_of
-from dca_bot.core.model import AssetState
+from dca_bot.core.model import AssetState, Cycle
 from dca_bot.live.row_lines import RowLines
 from tests.builders import a_holding_cycle, an_asset
 
@@ -29,10 +29,10 @@ class Log:
             self._lines.write(state, problem, no_buys)
         return [record.getMessage() for record in self._caplog.records]
 
-    def gone(self) -> list[str]:
+    def gone(self, cycle: Cycle | None = None) -> list[str]:
         self._caplog.clear()
         with self._caplog.at_level(logging.INFO):
-            self._lines.gone(ASSET.asset_id, ASSET.symbol)
+            self._lines.gone(ASSET.asset_id, ASSET.symbol, cycle)
         return [record.getMessage() for record in self._caplog.records]
 
 
@@ -69,6 +69,13 @@ def test_a_row_that_is_deleted_is_told_once(log: Log) -> None:
     log.write(AssetState(ASSET, None))
     assert log.gone() == ["its row is gone: no more orders"]
     assert log.gone() == []
+
+
+def test_the_coins_of_a_row_that_is_deleted_are_said_to_be_nobodys(log: Log) -> None:
+    log.write(AssetState(ASSET, CYCLE))
+    (line,) = log.gone(CYCLE)
+    assert "the 2.7 coins that its cycle held are nobody's now" in line
+    assert "dca adopt" in line
 
 
 @pytest.mark.parametrize(

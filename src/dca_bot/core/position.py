@@ -59,8 +59,8 @@ def why_blocked(asset: Asset, holding: Holding | None) -> str:
     """For a human: what `blocks_base_order` found, and what to do about it."""
     held = holding.quantity if holding else ZERO
     return (
-        f"Alpaca holds a position of {held:f} {asset.symbol} that the bot did not buy: "
-        "sell it there, or set is_enabled to FALSE in dca_assets"
+        f"Alpaca holds a position of {held:f} {asset.symbol} that the bot did not buy, "
+        "or whose row was deleted: sell it there, or set is_enabled to FALSE in dca_assets"
     )
 
 

@@ -217,7 +217,7 @@ class Desk:
         for asset_id, worker in list(self._workers.items()):
             if symbols.get(asset_id) != worker.symbol:
                 worker.stop()
-                self._row_lines.gone(asset_id, worker.symbol)
+                self._row_lines.gone(asset_id, worker.symbol, worker.state.cycle)
                 del self._workers[asset_id], self._watches[worker.symbol]
 
     def _worker_of(self, symbol: str) -> Worker | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 
 from dca_bot.core.asset_row import HALTED, losing_target
-from dca_bot.core.model import ZERO, Asset, AssetState
+from dca_bot.core.model import ZERO, Asset, AssetState, Cycle
 from dca_bot.core.row_edits import edits
 from dca_bot.program.logs import asset_log
 
@@ -43,10 +43,18 @@ class RowLines:
             if losing:
                 prefix.warning("it must lose: %s", losing)
 
-    def gone(self, asset_id: int, symbol: str) -> None:
-        """A row was deleted, or has another symbol now."""
-        if self._assets.pop(asset_id, None) is not None:
+    def gone(self, asset_id: int, symbol: str, cycle: Cycle | None) -> None:
+        """A row was deleted, or has another symbol now; `cycle`: the last that it had."""
+        if self._assets.pop(asset_id, None) is None:
+            return
+        if cycle is None or not cycle.quantity:
             asset_log(log, symbol).info("its row is gone: no more orders")
+            return
+        asset_log(log, symbol, cycle.cycle_id).warning(
+            "its row is gone: no more orders, and the %s coins that its cycle held are nobody's "
+            "now: sell them at Alpaca, or insert the row again and run dca adopt",
+            f"{cycle.quantity.normalize():f}",
+        )
 
     def _edited(self, state: AssetState) -> None:
         before = self._assets.get(state.asset.asset_id)
