@@ -18,7 +18,9 @@ def tell_news(troubles: set[str], told: set[str]) -> set[str]:
 async def happens_within(event_: asyncio.Event, seconds: float) -> bool:
     """Whether the event is set by then."""
     try:
-        await asyncio.wait_for(event_.wait(), seconds)
+        # not wait_for: before Python 3.12 it swallows a cancellation that comes with the event
+        async with asyncio.timeout(seconds):
+            await event_.wait()
     except TimeoutError:
         return False
     return True

@@ -97,15 +97,38 @@ def test_quotes_of_a_clock_that_is_late_are_not_acted_on_but_fills_are_booked(
 
 
 @pytest.mark.parametrize("simulator", [QUIET], indirect=True)
-def test_with_an_exchange_whose_clock_is_ahead_the_cycle_is_traded(
-    simulator: Simulator, database: DatabaseSettings, bot: Bot
+@pytest.mark.parametrize("seconds", [-20, 20])
+def test_with_an_exchange_whose_clock_is_a_little_off_the_cycle_is_traded(
+    simulator: Simulator, database: DatabaseSettings, bot: Bot, seconds: int
 ) -> None:
     apply_sql(database, ASSET.encode())
-    skew(simulator, 300)
+    skew(simulator, seconds)
     bot.start()
     for count, (price, _) in enumerate(STEPS, start=1):
         eventually(quoting(simulator, price, filled(database, count)), timeout=30)
     settle(database, simulator)
+    assert bot.end() == 0
+
+
+@pytest.mark.parametrize("simulator", [QUIET], indirect=True)
+@pytest.mark.parametrize("seconds", [-300, 300])
+def test_with_an_exchange_whose_clock_is_far_off_nothing_is_ordered_until_it_agrees(
+    simulator: Simulator, database: DatabaseSettings, bot: Bot, seconds: int
+) -> None:
+    apply_sql(database, ASSET.encode())
+    skew(simulator, seconds)
+    bot.start()
+    told = quoting(simulator, "100", lambda: "no order is placed" in bot.output)
+    eventually(told, timeout=30)
+    heard = quotes_heard(simulator)
+    eventually(quoting(simulator, "100", lambda: quotes_heard(simulator) > heard + 50), timeout=30)
+    assert simulator.get("/sim/record")["orders"] == []
+    assert rows(database, "SELECT * FROM dca_orders") == []
+    assert bot.output.count("no order is placed") == 1
+    simulator.post("/sim/faults", {"name": "clock_skew", "on": False})
+    # the account is asked every half minute, and each answer tells the time
+    ordered = quoting(simulator, "100", lambda: simulator.get("/sim/record")["orders"])
+    eventually(ordered, timeout=60)
     assert bot.end() == 0
 
 
