@@ -190,3 +190,37 @@ def test_threads_get_exactly_what_is_there() -> None:
 def test_a_share_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="share"):
         RateLimiter(3)
+
+
+def test_the_smallest_share_that_can_be_kept_is_taken() -> None:
+    RateLimiter(4).acquire(urgent=True)
+
+
+def test_the_last_token_of_the_urgent_goes_out_at_once_and_the_next_waits() -> None:
+    world = World(per_minute=60)
+    world.send(30, urgent=True)
+    assert world.now == 1000.0
+    world.send(urgent=True)
+    assert world.now > 1001.0  # one comes back every two seconds
+
+
+def test_a_wait_that_ends_just_in_time_is_begun() -> None:
+    world = World(per_minute=60, wait_seconds_max=5.0)
+    world.limiter.observe(429, {"Retry-After": "5"})
+    world.send(urgent=True)
+    assert world.now == 1005.0
+
+
+def test_a_limit_of_one_request_is_a_limit() -> None:
+    world = World(per_minute=100)
+    world.limiter.observe(200, {"X-RateLimit-Limit": "1"})
+    world.send(2)
+    assert world.now > 1000.0
+
+
+@pytest.mark.parametrize("limit", ["0", "0.9", "-5"])
+def test_a_limit_of_less_than_one_request_is_none(limit: str) -> None:
+    world = World(per_minute=100)
+    world.limiter.observe(200, {"X-RateLimit-Limit": limit})
+    world.send(40)
+    assert world.now == 1000.0

@@ -293,6 +293,23 @@ def test_a_position_has_its_whole_and_its_available_quantity() -> None:
     assert held.average_entry_price == Decimal("19660.5738784516887649")
 
 
+def test_a_position_that_says_nothing_of_what_is_available_is_available_as_a_whole() -> None:
+    raw = {name: value for name, value in POSITION.items() if name != "qty_available"}
+    assert translate.holding(raw, "BTC").available == Decimal("2.61937")
+
+
+def test_each_step_is_read_from_its_own_field() -> None:
+    raw = ASSET | {"min_trade_increment": "0.0001", "price_increment": "0.01"}
+    rules = translate.asset_rules([raw])["BTC/USD"]
+    assert rules.min_trade_increment == Decimal("0.0001")
+    assert rules.price_increment == Decimal("0.01")
+
+
+@pytest.mark.parametrize("field", ["min_trade_increment", "price_increment"])
+def test_an_unreadable_step_leaves_the_asset_out(field: str) -> None:
+    assert translate.asset_rules([ASSET | {field: "0"}]) == {}
+
+
 @pytest.mark.parametrize("field", ["qty", "qty_available", "avg_entry_price"])
 def test_a_position_with_an_unreadable_quantity_is_not_a_position_of_zero(field: str) -> None:
     with pytest.raises(Unreadable):
