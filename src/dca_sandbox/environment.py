@@ -45,6 +45,8 @@ def environment(
         "QUOTE_MAX_AGE_SECONDS": "10",
         "HEARTBEAT_MAX_AGE_SECONDS": "20",
         "WATCHDOG_START_SECONDS": "20",
+        "PROBLEM_MAIL_SECONDS": "30",
+        "PAGE_PASSWORD": "",
         "LOG_LEVEL": "INFO",
         "LOG_DIR": str(log_dir),
     }

@@ -229,7 +229,7 @@ def test_a_mail_server_that_repeats_the_password(bot_env: dict[str, str], witnes
             "ALERT_EMAIL_RECEIVER": "me@example.com",
             "ALERT_EMAIL_SMTP_SERVER": "127.0.0.1",
             "ALERT_EMAIL_SMTP_PORT": str(server.port),
-            "DB_PORT": "1",
+            "DB_NAME": "nowhere",  # so that the start fails
             "APCA_API_KEY_ID": KEY_ID,
         }
         told = witness.run("watchdog.py", env=env)

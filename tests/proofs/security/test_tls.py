@@ -143,7 +143,7 @@ def test_the_bot_says_so_and_waits(
         finally:
             bot.kill()
         assert host.heard == b""
-    assert "Alpaca can't be asked yet, trying again in 5 s" in told
+    assert "waiting for Alpaca, asking every" in told
 
 
 def test_a_connection_to_a_database_that_offers_tls_is_encrypted(
