@@ -170,3 +170,12 @@ def test_fees_of_the_day_before_that_were_posted_since_are_no_difference() -> No
         the_sell(),
     ]
     assert kinds(records(fills=[before, *records().fills], booked=booked, fees=fees)) == []
+
+
+def test_a_foreign_order_that_rested_may_have_cost_less() -> None:
+    taken = a_fill("by-hand-1", at=NOW + HOUR)
+    rested = a_fill("by-hand-2", at=NOW + HOUR)
+    fills = sorted([*records().fills, taken, rested], key=lambda fill: fill.at)
+    charged = Decimal("0.0005") + Decimal("0.0005") + Decimal("0.0003")
+    found = tie_out(records(fills=fills, fees=[replace(POSTED[0], amount=charged), POSTED[1]]))
+    assert {each.kind for each in found.differences} == {DifferenceKind.FOREIGN_TRADE}

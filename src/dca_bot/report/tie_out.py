@@ -28,8 +28,9 @@ from dca_bot.core.records import FeeActivity, FillActivity
 PRICE_TOLERANCE = Decimal("0.000000001")
 HALF_A_CENT = Decimal("0.005")
 POSTED_BY_THEN = timedelta(hours=48)
-# What a fill that isn't ours may have cost: it took, or it rested (docs/alpaca.md 1.5).
-USUAL_RATES = (Decimal("0.0025"), Decimal("0.0015"))
+# What a fill that isn't ours may have cost at least and at most: it rested, or it took, and nobody
+# tells which (docs/alpaca.md 1.5).
+FOREIGN_RATES = (Decimal("0.0015"), Decimal("0.0025"))
 CASH = "USD"
 
 
@@ -182,20 +183,19 @@ def _one_currency(
     told = sum((fee.amount for fee in posted), ZERO)
     price = fills[-1].price if fills else Decimal(1)
     tolerance = HALF_A_CENT if currency == CASH else HALF_A_CENT / price
+    low, high = (_costs(fills, booked, rate, foreign) for foreign in FOREIGN_RATES)
+    # Everything that is older must have been posted.
+    must = sum(records.asked_at - fill.at > POSTED_BY_THEN for fill in fills)
     closest: Decimal | None = None
-    for foreign_rate in USUAL_RATES:
-        costs = _costs(fills, booked, rate, foreign_rate)
-        for first in _possible_beginnings(fills, records.since):
-            total = ZERO
-            for last in range(first, len(costs) + 1):
-                waiting = fills[last:]
-                is_late = any(records.asked_at - each.at > POSTED_BY_THEN for each in waiting)
-                if not is_late and abs(total - told) < tolerance:
-                    return len(waiting)
-                if not is_late and (closest is None or abs(total - told) < abs(closest - told)):
-                    closest = total
-                if last < len(costs):
-                    total += costs[last]
+    for first in _possible_beginnings(fills, records.since):
+        least, most = sum(low[first:must], ZERO), sum(high[first:must], ZERO)
+        for last in range(max(first, must), len(fills) + 1):
+            if least - tolerance < told < most + tolerance:
+                return len(fills) - last
+            if closest is None or abs(most - told) < abs(closest - told):
+                closest = most
+            if last < len(fills):
+                least, most = least + low[last], most + high[last]
     expected = closest or ZERO
     what = (
         f"Alpaca has taken {_short(told)} {currency} in {len(posted)} rows, "
