@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,18 +24,23 @@ HOUR = timedelta(hours=1)
 
 
 class RunningBot(BotProcess):
-    """A bot that this test's own process plays: it runs and beats."""
+    """A bot that another process plays: a young one, however long the tests have been running."""
+
+    played_by = 0
 
     def pid(self) -> int | None:
-        return os.getpid()
+        return self.played_by
 
 
 class Installation:
     def __init__(self, directory: Path, caplog: pytest.LogCaptureFixture) -> None:
         self.directory, self._caplog = directory, caplog
+        self.process = subprocess.Popen(["sleep", "infinity"])
         self.beat = replace(
             heartbeat.first(NOW - HOUR),
             at=NOW,
+            pid=self.process.pid,
+            process_start=heartbeat.process_start(self.process.pid),
             quote_age_seconds=0.5,
             trade_stream_age_seconds=3.0,
             symbols=2,
@@ -45,6 +51,7 @@ class Installation:
         beat: Heartbeat = replace(self.beat, **changes)  # type: ignore[arg-type]
         heartbeat.write(beat, self.directory)
         bot = RunningBot(self.directory, beat_age_max=60, clock=lambda: NOW)
+        bot.played_by = self.process.pid
         self._caplog.clear()
         with self._caplog.at_level("INFO"):
             status = say_status(bot, NOW, NOW - 100 * HOUR)
@@ -52,8 +59,11 @@ class Installation:
 
 
 @pytest.fixture
-def installation(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Installation:
-    return Installation(tmp_path, caplog)
+def installation(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Installation]:
+    installation = Installation(tmp_path, caplog)
+    yield installation
+    installation.process.kill()
+    installation.process.wait()
 
 
 def seen(at: datetime, problem: str = "") -> sight.Sight:
@@ -64,7 +74,9 @@ def test_a_bot_that_is_well_is_one_line_with_where_it_trades(installation: Insta
     sight.write(seen(NOW), installation.directory)
     status, (line,) = installation.status()
     assert status == 0
-    assert f"well: heartbeat 0 s ago pid={os.getpid()} version=1.0.0 mode=paper" in line
+    assert (
+        f"well: heartbeat 0 s ago pid={installation.process.pid} version=1.0.0 mode=paper" in line
+    )
 
 
 def test_a_problem_is_named_and_is_not_well(installation: Installation) -> None:
