@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
 from dca_bot.core.holdings import is_dust
-from dca_bot.core.model import ZERO, Asset, Cycle, CycleStatus, Order, Side
+from dca_bot.core.model import ZERO, Asset, Cycle, CycleStatus, Order, OrderKind, Side
 from dca_bot.core.money import COIN_STEP, FEE_RATE_ESTIMATE, PRICE_STEP
 from dca_bot.core.records import CycleResult
 
@@ -86,7 +86,9 @@ def seen_fee_rate(orders: Iterable[Order]) -> Decimal:
             BASIS_POINT, ROUND_HALF_EVEN
         )
         for order in orders
-        if order.side is Side.BUY and order.filled_quantity > 0
+        if order.side is Side.BUY
+        and order.kind is not OrderKind.ADOPTED
+        and order.filled_quantity > 0
     ]
     seen = max(rates, default=FEE_RATE_ESTIMATE)
     if LOWEST_MIXED < seen < FEE_RATE_ESTIMATE and seen not in TAKER_RATES.values():

@@ -59,17 +59,30 @@ def health_of(now: Now, log_dir: Path, *, beat_age_max: float) -> Health:
             "main_app.py is stopped and the watchdog leaves it so: watchdog.py --resume ends that"
         )
         return Health(Word.PAUSED, (told, *degraded))
+    restrained, is_all = _restrained(now)
+    reasons = (*blind, *restrained, *degraded)
     if blind:
-        return Health(Word.BLIND, (*blind, *degraded))
-    if _all_are_paused(now):
-        told = "every asset is told to buy nothing, take profits go on: dca resume ends that"
-        return Health(Word.PAUSED, (told, *degraded))
-    return Health(Word.DEGRADED if degraded else Word.OK, tuple(degraded))
+        return Health(Word.BLIND, reasons)
+    if is_all:
+        return Health(Word.PAUSED, reasons)
+    return Health(Word.DEGRADED if degraded else Word.OK, reasons)
 
 
-def _all_are_paused(now: Now) -> bool:
+def _restrained(now: Now) -> tuple[list[str], bool]:
+    """What rows may not do by their column `allowed`; whether nothing at all is bought."""
     enabled = [each.asset for each in now.assets if each.asset.is_enabled]
-    return bool(enabled) and all(asset.allowed is Allowed.EXIT for asset in enabled)
+    paused = [asset.symbol for asset in enabled if asset.allowed is Allowed.EXIT]
+    if paused and len(paused) == len(enabled):
+        return [
+            "every asset is told to buy nothing, take profits go on: dca resume ends that"
+        ], True
+    told = [f"{symbol} is paused: dca resume {symbol} ends that" for symbol in paused]
+    told += [
+        f"{asset.symbol} begins no new cycle: dca resume {asset.symbol} ends that"
+        for asset in enabled
+        if asset.allowed is Allowed.CYCLE
+    ]
+    return told, False
 
 
 def _is_running(now: Now) -> bool:

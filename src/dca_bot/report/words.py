@@ -56,7 +56,8 @@ def state_of(now: AssetNow) -> State:
     if cycle.status is CycleStatus.SELLING:
         return State.SELLING
     if cycle.status is CycleStatus.COOLDOWN:
-        return State.COOLDOWN
+        restrained = now.asset.allowed is not Allowed.ALL
+        return State.NOT_ALLOWED if restrained else State.COOLDOWN
     if _held_up_side(now) is not None:
         return State.HELD_UP
     if not now.is_holding:

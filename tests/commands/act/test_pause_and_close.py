@@ -1,5 +1,6 @@
 """pause, resume, finish and close, beside a bot that runs and one that is down."""
 
+import json
 from decimal import Decimal
 
 from tests.commands.act.small_exchange import BTC, Desk
@@ -142,3 +143,25 @@ def test_an_unknown_symbol_is_a_wrong_call(desk: Desk) -> None:
     done = desk.run("close", "DOGE/USD", "--yes")
     assert (done.returncode, done.stdout) == (2, "")
     assert "it has BTC/USD" in done.stderr
+
+
+def test_what_is_paused_is_told_by_status_and_why(desk: Desk) -> None:
+    desk.add(BTC, "ETH/USD")
+    desk.start_bot()
+    desk.hold()
+    desk.dca("pause", "ETH/USD")
+    assert "ETH/USD is paused" in desk.run("status").stdout
+    desk.dca("pause")
+    assert json.loads(desk.run("status", "--json").stdout)["health"] == "PAUSED"
+    assert "exit" in desk.run("why", BTC).stdout
+    desk.dca("resume")
+    assert json.loads(desk.run("status", "--json").stdout)["health"] != "PAUSED"
+
+
+def test_a_question_that_is_answered_with_yes_is_done(desk: Desk) -> None:
+    desk.add(BTC)
+    refused = desk.run("pause", typed="n\n")
+    assert (refused.returncode, desk.allowed()) == (1, {BTC: "all"})
+    agreed = desk.run("pause", typed="y\n")
+    assert (agreed.returncode, desk.allowed()) == (0, {BTC: "exit"})
+    assert "from now on it is paused" in agreed.stdout

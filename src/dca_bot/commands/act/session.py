@@ -6,12 +6,14 @@ with --json everything but the one object goes to stderr.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from textwrap import fill
 
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
@@ -106,7 +108,9 @@ class Session:
     def say(self, sentence: str) -> None:
         """For people; not a part of the report."""
         out = sys.stderr if self.is_json else sys.stdout
-        out.write(f"{sentence}\n")
+        is_table = sentence.startswith(" ")
+        width = shutil.get_terminal_size().columns
+        out.write((sentence if is_table else fill(sentence, width)) + "\n")
         out.flush()
 
     def agree(self, plan: Sequence[str], arguments: Namespace) -> bool:
@@ -115,21 +119,22 @@ class Session:
             self.say(line)
         if arguments.yes:
             return True
-        if not sys.stdin.isatty():
-            raise WrongCall("nothing was done: there is nobody to ask, so say --yes to do it")
         self.say("Do it? [y/N]")
-        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        answer = sys.stdin.readline()
+        if not answer:
+            raise WrongCall("nothing was done: nobody answered; --yes does it without asking")
+        if answer.strip().lower() in ("y", "yes"):
             return True
         self.say("Nothing was done.")
         return False
 
-    def finish(self, left: Sequence[str]) -> int:
-        """Say what is left at Alpaca; the exit status."""
+    def finish(self, left: Sequence[str] | None = None) -> int:
+        """Say what is left at Alpaca, where that was looked at; the exit status."""
         for trouble in self.troubles:
             sys.stderr.write(f"dca: {trouble}\n")
         if self.is_json:
-            print_json({"done": self.done, "left": list(left), "troubles": self.troubles})
-        else:
+            print_json({"done": self.done, "left": list(left or ()), "troubles": self.troubles})
+        elif left is not None:
             self.say("Left at Alpaca:" if left else "Nothing is left at Alpaca.")
             for sentence in left:
                 self.say(f"  {sentence}")

@@ -51,7 +51,7 @@ def run(arguments: Namespace) -> int:
         except UnusableValue as error:
             raise WrongCall(f"{error}: `dca set {symbol} column=value` changes it") from None
         this.did(f"{symbol} was added to dca_assets")
-        return this.finish([])
+        return this.finish()
 
 
 def _blank(symbol: str) -> Asset:

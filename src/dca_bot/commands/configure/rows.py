@@ -81,8 +81,8 @@ def preview(this: Session, asset: Asset) -> Iterator[str]:
     for rung in ladder.rungs:
         name = "base order" if rung.number == 0 else f"safety order {rung.number}"
         yield (
-            f"  {name:16} at {_short(rung.trigger):>14}   in {rung.invested:>10.2f}   "
-            f"sells at {_short(rung.take_profit_price):>14}   net {rung.net:+.2f}"
+            f"  {name:15} at {_short(rung.trigger):>12}  in {rung.invested:>9.2f}  "
+            f"sells at {_short(rung.take_profit_price):>12}  net {rung.net:+.2f}"
         )
     yield from (f"  {warning}" for warning in ladder.warnings)
     yield f"All of it would take {money_wanted(ladder):.2f} {asset.quote_currency}."

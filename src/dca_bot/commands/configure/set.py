@@ -42,7 +42,7 @@ def write(arguments: Namespace, values: dict[str, Value]) -> int:
         said = ", ".join(f"{column} = {value}" for column, value in values.items())
         this.bare_hand.note(state.asset.asset_id, f"the row was changed by hand: {said}")
         this.did(f"{state.asset.symbol}: {said}")
-        return this.finish([])
+        return this.finish()
 
 
 def _change(state: AssetState, values: dict[str, Value]) -> str:
