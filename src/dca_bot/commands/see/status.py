@@ -19,12 +19,14 @@ from rich.text import Text
 from dca_bot.commands import output
 from dca_bot.commands.output import age, amount, percent, price, signed
 from dca_bot.commands.see.here import look_here
+from dca_bot.program.clock import utc_now
 from dca_bot.program.settings import StoreSettings, read_store_settings
-from dca_bot.report.profit import totals
+from dca_bot.report.profit import Totals, totals
 from dca_bot.report.reader import Reader
 from dca_bot.report.status import status
 
 WATCH_SECONDS = 2.0
+SUM_UP_SECONDS = 60.0  # the whole history is read no more often
 BAR_CELLS = 20
 SAID_BY_ITS_BAR = ("holding", "last rung")
 MODES = {
@@ -57,17 +59,20 @@ def run(arguments: Namespace) -> int:
         return _watch(reader, settings, console)
 
 
-def read(reader: Reader, settings: StoreSettings) -> dict[str, Any]:
-    """The object of `--json`."""
+def read(reader: Reader, settings: StoreSettings, earned: Totals | None = None) -> dict[str, Any]:
+    """The object of `--json`; `earned` where it was summed up before."""
     now, health = look_here(reader, settings)
-    return status(now, health, totals(reader, now.at))
+    return status(now, health, earned or totals(reader, now.at))
 
 
 def _watch(reader: Reader, settings: StoreSettings, console: Console) -> int:
     try:
         with Live(console=console, auto_refresh=False, screen=console.is_terminal) as view:
+            earned, summed_up_at = None, -SUM_UP_SECONDS
             while True:
-                view.update(shown(read(reader, settings)), refresh=True)
+                if time.monotonic() - summed_up_at >= SUM_UP_SECONDS:
+                    earned, summed_up_at = totals(reader, utc_now()), time.monotonic()
+                view.update(shown(read(reader, settings, earned)), refresh=True)
                 time.sleep(WATCH_SECONDS)
     except KeyboardInterrupt:
         return 0

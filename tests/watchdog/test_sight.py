@@ -1,0 +1,54 @@
+"""What the bot sees comes back as it was told; what can't be read is not there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from dca_bot.watchdog.sight import FILE_NAME, AssetSight, Sight, read, write
+from tests.builders import BTC, NOW, a_quote, rules_of
+
+SEEN = Sight(
+    at=NOW + timedelta(seconds=1),
+    mode="paper",
+    cash=Decimal("1234.5600000001"),
+    assets={
+        BTC: AssetSight(a_quote("99.9", "100.1"), rules_of(), "", 0.0, 12.5, "no cash: 3 left"),
+        "ETH/USD": AssetSight(problem="no such symbol"),
+    },
+)
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    write(SEEN, tmp_path)
+    assert read(tmp_path) == SEEN
+
+
+def test_what_is_not_known_yet_is_none(tmp_path: Path) -> None:
+    nothing = Sight(NOW, "live")
+    write(nothing, tmp_path)
+    assert read(tmp_path) == nothing
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        '{"at": "2026-01-01T12:00:00", "mode": "paper", "cash": null, "assets": {}}',
+        '{"at": "2026-01-01T12:00:00Z", "mode": "paper", "cash": "much", "assets": {}}',
+        '{"at": "2026-01-01T12:00:00Z", "mode": "paper", "cash": null, "assets": {"BTC/USD": 1}}',
+    ],
+)
+def test_what_cannot_be_read_is_not_there(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE_NAME).write_text(text)
+    assert read(tmp_path) is None
+
+
+def test_without_a_file_nothing_is_seen(tmp_path: Path) -> None:
+    assert read(tmp_path) is None
