@@ -64,6 +64,7 @@ class AlpacaBroker:
         patience: Patience = PATIENCE,
         clock: Clock = utc_now,
         transport: type[Transport] = Transport,
+        sharing: Callable[[Callable[[], Holdings]], Callable[[], Holdings]] = Shared,
     ) -> None:
         self._clock = AlpacaClock(clock)
         self._trading = transport(
@@ -84,7 +85,7 @@ class AlpacaBroker:
         self._names = AssetNames(ask_for_all=self.rules, ask_for_one=self._asset)
         read = self._names.holdings
         self._holdings, self._urgent_holdings = (
-            Shared(partial(self._asked, self._trading, "/positions", None, read, urgent=urgent))
+            sharing(partial(self._asked, self._trading, "/positions", None, read, urgent=urgent))
             for urgent in (False, True)
         )
 

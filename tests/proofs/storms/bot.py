@@ -72,7 +72,8 @@ class Surface:
         def transport(*_: Any, **__: Any) -> Wire:
             return Wire(process, self._venue, self.loop, self.seed)
 
-        return AlpacaBroker(NOWHERE, RateLimiter(200), transport=transport)
+        # in virtual time one thread runs at a time, and none may wait for another's lock
+        return AlpacaBroker(NOWHERE, RateLimiter(200), transport=transport, sharing=lambda ask: ask)
 
 
 class Bot:
