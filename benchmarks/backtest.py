@@ -5,17 +5,20 @@ plain Python loop that compares each point with two floats, in turns.
   quotes   Ten million points, an action every 300,000 or so.
   process  `dca backtest` as a process, from a year of minutes as `dca history` keeps them.
   sweep    200 sets over the busy points on all cores, once the kernel is compiled.
+  peers    The busy points by vectorbt, whole processes and a sweep of 20 sets, with --peers; the
+           interpreter is that of an environment with `pip install vectorbt`.
 
 Everything is in memory but for `process`; a run counts from prices without any index to the whole
 result with its drawdown.  Processor time stands beside the clock's, since it is steadier on a
 machine that others use too.
 
-  backtest.py [--rounds 7]
+  backtest.py [--rounds 7] [--peers /path/to/python]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -39,6 +42,7 @@ from dca_bot.backtest.result import result_of
 from dca_bot.backtest.sweep import fast
 from dca_bot.backtest.sweep.grid import Grid
 from dca_bot.backtest.sweep.workers import Parts
+from dca_bot.core.model import Side
 from dca_bot.program.settings import PROJECT_ROOT
 
 PAIR = "BTC/USD"
@@ -169,7 +173,10 @@ def sweep(prices: Prices, rounds: int) -> dict[str, Any]:
 
 def keep_a_year(directory: Path) -> None:
     """Minute bars of a year, as `dca history` keeps them."""
-    closes = a_walk(YEAR_MINUTES, step=0.0008, back=0.0005)
+    keep(directory, a_walk(YEAR_MINUTES, step=0.0008, back=0.0005))
+
+
+def keep(directory: Path, closes: np.typing.NDArray[np.int64]) -> None:
     opens = np.concatenate([closes[:1], closes[:-1]])
     columns = {
         "open": opens,
@@ -177,10 +184,10 @@ def keep_a_year(directory: Path) -> None:
         "low": np.minimum(opens, closes) - 300,
         "close": closes,
     }
-    times = START + np.arange(YEAR_MINUTES) * MINUTE
-    year = Recording(PAIR, Form.BARS, times, columns, 2)
-    for month in months(START, START + YEAR_MINUTES * MINUTE):
-        bars = year.part(month.begins, month.ends)
+    times = START + np.arange(len(closes)) * MINUTE
+    recording = Recording(PAIR, Form.BARS, times, columns, 2)
+    for month in months(START, START + len(closes) * MINUTE):
+        bars = recording.part(month.begins, month.ends)
         write_month(directory, month, Stored(bars, month.begins, month.ends))
 
 
@@ -212,12 +219,61 @@ def _child(command: list[str]) -> tuple[float, float, float]:
     return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
+def peers(python: str, values: np.typing.NDArray[np.int64], rounds: int) -> list[dict[str, Any]]:
+    """vectorbt and this, in turns, on the same closes; both make the same buys and sells."""
+    script = str(Path(__file__).with_name("peer_vectorbt.py"))
+    ours = exact_events(prices_of(values, MINUTE))
+    with scratch() as directory:
+        closes, data = directory / "closes.npy", directory / "data"
+        np.save(closes, values / 100)
+        keep(data, values)
+        theirs = [python, script, str(closes)]
+        words = ["backtest", PAIR, "--data", str(data), "--json", "--closes"]
+        own = [sys.executable, "-m", "dca_bot", *words]
+        pairs = [(_child([*theirs, "1"]), _child(own)) for _ in range(rounds)]
+        one, many = (_asked([*theirs, sets]) for sets in ("1", "20"))
+        assert (one["buys"], one["sells"]) == ours
+    processes = [median([pair[side][1] for pair in pairs]) for side in (0, 1)]
+    prices = prices_of(values, MINUTE)
+    return [
+        {
+            "of cpu": "vectorbt",
+            "whole process s": processes[0],
+            "Mpoints/s": len(values) / one["cpu"] / MILLION,
+            "sweep Mset-points/s": 20 * len(values) / many["cpu"] / MILLION,
+        },
+        {
+            "of cpu": "dca",
+            "whole process s": processes[1],
+            "Mpoints/s": engine(prices, rounds, plain_rounds=1)["of cpu"],
+            "sweep Mset-points/s": sweep(prices_of(values, MINUTE), rounds)["of two cores' cpu"]
+            / 2,
+        },
+    ]
+
+
+def exact_events(prices: Prices) -> tuple[int, int]:
+    """Buys and sells of the exact engine."""
+    replay = Replay(prices, ASSET, Terms())
+    play([replay])
+    buys = sum(fill.kind.side is Side.BUY for fill in replay.fills)
+    return buys, len(replay.fills) - buys
+
+
+def _asked(command: list[str]) -> dict[str, Any]:
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=7, help="of each measurement (7)")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--peers", metavar="PYTHON", help="of an environment with vectorbt")
+    arguments = parser.parse_args()
+    rounds = arguments.rounds
     whole = processes(rounds)  # first: a child's memory counts from what its parent had
     busy = prices_of(a_walk(MILLION, step=0.0008, back=0.0003), MINUTE)
     quotes = prices_of(a_walk(10 * MILLION, step=0.000024, back=0.0000003), 10**8, spread=1)
@@ -228,6 +284,9 @@ def main() -> None:
     tables = {"Exact engine": rows, "Whole process": whole}
     if fast.is_there():
         tables["Sweep by the kernel"] = [sweep(busy, rounds)]
+    if arguments.peers:
+        values = a_walk(MILLION, step=0.0008, back=0.0003)
+        tables["Beside vectorbt"] = peers(arguments.peers, values, 3)
     report("backtest", tables)
 
 
