@@ -143,7 +143,7 @@ def sweep(prices: Prices, rounds: int) -> dict[str, Any]:
         "take_profit_percent": tuple(Decimal(each) / 10 for each in range(8, 18)),
     }
     grid = Grid(ASSET, values)
-    assets = grid.assets()
+    assets = grid.assets
     parts = Parts(prices, prices.between(0, 2))  # all of it counts, once
     market = parts.markets[0]
     cores = len(os.sched_getaffinity(0))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dca_bot.backtest.prices.price_files import read_prices
-from dca_bot.backtest.prices.recording import Form, points, require_whole
+from dca_bot.backtest.prices.recording import Form, points, require_some, require_whole
 from dca_bot.program.errors import DcaError, SettingsError
 
 DAY = 86_400 * 10**9
@@ -86,15 +86,25 @@ def test_a_file_that_is_not_there_is_a_wrong_call(tmp_path: Path) -> None:
         read_prices(tmp_path / "nothing.csv", "BTC/USD")
 
 
-def test_a_missing_week_is_refused_unless_it_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_missing_week_is_refused(tmp_path: Path) -> None:
     rows = f"{DAY},10,1,buy\n{2 * DAY},10,1,buy\n{10 * DAY},11,1,buy\n"
     recording = read_prices(a_file(tmp_path, TRADES + rows), "BTC/USD")
     with pytest.raises(DcaError, match=r"no prices for 8\.0 days, from 1970-01-03"):
-        require_whole(recording, allow_gaps=False)
-    require_whole(recording, allow_gaps=True)
+        require_whole(recording)
+    require_whole(recording.part(None, 3 * DAY))
+
+
+def test_a_week_that_is_missing_at_either_end_counts_where_it_was_asked_for(tmp_path: Path) -> None:
+    rows = f"{20 * DAY},10,1,buy\n{21 * DAY},10,1,buy\n"
+    recording = read_prices(a_file(tmp_path, TRADES + rows), "BTC/USD")
+    require_whole(recording, since=14 * DAY, until=27 * DAY)
+    with pytest.raises(DcaError, match=r"no prices for 8\.0 days, from 1970-01-13"):
+        require_whole(recording, since=12 * DAY)
+    with pytest.raises(DcaError, match=r"no prices for 9\.0 days, from 1970-01-22"):
+        require_whole(recording, until=30 * DAY)
 
 
 def test_an_empty_range_is_refused(tmp_path: Path) -> None:
     recording = read_prices(a_file(tmp_path, TRADES + f"{DAY},10,1,buy\n"), "BTC/USD")
     with pytest.raises(DcaError, match="no prices in this time"):
-        require_whole(recording.part(5 * DAY, 6 * DAY), allow_gaps=False)
+        require_some(recording.part(5 * DAY, 6 * DAY))

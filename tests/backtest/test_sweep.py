@@ -82,9 +82,7 @@ def test_the_kernel_does_what_the_exact_engine_does_on_random_markets(seed: int,
         },
         restart_deviation_pct=seed,
     )
-    for asset, score in zip(
-        grid.assets(), fast.run(prices, market, grid.assets(), terms), strict=True
-    ):
+    for asset, score in zip(grid.assets, fast.run(prices, market, grid.assets, terms), strict=True):
         assert score.agrees_with(exact_score(prices, asset, terms)), asset
 
 
@@ -147,7 +145,7 @@ def test_a_range_that_is_none_is_named(texts: dict[str, str], told: str) -> None
 
 def test_a_set_that_the_bot_would_not_trade_is_refused() -> None:
     with pytest.raises(SettingsError, match="take_profit_percent is 0, must be above 0"):
-        a_grid({"take_profit_percent": "0:1:0.5"}).assets()
+        _ = a_grid({"take_profit_percent": "0:1:0.5"}).assets
 
 
 # -- the sweep
@@ -162,7 +160,7 @@ def test_every_set_is_tried_on_both_parts_and_ranked_on_the_first() -> None:
         (each.train.equity for each in sweep.tried), reverse=True
     )
     for each in best:
-        asset = sweep.grid.assets()[sweep.grid.places.index(each.place)]
+        asset = sweep.grid.assets[sweep.grid.places.index(each.place)]
         assert each.train.agrees_with(exact_score(parts.train, asset, Terms()))
         assert each.test.agrees_with(exact_score(parts.test, asset, Terms()))
 
@@ -170,7 +168,7 @@ def test_every_set_is_tried_on_both_parts_and_ranked_on_the_first() -> None:
 def test_what_the_kernel_does_not_know_is_run_exactly_in_processes() -> None:
     grid = a_grid({"trailing_percent": "none,0.3", "take_profit_percent": "0.3"})
     sweep = swept(grid)
-    scores = [exact_score(some_parts().train, asset, Terms()) for asset in grid.assets()]
+    scores = [exact_score(some_parts().train, asset, Terms()) for asset in grid.assets]
     assert [each.train.cycles for each in sweep.tried] == [score.cycles for score in scores]
     assert scores[0].fingerprint != scores[1].fingerprint
 

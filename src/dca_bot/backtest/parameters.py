@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import cache
 from types import UnionType
 from typing import get_args, get_origin, get_type_hints
 
@@ -34,6 +35,7 @@ SAMPLE = {
 WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
+@cache
 def columns() -> dict[str, str]:
     """Each column that can be tried, and the field of an Asset that holds it."""
     return {column_of(each.name): each.name for each in fields(Asset) if each.name not in NOT_TRIED}

@@ -109,6 +109,13 @@ class Result:
             months[month] = months.get(month, ZERO) + each.net
         return months
 
+    def by_pair(self) -> dict[str, Decimal]:
+        """The equity of each pair."""
+        pairs: dict[str, Decimal] = {}
+        for each in self.rounds:
+            pairs[each.symbol] = pairs.get(each.symbol, ZERO) + each.net
+        return dict(sorted(pairs.items()))
+
     def rungs(self) -> dict[int, int]:
         """How many cycles have used each safety order; 0 is the base order."""
         used = Counter(rung for each in self.rounds for rung in range(each.buys))

@@ -18,8 +18,8 @@ STEP_WORTH_DIGITS, STEP_DIGITS_MAX = 10, 15
 
 def rules_for(prices: Prices) -> AssetRules:
     """The exchange's increments: of a price those of the recording, of a quantity very fine."""
-    highest = prices.price(int(prices.highest_bids.max()))
-    digits = min(STEP_DIGITS_MAX, max(0, STEP_WORTH_DIGITS + highest.adjusted() + 1))
+    magnitude = prices.highest_bid.adjusted() + 1
+    digits = min(STEP_DIGITS_MAX, max(0, STEP_WORTH_DIGITS + magnitude))
     step = Decimal(1).scaleb(-digits)
     return AssetRules(prices.symbol, True, step, Decimal(1).scaleb(-prices.digits))
 

@@ -38,6 +38,10 @@ def figures(result: Result) -> list[tuple[str, str]]:
     held = [each for each in result.rounds if each.ended is None]
     span = Decimal(max(result.until - result.since, 1))
     stuck = result.longest()
+    by_pair = result.by_pair()
+    pairs = (
+        [(f"  {pair}", _signed(net)) for pair, net in by_pair.items()] if len(by_pair) > 1 else []
+    )
     weeks = span > 7 * DAY  # a year made of hours would say nothing
     open_lines = (
         [
@@ -52,6 +56,7 @@ def figures(result: Result) -> list[tuple[str, str]]:
         ("fees, all", _money(result.fees)),
         *open_lines,
         ("together", _signed(result.equity)),
+        *pairs,
         ("cycles completed", str(result.cycles)),
         ("buys", str(result.buys)),
         ("  base, safety 1, 2 ...", " ".join(str(n) for n in result.rungs().values()) or "-"),
@@ -74,6 +79,7 @@ def as_json(result: Result, *, events: bool = False) -> dict[str, Any]:
         "weekly_net": _plain(result.weekly_net),
         "refused": result.refused,
         "rungs": list(result.rungs().values()),
+        "by_pair": {pair: _plain(equity) for pair, equity in result.by_pair().items()},
         "months": {month: _plain(net) for month, net in result.by_month().items()},
         "longest_cycle": _round_json(result.longest(), result.until),
     }

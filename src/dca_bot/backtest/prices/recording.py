@@ -65,11 +65,17 @@ class Recording:
         columns = {name: column[start:end] for name, column in self.columns.items()}
         return Recording(self.symbol, self.form, self.times[start:end], columns, self.digits)
 
-    def gaps(self, longer_than: int = GAP_MAX) -> list[tuple[int, int]]:
-        """Stretches without any price of at least `longer_than`, as times in nanoseconds."""
-        steps = np.diff(self.times)
-        places = np.flatnonzero(steps >= longer_than)
-        return [(int(self.times[at]), int(self.times[at + 1])) for at in places]
+    def gaps(
+        self, longer_than: int = GAP_MAX, *, since: int | None = None, until: int | None = None
+    ) -> list[tuple[int, int]]:
+        """Stretches without any price of at least `longer_than`, as times in nanoseconds.
+
+        `since` and `until` count as prices: what is missing before the first and after the last.
+        """
+        ends = ([] if since is None else [since], [] if until is None else [until])
+        times = np.concatenate([np.array(ends[0], np.int64), self.times, ends[1]]).astype(np.int64)
+        places = np.flatnonzero(np.diff(times) >= longer_than)
+        return [(int(times[at]), int(times[at + 1])) for at in places]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,20 +167,26 @@ def joined(parts: list[Recording]) -> Recording:
     return Recording(parts[0].symbol, parts[0].form, times, columns, digits)
 
 
-def require_whole(recording: Recording, *, allow_gaps: bool) -> None:
-    """Raise DcaError where there is nothing to work on, or where a week or more is missing."""
+def require_some(recording: Recording) -> None:
+    """Raise DcaError where there is nothing to work on."""
     if len(recording) < 2:
         raise DcaError(
             f"{recording.symbol}: no prices in this time: choose another with --from and --to, "
             f"or fetch them with 'dca history {recording.symbol} --from DAY'"
         )
-    gaps = recording.gaps()
-    if gaps and not allow_gaps:
-        since, until = gaps[0]
+
+
+def require_whole(
+    recording: Recording, *, since: int | None = None, until: int | None = None
+) -> None:
+    """Raise DcaError where a week or more is missing, also after `since` or before `until`."""
+    gaps = recording.gaps(since=since, until=until)
+    if gaps:
+        first, last = gaps[0]
         more = f" and {len(gaps) - 1} more" if len(gaps) > 1 else ""
         raise DcaError(
-            f"{recording.symbol}: no prices for {(until - since) / DAY:.1f} days, from "
-            f"{moment(since)} to {moment(until)}{more}: fetch them with 'dca history', leave that "
+            f"{recording.symbol}: no prices for {(last - first) / DAY:.1f} days, from "
+            f"{moment(first)} to {moment(last)}{more}: fetch them with 'dca history', leave that "
             "time out with --from and --to, or take it as it is with --allow-gaps"
         )
 

@@ -169,6 +169,16 @@ class Prices:
         """Of each block."""
         return self.lowest_asks if self.bids is self.asks else _by_block(self.bids, np.minimum)
 
+    @cached_property
+    def lowest_ask(self) -> Decimal:
+        """Of all."""
+        return self.price(int(self.lowest_asks.min()))
+
+    @cached_property
+    def highest_bid(self) -> Decimal:
+        """Of all."""
+        return self.price(int(self.highest_bids.max()))
+
     def between(self, start: int, end: int) -> Prices:
         """The points from `start` up to `end`, without a copy."""
         bids = self.bids[start:end]

@@ -71,9 +71,8 @@ def knows(prices: Prices, asset: Asset, terms: Terms) -> bool:
     amounts = (asset.base_order_amount, asset.safety_order_amount)
     if asset.quote_currency == "USD" and min(amounts) < MIN_BUY_USD + Decimal("0.01"):
         return False
-    lowest = prices.price(int(prices.lowest_asks.min()))
     step = rules_for(prices).min_trade_increment
-    return ladder_cost(asset) / lowest / step < QUANTITY_MAX
+    return ladder_cost(asset) / prices.lowest_ask / step < QUANTITY_MAX
 
 
 def market_of(prices: Prices) -> Market:

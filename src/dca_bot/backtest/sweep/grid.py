@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from itertools import product
 from math import prod
 
@@ -12,7 +13,7 @@ from dca_bot.backtest.parameters import Value, option, read_value, require_usabl
 from dca_bot.core.model import Asset
 from dca_bot.program.errors import SettingsError
 
-SETS_MAX = 1_000_000
+SETS_MAX = 100_000
 # What is swept when nothing is asked for.
 USUAL = {
     "safety_order_deviation": "0.5,1,1.5,2,3,4",
@@ -21,14 +22,14 @@ USUAL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Grid:
     """Values by column; a place in the grid is the number of a value for each column."""
 
     asset: Asset
     values: Mapping[str, tuple[Value, ...]]
 
-    @property
+    @cached_property
     def places(self) -> list[tuple[int, ...]]:
         """All places, the last column's values changing fastest."""
         return list(product(*(range(len(values)) for values in self.values.values())))
@@ -38,6 +39,7 @@ class Grid:
         columns = zip(place, self.values.items(), strict=True)
         return {column: values[number] for number, (column, values) in columns}
 
+    @cached_property
     def assets(self) -> list[Asset]:
         """The asset at each place.  Raises SettingsError where the bot would not trade one."""
         assets = [with_values(self.asset, self.parameters(place)) for place in self.places]

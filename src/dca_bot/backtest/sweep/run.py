@@ -18,7 +18,7 @@ from dca_bot.backtest.sweep.score import Rank, Score
 from dca_bot.backtest.sweep.workers import Parts, Work, Workers
 from dca_bot.program.errors import DcaError
 
-CHUNKS = 64  # at most, so that progress is seen and Ctrl-C loses little
+CHUNKS, CHUNK_SETS_MAX = 64, 100  # so that progress is seen and Ctrl-C loses little
 SAMPLE = 5
 
 Progress = Callable[[int, int], None]  # sets that are done, of how many
@@ -77,8 +77,8 @@ def run_sweep(
 
     Raises DcaError where the kernel and the exact engine differ on the sample.
     """
-    assets, places = grid.assets(), grid.places
-    size = max(1, -(-len(assets) // CHUNKS))
+    assets, places = grid.assets, grid.places
+    size = min(CHUNK_SETS_MAX, -(-len(assets) // CHUNKS))
     chunks = [
         Work(terms, start, tuple(assets[start : start + size]))
         for start in range(0, len(assets), size)

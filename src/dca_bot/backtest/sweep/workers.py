@@ -77,7 +77,7 @@ def here(chunks: Sequence[Work], parts: Parts) -> Iterator[tuple[Work, Scores]]:
     """All cores of this machine."""
     cores = len(os.sched_getaffinity(0))
     if all(parts.suits_kernel(asset, work.terms) for work in chunks for asset in work.assets):
-        parts.markets  # noqa: B018 - made before the threads need it
+        _ = parts.markets  # made before the threads need it
         with ThreadPoolExecutor(cores) as pool:
             yield from _gathered(pool, chunks, lambda work: pool.submit(do, work, parts))
         return

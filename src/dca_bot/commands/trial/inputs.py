@@ -15,7 +15,7 @@ from dca_bot.backtest.cases import Market
 from dca_bot.backtest.parameters import columns, option, sample_asset
 from dca_bot.backtest.prices.months import read_bars
 from dca_bot.backtest.prices.price_files import read_prices
-from dca_bot.backtest.prices.recording import SECOND, Recording, require_whole
+from dca_bot.backtest.prices.recording import SECOND, Recording, require_some, require_whole
 from dca_bot.core.model import Allowed, Asset
 from dca_bot.program.errors import SettingsError
 from dca_bot.program.settings import PROJECT_ROOT, read_store_settings
@@ -135,7 +135,11 @@ def recordings_of(arguments: Namespace, pairs: Sequence[str]) -> list[Recording]
             recording = read_prices(files[number], pair).part(since, until)
         else:
             recording = read_bars(arguments.data, pair, since, until)
-        require_whole(recording, allow_gaps=arguments.allow_gaps)
+        require_some(recording)
+        if not arguments.allow_gaps and files:
+            require_whole(recording)  # a file is what it is, whatever days were asked for
+        elif not arguments.allow_gaps:
+            require_whole(recording, since=since, until=until)
         recordings.append(recording)
     return recordings
 

@@ -68,7 +68,7 @@ def run(arguments: Namespace) -> int:
     if arguments.html:
         require_plotly()
     grid = read_grid(asset_of(arguments, pair), given_columns(arguments))
-    grid.assets()  # each must be usable, before anything is read
+    _ = grid.assets  # each must be usable, before anything is read
     [recording] = recordings_of(arguments, [pair])
     parts = _parts(points(recording, market.spread_bps or Decimal(0)), arguments)
     workers = on_cluster(arguments.scheduler) if arguments.scheduler else here
