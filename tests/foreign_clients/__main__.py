@@ -14,13 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).parent
+OLDER = ["pandas<3", "pytz", "websockets<14"]  # what these took for granted
 # name of the script, and what is installed for it
 CLIENTS = {
-    "alpaca-py 0.30.1": ("alpaca_py.py", ["alpaca-py==0.30.1"]),
-    "alpaca-py 0.38.0": ("alpaca_py.py", ["alpaca-py==0.38.0"]),
-    "alpaca-py 0.44.0": ("alpaca_py.py", ["alpaca-py==0.44.0"]),
-    "alpaca-trade-api 3.2.0": ("alpaca_trade_api.py", ["alpaca-trade-api==3.2.0", "setuptools<81"]),
-    "ccxt 4.5.90": ("ccxt_client.py", ["ccxt==4.5.90"]),
+    "alpaca-py 0.30.1": ("try_alpaca_py.py", ["alpaca-py==0.30.1", *OLDER]),
+    "alpaca-py 0.38.0": ("try_alpaca_py.py", ["alpaca-py==0.38.0", *OLDER]),
+    "alpaca-py 0.44.0": ("try_alpaca_py.py", ["alpaca-py==0.44.0"]),
+    "alpaca-trade-api 3.2.0": (
+        "try_alpaca_trade_api.py",
+        ["alpaca-trade-api==3.2.0", "setuptools<81"],
+    ),
+    "ccxt 4.5.90": ("try_ccxt.py", ["ccxt==4.5.90"]),
 }
 INSTALL_SECONDS, RUN_SECONDS = 240, 60
 
@@ -28,7 +32,7 @@ INSTALL_SECONDS, RUN_SECONDS = 240, 60
 def main() -> int:
     """Prepares the environments, runs the clients, prints what held."""
     parser = argparse.ArgumentParser(prog="python -m tests.foreign_clients", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(CLIENTS)}; all by default")
+    parser.add_argument("names", nargs="*", help="all of them by default")
     default = Path(tempfile.gettempdir()) / "foreign_clients"
     parser.add_argument("--environments", type=Path, default=default, help="where they are kept")
     given = parser.parse_args()

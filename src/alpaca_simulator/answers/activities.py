@@ -12,7 +12,7 @@ from alpaca_simulator.exchange.rejections import invalid
 from alpaca_simulator.exchange.updates import Execution
 
 PAGE = 100
-ROWS_KEPT = 20_000
+ROWS_KEPT = 10_000
 TRADE_KINDS = frozenset({"FILL"})
 
 

@@ -29,17 +29,23 @@ def _patch_alpaca_py(module: ModuleType) -> None:
     vars(module)["BaseURL"] = make("BaseURL", addresses, type=str, module=module.__name__)
 
 
+def _moved(addresses: Any) -> Any:
+    """The same table with the simulator's host in every address; paths stay."""
+    if isinstance(addresses, dict):
+        return {name: _moved(address) for name, address in addresses.items()}
+    if not isinstance(addresses, str):
+        return addresses
+    scheme, _, rest = addresses.partition("://")
+    return (WS_URL if scheme.startswith("ws") else URL) + "".join(rest.partition("/")[1:])
+
+
 def _patch_ccxt(module: ModuleType) -> None:
     plain = module.alpaca.describe
 
     def describe(self: Any) -> Any:
         described = plain(self)
         for network in ("api", "test"):
-            table = described["urls"].get(network)
-            for name in table if isinstance(table, dict) else ():
-                table[name] = URL
-            if isinstance(table, dict) and isinstance(table.get("ws"), dict):
-                table["ws"] = dict.fromkeys(table["ws"], WS_URL)
+            described["urls"][network] = _moved(described["urls"].get(network))
         return described
 
     module.alpaca.describe = describe
@@ -49,6 +55,7 @@ PATCHES = {
     "alpaca.common.enums": _patch_alpaca_py,
     "ccxt.alpaca": _patch_ccxt,
     "ccxt.async_support.alpaca": _patch_ccxt,
+    "ccxt.pro.alpaca": _patch_ccxt,
 }
 
 

@@ -80,7 +80,7 @@ def hears_both_streams(api) -> None:
         heard.append("quote")
 
     async def on_update(update) -> None:
-        heard.append(update["event"])
+        heard.append(update.get("data", update)["event"])
 
     stream.subscribe_crypto_quotes(on_quote, PAIR)
     stream.subscribe_trade_updates(on_update)

@@ -1,0 +1,1 @@
+"""On PYTHONPATH, this folder sends programs to the simulator (sitecustomize.py)."""
