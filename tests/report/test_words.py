@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from dca_bot.core.asset_row import buying_problem
-from dca_bot.core.model import Allowed, AssetRules, CycleStatus, OrderKind, OrderStatus, Quote
+from dca_bot.core.model import (
+    Allowed,
+    AssetRules,
+    Cycle,
+    CycleStatus,
+    OrderKind,
+    OrderStatus,
+    Quote,
+)
 from dca_bot.report.health import Health, Word
 from dca_bot.report.now import AssetNow
 from dca_bot.report.numbers import age_in_words, price_in_words
@@ -122,6 +130,13 @@ def test_a_state_is_told_with_its_numbers(state: State) -> None:
 def test_a_quote_that_is_too_old_to_be_acted_on_is_named() -> None:
     sentence = why(an_asset_now(), WELL, NOW + timedelta(seconds=60))
     assert "60 s old" in sentence
+
+
+@pytest.mark.parametrize("cycle", [a_cycle(), a_holding_cycle()])
+def test_cash_that_does_not_pay_for_the_next_buy_is_named(cycle: Cycle) -> None:
+    short = an_asset_now(cycle=cycle, cash=Decimal("3.21"))
+    assert "20.00 USD, and the cash is 3.21 USD" in why(short, WELL, NOW)
+    assert "cash" not in why(an_asset_now(cycle=cycle, cash=Decimal(20)), WELL, NOW)
 
 
 def test_without_a_price_it_waits_for_one() -> None:

@@ -51,6 +51,7 @@ class AssetNow:
     orders: tuple[Order, ...] = ()  # of the active cycle, oldest first
     seen: AssetSight = NO_SIGHT
     completed_at: datetime | None = None  # of the cycle before, while in cooldown
+    cash: Decimal | None = None  # what its BUYs may use, as far as that is known
     last_event: tuple[datetime, str] | None = None
 
     @property
@@ -115,6 +116,18 @@ class AssetNow:
         if price is not None and price.is_infinite():
             return self.quote.ask if self.quote else None
         return price
+
+    @property
+    def next_amount(self) -> Decimal:
+        """What its next BUY is worth."""
+        if self.cycle is None or not self.is_holding:
+            return self.asset.base_order_amount
+        return safety_amount(self.asset, max(self.cycle.safety_orders, 0) + 1)
+
+    @property
+    def lacks_cash(self) -> bool:
+        """Whether the cash is known not to pay for its next BUY."""
+        return self.cash is not None and self.cash < self.next_amount
 
     @property
     def take_profit_price(self) -> Decimal | None:
@@ -251,6 +264,7 @@ def look(reader: Reader, log_dir: Path, now: datetime, *, mode: str) -> Now:
                 orders=tuple(orders[asset.asset_id]),
                 seen=asset_sight,
                 completed_at=completed.get(asset.asset_id),
+                cash=seen.cash if seen and asset.quote_currency == "USD" else None,
                 last_event=events.get(asset.asset_id),
             )
         )

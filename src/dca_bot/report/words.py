@@ -228,7 +228,7 @@ def _first_buy(now: AssetNow, at: datetime) -> str:
     amount = amount_in_words(now.asset.base_order_amount, now.asset.quote_currency)
     if now.quote is None:
         return f"Waits for a first price, and then buys for {amount} at the ask."
-    return f"Buys for {amount} at the next price{_old_quote(now, at)}."
+    return f"Buys for {amount} at the next price{_old_quote(now, at)}{_lack_of_cash(now)}."
 
 
 def _two_prices(now: AssetNow, at: datetime) -> str:
@@ -250,13 +250,22 @@ def _two_prices(now: AssetNow, at: datetime) -> str:
     return (
         f"{sell}. Buys safety order {rung} of {asset.max_safety_orders} when the ask falls to "
         f"{price_in_words(prices.buy_at_or_below)}"
-        f"{_percent(now, prices.buy_at_or_below, Side.BUY)}{ask}{_old_quote(now, at)}."
+        f"{_percent(now, prices.buy_at_or_below, Side.BUY)}{ask}{_old_quote(now, at)}"
+        f"{_lack_of_cash(now)}."
     )
 
 
 def _percent(now: AssetNow, price: Decimal | None, side: Side) -> str:
     distance = now.distance_pct(price, side)
     return "" if distance is None else f" ({distance:+.2f} %)"
+
+
+def _lack_of_cash(now: AssetNow) -> str:
+    if not now.lacks_cash or now.cash is None:
+        return ""
+    currency = now.asset.quote_currency
+    needs, has = (amount_in_words(each, currency) for each in (now.next_amount, now.cash))
+    return f"; but that takes {needs}, and the cash is {has}"
 
 
 def _old_quote(now: AssetNow, at: datetime) -> str:
