@@ -31,6 +31,7 @@ from dca_bot.program.errors import OrderOutcomeUnknown, OrderRefused
 STEP = Decimal("0.000000001")
 CENT = Decimal("0.01")
 MIN_BUY_USD = Decimal(10)
+MAX_ORDER_USD = Decimal(200_000)
 
 
 def coin_of(symbol: str) -> str:
@@ -92,6 +93,7 @@ class FakeBroker:
         self._quotes: dict[str, Quote] = {}
         self._orders: dict[str, _Working] = {}
         self._holdings: dict[str, Holding] = {}  # by coin
+        self._late_view: Holdings | None = None
         self.clock_offset = timedelta(0)
         self.unreadable: dict[str, str] = {}  # by coin, why its position can't be read
         self._failures: dict[str, deque[Exception]] = defaultdict(deque)
@@ -115,6 +117,19 @@ class FakeBroker:
         """
         with self._lock:
             self._set_holding(coin_of(symbol), Decimal(quantity), Decimal(average))
+
+    def let_positions_lag(self) -> None:
+        """Show the positions of now, whatever is traded, until they may `catch_up`."""
+        with self._lock:
+            self._late_view = self._view()
+
+    def lose_positions(self) -> None:
+        """Answer with an empty list, until it may `catch_up`."""
+        self._late_view = Holdings()
+
+    def catch_up(self) -> None:
+        """Show the positions as they are."""
+        self._late_view = None
 
     def release_fills(self) -> None:
         """Fill, from now on and at once, what is marketable."""
@@ -221,6 +236,10 @@ class FakeBroker:
     def holdings(self, *, urgent: bool = False) -> Holdings:
         with self._lock:
             self._called("holdings")
+            return self._view() if self._late_view is None else self._late_view
+
+    def _view(self) -> Holdings:
+        with self._lock:
             held = {
                 coin: replace(held, available=held.quantity - self._held_back(coin))
                 for coin, held in self._holdings.items()
@@ -276,10 +295,14 @@ class FakeBroker:
         if rules is None or not rules.tradable:
             raise OrderRefused(f"asset {symbol} is not active")
         if order.side is Side.SELL:
+            if order.quantity * (quote.bid if quote else ZERO) > MAX_ORDER_USD:
+                raise OrderRefused("notional value above the maximum of 200000")
             if order.quantity > self._available(coin_of(symbol)):
                 raise OrderRefused(f"insufficient balance for {coin_of(symbol)}")
             return
         price = order.limit_price or (quote.ask if quote else ZERO)
+        if order.quantity * price > MAX_ORDER_USD:
+            raise OrderRefused("notional value above the maximum of 200000")
         if symbol.endswith("/USD") and order.quantity * price < MIN_BUY_USD:
             raise OrderRefused("cost basis must be >= minimal amount of order 10")
         currency = money_of(symbol)

@@ -801,3 +801,60 @@ def test_the_positions_that_a_sell_needs_are_urgent_and_those_of_a_buy_are_not()
     assert asked == [False]
     floor.see(102)
     assert asked == [False, True]
+
+
+# -- positions that lag behind fills, or are missing
+
+
+def test_a_take_profit_beside_a_lagging_position_sells_what_it_shows_and_then_the_rest() -> None:
+    floor = holding_floor()
+    floor.broker.let_positions_lag()
+    floor.see(98)
+    assert floor.cycle.safety_orders == 1
+    bought = floor.cycle.quantity
+    assert floor.see(103) is not None
+    assert floor.cycle.status is CycleStatus.WATCHING
+    floor.broker.catch_up()
+    assert floor.see(103) is not None
+    assert floor.cycle.status is CycleStatus.COOLDOWN
+    sold = [each.quantity for each in floor.broker.submitted if each.kind is TAKE_PROFIT]
+    assert sum(sold) == bought
+
+
+def test_a_sold_position_that_still_shows_delays_the_next_base_order_only() -> None:
+    floor = holding_floor(restart_deviation_pct="0")
+    floor.broker.let_positions_lag()
+    floor.see(102)
+    with pytest.raises(OrderRefused, match="did not buy"):
+        floor.see(90)
+    floor.broker.catch_up()
+    assert floor.see(90) is not None
+    assert floor.kinds_sent == [BASE, TAKE_PROFIT, BASE]
+
+
+def test_an_empty_list_of_positions_sells_nothing_and_loses_nothing() -> None:
+    floor = holding_floor()
+    before = floor.cycle
+    floor.broker.lose_positions()
+    with pytest.raises(OrderRefused, match="consistency_checker"):
+        floor.see(102)
+    assert floor.cycle == before
+    floor.broker.catch_up()
+    assert floor.see(102) is not None
+
+
+def test_an_unreadable_position_of_another_coin_is_no_matter() -> None:
+    floor = holding_floor()
+    floor.broker.unreadable["ETH"] = "no average price"
+    assert floor.see(102) is not None
+
+
+@pytest.mark.parametrize("price", [98, 102])
+def test_an_unreadable_position_of_its_own_coin_stops_what_depends_on_it(price: int) -> None:
+    floor = holding_floor()
+    floor.broker.unreadable["BTC"] = "no average price"
+    if price == 98:  # a safety order needs no position
+        assert floor.see(price) is not None
+        return
+    with pytest.raises(BrokerUnavailable):
+        floor.see(price)
