@@ -64,6 +64,7 @@ def trade(settings: Settings) -> None:
     from dca_bot.store.instance_lock import InstanceLock
     from dca_bot.store.mysql_store import MySqlStore
     from dca_bot.store.schema import ensure_schema
+    from dca_bot.trading.budget import Budget
     from dca_bot.trading.settle import recover
     from dca_bot.trading.trader import Trader
 
@@ -87,7 +88,9 @@ def trade(settings: Settings) -> None:
         check_account(ask(broker.account))
         quote_age_max = timedelta(seconds=settings.limits.quote_max_age_seconds)
         rules = ask(broker.rules)
-        trader = Trader(store, broker, utc_now, rules, quote_age_max=quote_age_max)
+        limits = settings.limits
+        budget = Budget(limits.active_cycles_max, limits.invested_max, limits.daily_loss_max)
+        trader = Trader(store, broker, utc_now, rules, quote_age_max=quote_age_max, budget=budget)
         catch_up(ask(lambda: recover(trader.books, store, broker)), last_beat)
 
         async def live() -> None:

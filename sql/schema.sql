@@ -200,6 +200,11 @@ CREATE TABLE IF NOT EXISTS dca_events (
     KEY events_by_time (at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 
+-- One row that every BUY under a limit for all assets locks (MAX_INVESTED and its like).
+CREATE TABLE IF NOT EXISTS dca_budget (
+    id TINYINT NOT NULL PRIMARY KEY
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
 -- What each finished cycle came to, in the coin behind the slash.  NULL: it can't be known.
 CREATE TABLE IF NOT EXISTS dca_results (
     cycle_id INT NOT NULL PRIMARY KEY,

@@ -163,6 +163,14 @@ def defaults() -> dict[str, str]:
         "QUOTE_MAX_AGE_SECONDS": str(limits.quote_max_age_seconds),
         "HEARTBEAT_MAX_AGE_SECONDS": str(limits.heartbeat_max_age_seconds),
         "WATCHDOG_START_SECONDS": str(limits.watchdog_start_seconds),
+        **{
+            name: "no limit" if value is None else str(value)
+            for name, value in {
+                "MAX_ACTIVE_CYCLES": limits.active_cycles_max,
+                "MAX_INVESTED": limits.invested_max,
+                "DAILY_LOSS_LIMIT": limits.daily_loss_max,
+            }.items()
+        },
         "PROBLEM_MAIL_SECONDS": str(limits.problem_mail_seconds),
         "PAGE_PASSWORD": read_page_password(environment, Path("/nowhere/.env")) or "none",
         "LOG_LEVEL": settings.log.level,

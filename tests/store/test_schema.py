@@ -21,7 +21,7 @@ from tests.store.sql_helpers import SqlClient
 README_SQL = (Path(__file__).parent / "readme.sql").read_bytes()
 README_TABLES, _, README_ASSET = README_SQL.partition(b"INSERT INTO")
 SCHEMA_SQL = (PROJECT_ROOT / "sql" / "schema.sql").read_bytes()
-TABLES = ("dca_assets", "dca_cycles", "dca_orders", "dca_events", "dca_results")
+TABLES = ("dca_assets", "dca_cycles", "dca_orders", "dca_events", "dca_budget", "dca_results")
 BEGINNINGS = ("SET @", "PREPARE", "EXECUTE", "DEALLOCATE", "UPDATE dca_", "INSERT IGNORE")
 USERS_ROWS = b"""
 INSERT INTO dca_cycles (asset_id, status, quantity, completed_at, updated_at) VALUES

@@ -248,6 +248,16 @@ class OrderUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class Exposure:
+    """What all assets together are in: cycles that hold coins or wait for an order, the money in
+    them and in resting BUYs, and what the cycles finished since some moment came to."""
+
+    active_cycles: int
+    invested: Decimal
+    realised: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """GET /v2/account, as far as the bot needs it; `cash_available` is what BUYs may use."""
 

@@ -8,6 +8,7 @@
     │ └ AssetDeleted         its row is gone for good: what is told of its orders is theirs alone
     ├ BrokerUnavailable      nothing was sent or learnt: change nothing, try later
     ├ OrderRefused           a clear no: nothing is working, the cycle goes back to watching
+    │ └ LossLimitReached     the day has lost enough: pause every asset
     ├ OrderOutcomeUnknown    the order may be working: ask by client_order_id, never resend
     ├ UnreadableRow          a row edited by hand: this asset stops until it is mended, others go on
     └ IllegalTransition      our own mistake: this piece of work stops, others go on
@@ -56,6 +57,10 @@ class OrderRefused(DcaError):
     def __init__(self, message: str, *, needs_cash: bool = False) -> None:
         self.needs_cash = needs_cash
         super().__init__(message)
+
+
+class LossLimitReached(OrderRefused):
+    """The day has lost as much as it may: every asset is paused until a human says otherwise."""
 
 
 class OrderOutcomeUnknown(DcaError):

@@ -4,6 +4,7 @@ Rule: values only.  Whoever is handed a group need not know where it was read.
 """
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -82,7 +83,7 @@ class AlertSettings:
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """Ages and intervals, all in seconds."""
+    """Ages and intervals in seconds; and limits for all assets together, None: no limit."""
 
     stale_order_seconds: int
     orphan_order_seconds: int
@@ -92,6 +93,9 @@ class LimitSettings:
     heartbeat_max_age_seconds: int
     watchdog_start_seconds: int
     problem_mail_seconds: int
+    active_cycles_max: int | None = None
+    invested_max: Decimal | None = None
+    daily_loss_max: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

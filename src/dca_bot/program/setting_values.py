@@ -6,6 +6,7 @@ Rule: this file knows kinds of values (a URL, a whole number), never a setting's
 import re
 import shlex
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,6 +16,7 @@ from dotenv.parser import parse_stream
 
 from dca_bot.program.errors import SettingsError
 
+COUNT_MAX = 1_000_000
 SECONDS_MAX = 365 * 24 * 60 * 60
 SETTING_IN_EXAMPLE = re.compile(r"^(?:# )?([A-Z_]+)=", re.MULTILINE)
 MISSING = "is missing"
@@ -84,6 +86,24 @@ class Values:
         # The text is not repeated: a password may have been pasted into the wrong line.
         self.problems.append(f"{name} must be a whole number from 1 to {maximum}")
         return default
+
+    def whole_or_none(self, name: str) -> int | None:
+        """A whole number from 1 on, or None when unset."""
+        return self.whole(name, 1, maximum=COUNT_MAX) if self.optional(name) else None
+
+    def amount_or_none(self, name: str) -> Decimal | None:
+        """An amount of money above 0, or None when unset."""
+        text = self.optional(name)
+        if text is None:
+            return None
+        try:
+            amount = Decimal(text)
+        except InvalidOperation:
+            amount = Decimal("NaN")
+        if amount.is_finite() and amount > 0:
+            return amount
+        self.problems.append(f"{name} must be an amount above 0, as in 500")
+        return None
 
     def url(self, name: str, default: str, schemes: tuple[str, str]) -> str:
         """A URL with one of the schemes and a host, without a trailing slash."""

@@ -189,6 +189,9 @@ def _limits(values: Values) -> LimitSettings:
         heartbeat_max_age_seconds=values.whole("HEARTBEAT_MAX_AGE_SECONDS", 60),
         watchdog_start_seconds=values.whole("WATCHDOG_START_SECONDS", 30),
         problem_mail_seconds=values.whole("PROBLEM_MAIL_SECONDS", 300),
+        active_cycles_max=values.whole_or_none("MAX_ACTIVE_CYCLES"),
+        invested_max=values.amount_or_none("MAX_INVESTED"),
+        daily_loss_max=values.amount_or_none("DAILY_LOSS_LIMIT"),
     )
 
 

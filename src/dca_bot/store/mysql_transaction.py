@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
-from dca_bot.core.model import Allowed, Asset, Cycle, Order
+from dca_bot.core.model import Allowed, Asset, Cycle, Exposure, Order
 from dca_bot.core.records import CycleResult, Event
 from dca_bot.program.errors import CycleChanged
 from dca_bot.store import statements
 from dca_bot.store.connection import Row, Session, Value
 from dca_bot.store.failures import DUPLICATE_KEY, NO_PARENT_ROW, Failure
-from dca_bot.store.rows import read_active_cycle, read_asset, read_cycle, read_order
+from dca_bot.store.rows import read_active_cycle, read_asset, read_cycle, read_exposure, read_order
 from dca_bot.store.values import (
     PRICE,
     cycle_values,
@@ -149,6 +150,13 @@ class MySqlTransaction:
         """The price of the last take profit of this asset."""
         params = (exact(price, PRICE), self.asset.asset_id)
         self._write(_Write(statements.SET_LAST_SELL_PRICE, params))
+
+    def exposure(self, since: datetime) -> Exposure:
+        """All assets together; the row that is locked for it keeps others from asking."""
+        self._send()
+        self._session.write(statements.LOCK_BUDGET)
+        [row] = self._session.rows(statements.EXPOSURE, (second_or_null(since),))
+        return read_exposure(row)
 
     def set_allowed(self, allowed: Allowed) -> None:
         """How far the asset may go from now on."""

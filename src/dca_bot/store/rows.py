@@ -18,6 +18,7 @@ from dca_bot.core.model import (
     AssetState,
     Cycle,
     CycleStatus,
+    Exposure,
     Order,
     OrderKind,
     OrderStatus,
@@ -102,6 +103,15 @@ def read_cycle(row: Row) -> Cycle:
         )
     except _Unreadable as error:
         raise UnreadableRow(f"{error}: correct row {row[0]!r} of dca_cycles") from error
+
+
+def read_exposure(row: Row) -> Exposure:
+    """A row of EXPOSURE."""
+    return Exposure(
+        _whole(row[0], "active cycles"),
+        _decimal(row[1], "invested"),
+        _decimal(row[2], "realised"),
+    )
 
 
 def read_order(row: Row) -> Order:

@@ -53,6 +53,7 @@ NEEDED = {
         "id at asset_id symbol cycle_id kind told client_order_id price against quantity "
         "events_of_cycle events_of_asset events_by_time"
     ),
+    "dca_budget": "id",
     "dca_results": (
         "cycle_id asset_id symbol status began_at completed_at safety_orders max_safety_orders "
         "cost proceeds fees net left_quantity drawdown_pct results_by_time results_of_asset"

@@ -151,6 +151,19 @@ SET_LAST_SELL_PRICE = """
 UPDATE dca_assets SET last_sell_price = %s WHERE id = %s
 """
 
+# Written to be locked: whoever adds to what all assets are in together has to wait here.
+LOCK_BUDGET = "INSERT INTO dca_budget (id) VALUES (1) ON DUPLICATE KEY UPDATE id = id"
+
+EXPOSURE = """
+SELECT COUNT(IF(c.quantity > 0 OR c.status IN ('buying', 'selling'), 1, NULL)),
+       COALESCE(SUM(c.quantity * c.average_purchase_price), 0)
+         + (SELECT COALESCE(SUM((quantity - filled_quantity) * limit_price), 0)
+              FROM dca_orders WHERE live_asset_id IS NOT NULL AND limit_price IS NOT NULL),
+       (SELECT COALESCE(SUM(net), 0) FROM dca_results WHERE completed_at >= %s)
+  FROM dca_cycles c
+ WHERE c.active_asset_id IS NOT NULL
+"""
+
 SET_ALLOWED = """
 UPDATE dca_assets SET allowed = %s WHERE id = %s
 """

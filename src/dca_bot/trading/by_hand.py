@@ -35,6 +35,7 @@ from dca_bot.program.clock import Clock
 from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
 from dca_bot.trading import log_lines
 from dca_bot.trading.books import Books
+from dca_bot.trading.budget import NO_LIMITS, Budget, allow
 from dca_bot.trading.cash import Cash
 from dca_bot.trading.ports import Broker, Store, Transaction
 from dca_bot.trading.sending import Sender
@@ -59,23 +60,24 @@ class Hand:
     """Safe to use beside main_app.py, the caretakers and other hands: the row is the lock."""
 
     def __init__(
-        self, store: Store, broker: Broker, clock: Clock, rules: Mapping[str, AssetRules]
+        self,
+        store: Store,
+        broker: Broker,
+        clock: Clock,
+        rules: Mapping[str, AssetRules],
+        budget: Budget = NO_LIMITS,
     ) -> None:
         self._store = store
         self._broker = broker
         self._clock = clock
         self._rules = rules
+        self._budget = budget
         self._books = Books(store, broker, clock)
         self._sender = Sender(broker, self._books.close, Cash(broker), clock)
 
     def allow(self, asset_id: int, allowed: Allowed, why: str) -> Allowed:
         """Set how far an asset may go; what it was allowed before."""
-        with self._store.transaction(asset_id) as tx:
-            asset, cycle = tx.asset, tx.cycle
-            if asset.allowed is not allowed:
-                tx.set_allowed(allowed)
-                tx.add_event(story.allowed(asset, cycle, allowed, self._clock(), why))
-        return asset.allowed
+        return allow(self._store, self._clock, asset_id, allowed, why)
 
     def end_buy(self, asset_id: int) -> Step:
         """One step towards the end of a BUY that is under way; what it has filled is kept."""
@@ -120,6 +122,7 @@ class Hand:
             if isinstance(sized, str):
                 raise OrderRefused(sized)
             quantity, limit = sized
+            self._budget.check(tx, OrderKind.EXTRA, quantity * limit, self._clock())
             order = new_order(
                 cycle, OrderKind.EXTRA, quantity=quantity, limit_price=limit, now=self._clock()
             )

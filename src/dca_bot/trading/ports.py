@@ -19,6 +19,7 @@ from dca_bot.core.model import (
     AssetRules,
     AssetState,
     Cycle,
+    Exposure,
     Order,
     OrderUpdate,
     Quote,
@@ -80,6 +81,10 @@ class Transaction(Protocol):
 
     def put_result(self, result: CycleResult) -> None:
         """Record what a finished cycle came to, in place of what was known before."""
+
+    def exposure(self, since: datetime) -> Exposure:
+        """All assets together, `realised` since a moment; no other transaction can ask for it
+        until this one ends."""
 
     def set_allowed(self, allowed: Allowed) -> None:
         """How far the asset may go from now on."""

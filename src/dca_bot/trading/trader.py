@@ -46,11 +46,13 @@ from dca_bot.core.position import (
 from dca_bot.core.transition import end_cooldown, start_order
 from dca_bot.program.clock import OFFSET_MAX, Clock
 from dca_bot.program.errors import (
+    LossLimitReached,
     OrderOutcomeUnknown,
     OrderRefused,
 )
 from dca_bot.trading import log_lines
 from dca_bot.trading.books import Books
+from dca_bot.trading.budget import NO_LIMITS, Budget, pause_all
 from dca_bot.trading.cash import Cash
 from dca_bot.trading.ports import Broker, Store, Transaction
 from dca_bot.trading.sending import Sender
@@ -77,12 +79,14 @@ class Trader:
         rules: Mapping[str, AssetRules],
         *,
         quote_age_max: timedelta = timedelta(seconds=10),
+        budget: Budget = NO_LIMITS,
     ) -> None:
         self._store = store
         self._broker = broker
         self._clock = clock
         self.rules = rules
         self.quote_age_max = quote_age_max
+        self._budget = budget
         self.books = Books(store, broker, clock)
         self._cash = Cash(broker)
         self._sender = Sender(broker, self.books.close, self._cash, clock)
@@ -110,11 +114,15 @@ class Trader:
         if order_kind(expected) is None:
             return Acted(known)
         holding = self._look_before_leaping(known.asset, expected)
-        with self._store.transaction(known.asset.asset_id) as tx:
-            asset = tx.asset
-            intended = self._intend(tx, expected, quote, holding)
-            if intended is None:
-                return Acted(AssetState(asset, tx.cycle))
+        try:
+            with self._store.transaction(known.asset.asset_id) as tx:
+                asset = tx.asset
+                intended = self._intend(tx, expected, quote, holding)
+                if intended is None:
+                    return Acted(AssetState(asset, tx.cycle))
+        except LossLimitReached as reached:
+            pause_all(self._store, self._clock, str(reached))
+            raise
         cycle, order = intended
         try:
             update = self._sender.send(asset, order)
@@ -196,6 +204,7 @@ class Trader:
                     raise OrderRefused(problem)
                 if kind is OrderKind.BASE and blocks_base_order(tx.asset, holding, quote):
                     raise OrderRefused(why_blocked(tx.asset, holding))
+                self._budget.check(tx, kind, quantity * limit_price, now)
                 order = new_order(
                     cycle, kind, rung, quantity=quantity, limit_price=limit_price, now=now
                 )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 
-from dca_bot.core.model import Asset, AssetState, Cycle, CycleStatus, Order
+from dca_bot.core.model import Allowed, Asset, AssetState, Cycle, CycleStatus, Exposure, Order
 from dca_bot.core.records import CycleResult, Event
 from dca_bot.program.errors import CycleChanged, StoreUnavailable
 from dca_bot.trading.ports import Store, Transaction
@@ -177,6 +178,14 @@ class WatchedTransaction:
     def set_last_sell_price(self, price: Decimal) -> None:
         self._note("completion")
         self._tx.set_last_sell_price(price)
+
+    def exposure(self, since: datetime) -> Exposure:
+        self._statement("exposure")
+        return self._tx.exposure(since)
+
+    def set_allowed(self, allowed: Allowed) -> None:
+        self._note("correction")
+        self._tx.set_allowed(allowed)
 
     def orders_of_cycle(self, cycle_id: int) -> Sequence[Order]:
         self._statement("orders of cycle")

@@ -28,6 +28,7 @@ from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.program.settings import DatabaseSettings, read_settings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.store.schema import ensure_schema
+from dca_bot.trading.budget import Budget
 from dca_bot.trading.by_hand import Hand, Step
 from dca_bot.trading.ports import Broker, Store
 
@@ -42,6 +43,7 @@ class Session:
     store: Store
     broker: Broker
     database: DatabaseSettings
+    budget: Budget
     is_json: bool
     done: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
@@ -54,7 +56,7 @@ class Session:
     @cached_property
     def hand(self) -> Hand:
         """A hand that may trade.  Raises BrokerUnavailable."""
-        return Hand(self.store, self.broker, utc_now, self.rules)
+        return Hand(self.store, self.broker, utc_now, self.rules, self.budget)
 
     @cached_property
     def bare_hand(self) -> Hand:
@@ -152,4 +154,6 @@ def session(arguments: Namespace) -> Iterator[Session]:
     ensure_schema(settings.database)
     with MySqlStore(settings.database, pool_size=2) as store:
         broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
-        yield Session(store, broker, settings.database, arguments.json)
+        limits = settings.limits
+        budget = Budget(limits.active_cycles_max, limits.invested_max, limits.daily_loss_max)
+        yield Session(store, broker, settings.database, budget, arguments.json)

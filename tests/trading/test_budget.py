@@ -1,0 +1,127 @@
+"""Limits for all assets together, on both stores; thirty assets at once can't pass them."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from dca_bot.core.earnings import result_of
+from dca_bot.core.model import Allowed, AssetState, Cycle, CycleStatus
+from dca_bot.program.errors import LossLimitReached, OrderRefused
+from dca_bot.program.settings import DatabaseSettings
+from dca_bot.store.memory_store import MemoryStore
+from dca_bot.store.mysql_store import MySqlStore
+from dca_bot.trading.budget import Budget
+from dca_bot.trading.ports import Store
+from dca_bot.trading.trader import Trader
+from tests.builders import NOW, TestClock, an_asset, rules_of
+from tests.fakes import FakeBroker
+from tests.store.sql_helpers import MySqlWorld
+
+THIRTY = [f"COIN{number}/USD" for number in range(1, 31)]
+
+
+@pytest.fixture(params=["memory", "mysql"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    assets = [an_asset(asset_id=n, symbol=each) for n, each in enumerate(THIRTY, start=1)]
+    if request.param == "memory":
+        yield MemoryStore(assets)
+        return
+    database: DatabaseSettings = request.getfixturevalue("database")
+    world = MySqlWorld(database)
+    for asset in assets:
+        world.put_asset(asset)
+    with MySqlStore(database, pool_size=8) as shared:
+        yield shared
+    world.close()
+
+
+class Market:
+    """Thirty assets whose quotes come at the same moment."""
+
+    def __init__(self, store: Store, budget: Budget) -> None:
+        self.store, self.clock = store, TestClock()
+        self.broker = FakeBroker(*THIRTY, clock=self.clock)
+        rules = {each: rules_of(each) for each in THIRTY}
+        self.trader = Trader(store, self.broker, self.clock, rules, budget=budget)
+        for state in store.assets():
+            self.trader.books.open_cycle(state.asset.asset_id)
+
+    def fall(self, price: int) -> list[str]:
+        """Every asset sees the price; what kept those that did not buy."""
+
+        def see(state: AssetState) -> str:
+            quote = self.broker.quote(state.asset.symbol, price, price)
+            try:
+                self.trader.on_quote(state, quote)
+            except OrderRefused as refusal:
+                return str(refusal)
+            return ""
+
+        with ThreadPoolExecutor(8) as pool:
+            told = [told for told in pool.map(see, self.store.assets()) if told]
+        for update in self.broker.updates:
+            order = self.store.order(update.client_order_id)
+            assert order is not None
+            self.trader.books.on_update(order.asset_id, update)
+        return told
+
+    @property
+    def bought(self) -> int:
+        return len(self.broker.submitted)
+
+
+def test_thirty_at_once_do_not_begin_more_cycles_than_they_may(store: Store) -> None:
+    market = Market(store, Budget(active_cycles_max=7))
+    told = market.fall(100)
+    assert (market.bought, len(told)) == (7, 23)
+    assert "MAX_ACTIVE_CYCLES is 7" in told[0]
+    assert len(market.fall(100)) == 23
+
+
+def test_thirty_at_once_do_not_invest_more_than_they_may(store: Store) -> None:
+    market = Market(store, Budget(invested_max=Decimal(105)))
+    told = market.fall(100)
+    assert (market.bought, len(told)) == (5, 25)
+    assert "MAX_INVESTED of 105" in told[0]
+
+
+def test_safety_orders_count_too_but_not_as_cycles(store: Store) -> None:
+    market = Market(store, Budget(active_cycles_max=2, invested_max=Decimal(70)))
+    market.fall(100)
+    market.clock.pass_by(1)
+    market.fall(50)
+    assert sorted(str(order.kind) for order in market.broker.submitted) == [
+        "base",
+        "base",
+        "safety",
+    ]
+
+
+def lose(store: Store, asset_id: int, amount: str, **changes: object) -> None:
+    """A cycle of an asset ended with a loss."""
+    with store.transaction(asset_id) as tx:
+        assert tx.cycle is not None
+        done = replace(tx.cycle, status=CycleStatus.COMPLETE, completed_at=NOW)
+        tx.save_cycle(tx.cycle, done)
+        result = result_of(tx.asset, done, ())
+        tx.put_result(replace(result, net=-Decimal(amount), **changes))  # type: ignore[arg-type]
+        tx.add_cycle(Cycle(0, asset_id, CycleStatus.WATCHING))
+
+
+def test_a_day_that_has_lost_enough_pauses_everything(store: Store) -> None:
+    market = Market(store, Budget(daily_loss_max=Decimal(50)))
+    lose(store, 1, "49.99")
+    lose(store, 2, "1000", completed_at=NOW.replace(hour=0) - (NOW - NOW.replace(hour=11)))
+    state = store.assets()[2]
+    quote = market.broker.quote(state.asset.symbol, 100, 100)
+    assert market.trader.on_quote(state, quote).order is not None
+    lose(store, 1, "0.01")
+    state = store.assets()[3]
+    quote = market.broker.quote(state.asset.symbol, 100, 100)
+    with pytest.raises(LossLimitReached, match=r"50.00 were lost today"):
+        market.trader.on_quote(state, quote)
+    assert {each.asset.allowed for each in store.assets()} == {Allowed.EXIT}
+    assert market.bought == 1
