@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from dca_bot.program.settings import DatabaseSettings
 from dca_sandbox.exchange import Exchange
 from tests.backtest.markets import START, a_walk, known_cases
+from tests.helpers import apply_sql, database_environment
 
 MINUTE = 60 * 10**9
 RESULT_KEYS = {
@@ -200,6 +202,28 @@ def exchange(tmp_path: Path) -> Iterator[Exchange]:
     simulated = Exchange(tmp_path, "--no-walk")
     yield simulated
     simulated.stop()
+
+
+def test_the_row_in_the_database_is_what_is_tried_as_configured(
+    database: DatabaseSettings, bars: Path, tmp_path: Path
+) -> None:
+    row = b"""INSERT INTO dca_assets (asset_symbol, is_enabled, base_order_amount,
+        safety_order_amount, max_safety_orders, safety_order_deviation, take_profit_percent,
+        cooldown_period, buy_order_price_deviation_percent, trailing_percent, allowed)
+        VALUES ('BTC/USD', FALSE, 55, 44, 3, 0.7, 0.9, 120, 1, 0.2, 'exit');"""
+    apply_sql(database, row)
+    words = ("backtest", "--as-configured", "--max-safety-orders", "2", "--prices", bars)
+    environment = database_environment(database)
+    done = dca(*words, "BTC/USD", "--json", cwd=tmp_path, **environment)
+    found = json.loads(done.stdout)
+    told = found["parameters"]["BTC/USD"]
+    assert Decimal(told["base_order_amount"]) == 55
+    assert Decimal(told["trailing_percent"]) == Decimal("0.2")
+    assert told["max_safety_orders"] == 2  # an option is heard before the row
+    assert found["pessimistic"]["buys"] > 1  # though the row is disabled and may not buy
+    absent = dca(*words, "ETH/USD", cwd=tmp_path, **environment)
+    assert (absent.returncode, absent.stdout) == (2, "")
+    assert "--as-configured: ETH/USD: it has no row in dca_assets" in absent.stderr
 
 
 def test_a_new_user_gets_from_nothing_to_a_report(exchange: Exchange, tmp_path: Path) -> None:
