@@ -9,7 +9,6 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from difflib import get_close_matches
-from importlib.metadata import version
 
 from dca_bot.commands.verbs import VERBS, load
 from dca_bot.program.script import run
@@ -40,7 +39,7 @@ def call(words: Sequence[str]) -> int:
     if name in ("-h", "--help", "help"):
         return _say(overview())
     if name in ("-V", "--version"):
-        return _say(f"dca {version('dca-bot')}\n")
+        return _say(f"dca {_version()}\n")
     if name not in VERBS:
         near = get_close_matches(name, VERBS, 1)
         hint = f"did you mean `dca {near[0]}`?" if near else "`dca --help` lists the verbs"
@@ -59,6 +58,12 @@ def overview() -> str:
     width = max(map(len, VERBS))
     verbs = "\n".join(f"  {name:{width}}  {sentence}" for name, (_, sentence) in VERBS.items())
     return OVERVIEW.format(verbs=verbs)
+
+
+def _version() -> str:
+    from importlib.metadata import version  # slow to load, and nobody else needs it
+
+    return version("dca-bot")
 
 
 def _say(text: str) -> int:
