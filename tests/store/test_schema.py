@@ -129,7 +129,7 @@ def test_a_deadlock_with_another_program_that_adds_the_same_is_tried_again(
     """As on MySQL, whose dictionary of tables is a table itself."""
     proxy = DatabaseProxy(empty_database)
     is_counted = like(rf"(-- .* )?{statement}")
-    plan = Nth(1, Error(DEADLOCK, "40001", undoes=True), is_counted)
+    plan = Nth(1, Error(DEADLOCK, "40001"), is_counted)
     proxy.plan = plan
     try:
         ensure_schema(proxy.settings)

@@ -19,6 +19,11 @@ from dca_bot.program.settings import DatabaseSettings
 
 HEADER = 4  # length and number of a packet
 QUERY = b"\x03"
+PROTOCOL = b"\x0a"
+SESSION_AND_SALT = 4 + 8 + 1
+LETTERS_AND_STATUS = 1 + 2  # between the lower and the upper half of the capabilities
+TLS = 0x08  # CLIENT_SSL, in the second byte of the lower half
+ATTRIBUTES = 0x08  # CLIENT_QUERY_ATTRIBUTES, in the second byte of the upper half
 SIGNAL = "SIGNAL SQLSTATE '{state}' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'struck on purpose'"
 
 
@@ -220,6 +225,7 @@ class _Relay:
 
     def _bring_answers(self) -> None:
         with suppress(OSError):
+            self._client.sendall(_plain(self._server.recv(65_536)))
             while data := self._server.recv(65_536):
                 if self._kept is None:
                     self._client.sendall(data)
@@ -227,6 +233,20 @@ class _Relay:
                     self._kept += data
         if self._kept is None:
             _end(self._client)
+
+
+def _plain(greeting: bytes) -> bytes:
+    """The server's first packet without what would hide the statements.
+
+    That is TLS, and the attributes that MySQL lets stand before a statement.
+    """
+    if greeting[HEADER : HEADER + 1] != PROTOCOL:  # it takes no connection
+        return greeting
+    packet = bytearray(greeting)
+    rights = greeting.index(b"\0", HEADER) + 1 + SESSION_AND_SALT
+    packet[rights + 1] &= ~TLS
+    packet[rights + 2 + LETTERS_AND_STATUS + 1] &= ~ATTRIBUTES
+    return bytes(packet)
 
 
 def _query(sql: str) -> bytes:
