@@ -56,7 +56,7 @@ ASSET = """
 INSERT INTO dca_assets (asset_symbol, base_order_amount, safety_order_amount, max_safety_orders,
     safety_order_deviation, take_profit_percent, cooldown_period,
     buy_order_price_deviation_percent)
-VALUES ('{symbol}', 20, 20, 1000000, 0.01, 1, 86400, 1);
+VALUES ('{symbol}', 20, 20, 1000, 0.01, 1, 86400, 1);
 """
 
 

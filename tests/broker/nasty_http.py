@@ -21,6 +21,7 @@ HALF = b"HALF"  # promise a body, send half of it, and close
 CLOSE = b"CLOSE"  # read the request, then close without a word
 
 DRIP = b"DRIP"  # read the request, then send what follows byte by byte, for ever so long
+DRIP_BODY = b"BODY"  # the same, but the head of it at once
 
 LATE_SECONDS = 1.0
 DRIP_SECONDS = 0.02
@@ -127,8 +128,11 @@ def _send(connection: socket.socket, reply: bytes) -> bool:
         if select.select([connection], [], [], HANG_SECONDS if reply == HANG else LATE_SECONDS)[0]:
             return False
         reply = answer(204 if reply == HANG else 200)
-    if reply.startswith(DRIP):
-        for byte in reply.removeprefix(DRIP):
+    if reply.startswith((DRIP, DRIP_BODY)):
+        head, end, body = reply[4:].partition(b"\r\n\r\n")
+        if reply.startswith(DRIP_BODY):
+            connection.sendall(head + end)
+        for byte in body if reply.startswith(DRIP_BODY) else reply[4:]:
             if select.select([connection], [], [], DRIP_SECONDS)[0]:
                 return False
             connection.sendall(bytes([byte]))

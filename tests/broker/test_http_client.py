@@ -22,7 +22,7 @@ from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import OrderKind, OrderStatus
 from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown
 from dca_bot.program.setting_groups import AlpacaSettings
-from tests.broker.nasty_http import CLOSE, DRIP, HALF, RESET, NastyHttp, answer
+from tests.broker.nasty_http import CLOSE, DRIP, DRIP_BODY, HALF, RESET, NastyHttp, answer
 from tests.broker.recorded import ACCOUNT
 from tests.builders import an_order
 
@@ -54,17 +54,25 @@ def broker_at(
     )
 
 
-@pytest.mark.parametrize("slow_part", ["head", "body"])
+@pytest.mark.parametrize("dripping", [DRIP, DRIP_BODY])
 def test_an_answer_that_drips_in_has_one_limit_for_all_of_it(
-    server: NastyHttp, slow_part: str
+    server: NastyHttp, dripping: bytes
 ) -> None:
     """Each byte comes well in time, as a socket counts; the whole would take ten seconds."""
-    whole = answer(200, "x" * 500) if slow_part == "body" else answer(200, [], X="x" * 500)
-    server.answers = [DRIP + whole]
+    server.answers = [dripping + answer(200, ACCOUNT | {"x": "x" * 500})] * 2
     with closing(broker_at(server, Patience(answer=0.4))) as broker:
-        with pytest.raises(OrderOutcomeUnknown):
-            broker.submit(ORDER, "BTC/USD")
-        assert len(server.heard) == 1
+        with pytest.raises(BrokerUnavailable):
+            broker.account()
+        assert len(server.heard) == 2  # what only reads is tried once more
+
+
+def test_an_order_whose_answer_drips_in_is_in_doubt(server: NastyHttp) -> None:
+    server.answers = [DRIP + answer(200, {"id": "x" * 500})]
+    with (
+        closing(broker_at(server, Patience(answer=0.4))) as broker,
+        pytest.raises(OrderOutcomeUnknown, match="no answer"),
+    ):
+        broker.submit(ORDER, "BTC/USD")
 
 
 def test_an_answer_that_drips_in_fast_enough_is_taken(server: NastyHttp) -> None:

@@ -64,7 +64,10 @@ class Overseer:
 
     @contextmanager
     def limit(self, sock: socket.socket, seconds: float) -> Iterator[None]:
-        """Let nothing be read from `sock` any more when the block takes longer than this."""
+        """Let nothing be read from `sock` any more when the block takes longer than this.
+
+        Raises TimeoutError then, since what was cut off may look complete.
+        """
         with self._has_work:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="overseer", daemon=True)
@@ -76,7 +79,9 @@ class Overseer:
             yield
         finally:
             with self._has_work:
-                self._due.pop(sock, None)
+                is_cut = self._due.pop(sock, None) is None
+        if is_cut:
+            raise TimeoutError(f"no complete answer in {seconds:.0f} s")
 
     def _watch(self) -> None:
         with self._has_work:
