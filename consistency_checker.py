@@ -100,11 +100,11 @@ def check_positions(
     store: Store, broker: Broker, this_run: Run, clock: Clock, sleep: Callable[[float], None]
 ) -> None:
     """Put right what differs from Alpaca's positions in two looks."""
-    first = look_at_positions(store, broker, this_run, clock())
+    first = look_at_positions(store, broker, this_run, clock() + broker.clock_offset)
     if not first.differences:
         return
     sleep(SECOND_LOOK_SECONDS)
-    again = look_at_positions(store, broker, this_run, clock())
+    again = look_at_positions(store, broker, this_run, clock() + broker.clock_offset)
     books = Books(store, broker, clock)
     for difference in seen_twice(first, again):
         with this_run.contain(difference.asset.symbol):

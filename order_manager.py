@@ -78,7 +78,7 @@ def manage(
         if row is not None and settler.is_awaited(row):
             continue  # main_app.py still waits for the answer to it
         with this_run.contain(order.symbol):
-            if too_old := judge(order, tracking, limits, clock()):
+            if too_old := judge(order, tracking, limits, clock() + broker.clock_offset):
                 cancel(broker, order, too_old, this_run)
                 asked.append(order)
     if not this_run.is_dry_run:

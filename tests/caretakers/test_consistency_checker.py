@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -321,6 +322,19 @@ def test_nothing_is_corrected_within_a_minute_of_the_end_of_the_last_order() -> 
     world.clock.pass_by(2)
     world.check_consistency()
     assert world.cycle_by_id(bought.cycle_id).status is S.ERROR
+
+
+def test_the_minute_after_an_order_is_counted_by_alpacas_clock() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.listen()
+    world.trade()
+    bought = world.cycle
+    world.broker.hold(BTC, 0, 0)
+    world.clock.pass_by(300)  # so says this machine's clock, which is wrong
+    world.broker.clock_offset = timedelta(seconds=-290)
+    world.check_consistency()
+    assert world.cycle == bought
 
 
 def test_the_end_of_an_order_counts_not_its_beginning() -> None:

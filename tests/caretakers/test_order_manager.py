@@ -296,3 +296,15 @@ def _an_order(client_order_id: str) -> Order:
         status=OrderStatus.INTENDED,
         created_at=SmallWorld().clock() - timedelta(0),
     )
+
+
+@pytest.mark.parametrize(("ahead", "cancels"), [(-ORPHAN, 0), (0, 0), (2, 1)])
+def test_the_age_of_an_order_is_counted_by_alpacas_clock(ahead: int, cancels: int) -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.holds_fills = True
+    world.order_by_hand()
+    world.clock.pass_by(ORPHAN - 1)
+    world.broker.clock_offset = timedelta(seconds=ahead)
+    world.manage_orders()
+    assert world.cancels == cancels

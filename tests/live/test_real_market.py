@@ -166,7 +166,7 @@ def test_a_refused_order_makes_the_bot_read_the_rules_again() -> None:
         world.quote("BTC/USD", "99", "100")
         await until(lambda: world.refusals == ["refused"])
 
-    play(scenario, loop_factory=SlowLoop)
+    play(scenario)
 
 
 def test_a_lack_of_cash_says_nothing_about_the_rules() -> None:
@@ -177,7 +177,7 @@ def test_a_lack_of_cash_says_nothing_about_the_rules() -> None:
         await world.idle()
         assert world.refusals == []
 
-    play(scenario, loop_factory=SlowLoop)
+    play(scenario)
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ def test_after_a_refusal_the_list_of_assets_is_read_at_once() -> None:
         await until(lambda: world.broker.calls.count("rules") == calls + 1)
         follow.cancel()
 
-    play(scenario, loop_factory=SlowLoop)
+    play(scenario)
 
 
 def test_a_list_that_cannot_be_read_leaves_the_old_one() -> None:
@@ -384,7 +384,7 @@ def test_a_list_that_cannot_be_read_leaves_the_old_one() -> None:
         assert world.trader.rules is before
         follow.cancel()
 
-    play(scenario, loop_factory=SlowLoop)
+    play(scenario)
 
 
 class HurriedLoop(asyncio.SelectorEventLoop):

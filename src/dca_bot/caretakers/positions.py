@@ -79,7 +79,7 @@ class Look:
 
 
 def look_at_positions(store: Store, broker: Broker, this_run: Run, now: datetime) -> Look:
-    """Every asset at rest whose position is not what its cycle says.
+    """Every asset at rest whose position is not what its cycle says; `now` by Alpaca's clock.
 
     Left out are assets whose last order has ended so lately that positions may lag behind it,
     whose position can't be read, and coins that several cycles claim.

@@ -72,7 +72,8 @@ class Books:
         if entry is None:
             # the symbol belongs to another row by now than when the order was placed
             known = self._store.order(update.client_order_id)
-            entry = self._book(known.asset_id, update) if known else None
+            is_elsewhere = known is not None and known.asset_id != asset_id
+            entry = self._book(known.asset_id, update) if known and is_elsewhere else None
         if entry is not None:
             log_lines.updated(entry.asset, entry.cycle, entry.order, entry.booked, update)
         return entry
