@@ -14,7 +14,7 @@ from alpaca_simulator.server import Running, serve
 def main(arguments: list[str] | None = None) -> int:
     """Does what the command line says; 1 when the simulator cannot start."""
     given = sys.argv[1:] if arguments is None else arguments
-    if given[:1] == ["scenarios"]:
+    if given == ["scenarios"]:
         return _list_scenarios()
     try:
         if given[:1] == ["run"]:

@@ -13,7 +13,7 @@ MILLISECOND = 1_000_000
 
 
 class Clock(Protocol):
-    """Something that tells the time."""
+    """A source of the current time."""
 
     def now(self) -> int:
         """The time that is written on things; two readings are never equal."""
@@ -45,7 +45,7 @@ class WallClock:
 
 
 class SteppedClock:
-    """A clock that moves only when told, for tests and for replaying a run exactly."""
+    """A clock that a test moves by hand."""
 
     def __init__(self, start_ns: int) -> None:
         self._now = start_ns

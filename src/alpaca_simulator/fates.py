@@ -1,4 +1,4 @@
-"""What becomes of a new order: the seed's choice, and what the faults that are on make of it."""
+"""The plan of a new order: how it fills by chance, changed by the faults that are on."""
 
 import random
 from dataclasses import replace
@@ -20,7 +20,7 @@ class Fates:
         self._dice = random.Random(f"world:{seed}")  # noqa: S311
 
     def plan(self, draft: Draft, ordinary: Plan) -> Plan:
-        """Given a draft and its ordinary fate, decides what becomes of it.
+        """Given a draft and the plan of an order without faults, returns its plan.
 
         Raises Rejection when a fault refuses it.
         """

@@ -128,7 +128,7 @@ class Fault:
     missed: int = 0
 
     def strikes(self, subject: Mapping[str, str]) -> bool:
-        """Given what is at hand, decides whether the fault strikes, and counts."""
+        """Given a request, order or update, decides whether the fault strikes, and counts."""
         if self.left == 0 or not self._concerns(subject):
             return False
         if self.skip:
@@ -211,7 +211,7 @@ class FaultBook:
             self._active.pop(name, None)
 
     def take(self, name: str, **subject: str) -> Fault | None:
-        """Given what is at hand, returns the fault that strikes now, if one does."""
+        """Given a request, order or update, returns the fault that strikes it, if one does."""
         # Nearly always nothing is on: this is on the way of every quote.
         active = self._active.get(name)
         if not active:

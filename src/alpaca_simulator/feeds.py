@@ -20,7 +20,7 @@ from alpaca_simulator.scenarios import Scenario
 
 BACKLOG = 200  # frames that a client may lag behind at full speed
 FRAMES_A_TURN = 32
-JUST_AFTER = 0.05  # seconds after the minute that its bar is told
+JUST_AFTER = 0.05  # seconds after the minute that its bar is sent
 UNSEEN = 4  # pairs that nobody looks at are quoted so many times less often
 BURST_STEPS = 2000  # a burst repeats so many prices, shared by its symbols
 
@@ -78,7 +78,7 @@ class Feeds:
         return name
 
     def play_scenario(self, scenario: Scenario, post: Post) -> str:
-        """Plays a scenario by posting its calls; the state tells what was refused."""
+        """Plays a scenario by posting its calls; the state lists those that were refused."""
         name = f"{scenario.name}-{next(self._numbers)}"
         self._start(name, self._play_scenario(name, scenario, post))
         return name
@@ -163,7 +163,7 @@ class Feeds:
                 world.trade_of_somebody(quote, since[quote.symbol] * self._options.volatility)
 
     async def _minutes(self) -> None:
-        """Ends each minute, and half a minute later tells what came late."""
+        """Sends the bars of each minute, and updated bars half a minute later."""
         while True:
             seconds = self._world.timer() / SECOND % 60
             rest = (30 if seconds < 30 else 60) - seconds

@@ -35,7 +35,7 @@ class Options:
     symbol_limit: int = 30  # docs/alpaca.md 4
     stale_slot_seconds: float = 90.0
     auth_seconds: float = 10.0
-    early_fills: float = 0.05  # the share of orders whose fill is told before the POST answers
+    early_fills: float = 0.05  # the share of orders whose fill is published before the POST answers
     walk: bool = True
     volatility: float = 1.0
     reversion_seconds: float = 6 * 3600.0
@@ -94,6 +94,12 @@ def options_of(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Op
         parser.error("several --prices need a --prices-symbol each")
     if given.lively and given.no_walk:
         parser.error("--lively and --no-walk contradict each other")
+
+    def lively(name: str, value: float) -> float:
+        asked: float = getattr(given, name)
+        # what is asked for by itself counts more
+        return value if given.lively and asked == parser.get_default(name) else asked
+
     return Options(
         host=given.host,
         port=given.port,
@@ -109,9 +115,9 @@ def options_of(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Op
         auth_seconds=given.auth_seconds,
         early_fills=given.early_fills,
         walk=not given.no_walk and not files and given.script is None,
-        volatility=LIVELY_VOLATILITY if given.lively else given.volatility,
-        reversion_seconds=LIVELY_REVERSION if given.lively else given.reversion_seconds,
-        quote_interval=LIVELY_INTERVAL if given.lively else given.quote_interval,
+        volatility=lively("volatility", LIVELY_VOLATILITY),
+        reversion_seconds=lively("reversion_seconds", LIVELY_REVERSION),
+        quote_interval=lively("quote_interval", LIVELY_INTERVAL),
         script=given.script,
         prices=tuple(zip(symbols or ["BTC/USD"], files, strict=False)),
         speed=given.speed,
@@ -209,7 +215,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on")
     add("--port", type=_whole(0, 65_535), default=8080, help="0 picks a free one")
-    add("--seed", type=_whole(-(2**63), 2**63), default=1, help="decides prices, ids and fates")
+    add("--seed", type=_whole(-(2**63), 2**63), default=1, help="decides prices and ids")
     add("--key", type=_word, default=None, help="the only key to accept instead of any")
     add("--secret", type=_word, default=None, help="the only secret to accept instead of any")
     add("--account-per-key", action="store_true", help="each key has an exchange of its own")
@@ -229,7 +235,12 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
     add("--partial-fills", type=_number(0, 1), default=0.1, help="share that fills in parts")
     add("--fill-latency-ms", type=milliseconds, default=5.0, help="from the POST to the venue")
     add("--cancel-latency-ms", type=milliseconds, default=5.0, help="from DELETE to canceled")
-    add("--early-fills", type=_number(0, 1), default=0.05, help="share told before the answer")
+    add(
+        "--early-fills",
+        type=_number(0, 1),
+        default=0.05,
+        help="share that beats the answer",
+    )
     add("--fee-posting-seconds", type=_number(0, 365 * DAY), default=1800.0, help="until CFEE rows")
     add("--strict-decimals", action="store_true", help="refuse more than 9 decimals, not cut them")
 

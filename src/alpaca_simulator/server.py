@@ -231,7 +231,12 @@ class Running:
     async def __aenter__(self) -> "Running":
         options = self._options
         await self._runner.setup()
-        await web.TCPSite(self._runner, options.host, options.port).start()
+        try:
+            await web.TCPSite(self._runner, options.host, options.port).start()
+        except OSError as e:
+            place = f"{options.host} port {options.port}"
+            reason = (e.strerror or str(e)).rpartition(": ")[2]
+            raise OSError(f"{place}: {reason}; choose others with --host and --port") from e
         self._sites.address = self.url
         self._sites.begin("")
         feeds = self._sites.first.feeds

@@ -1,1 +1,1 @@
-"""What is told about an exchange: orders, positions, activities, equity, the calendar."""
+"""What the APIs report about an exchange: orders, positions, activities, equity, the calendar."""

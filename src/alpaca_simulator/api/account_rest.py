@@ -68,11 +68,11 @@ class AccountApi:
         return json_answer(200, self._world.activities.page(kind, request.query, delay=delay))
 
     async def positions(self, request: web.Request) -> web.Response:
-        """Lists what is held."""
+        """Lists the positions."""
         return json_answer(200, self._world.views.positions())
 
     async def position(self, request: web.Request) -> web.Response:
-        """Shows what is held of one asset: `BTCUSD` or its id, never with a slash (1.4)."""
+        """Shows one position: `BTCUSD` or the asset id, never with a slash (1.4)."""
         return json_answer(200, self._world.views.position(self._held_asset(request)))
 
     async def close(self, request: web.Request) -> web.Response:

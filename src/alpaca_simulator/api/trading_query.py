@@ -27,7 +27,7 @@ LIST_LIMIT, LIST_MAXIMUM = 50, 500
 
 
 def read_closing_qty(held: Decimal, query: Mapping[str, str], asset: Asset) -> Decimal:
-    """Given what is held, returns how much of it is to be sold; raises Rejection."""
+    """Given the size of a position, returns how much of it to sell; raises Rejection."""
     if "qty" in query and "percentage" in query:
         raise invalid("only one of qty or percentage is accepted")
     if "qty" in query:

@@ -57,7 +57,7 @@ class Account:
         self._holdings: defaultdict[str, list[Holding]] = defaultdict(lambda: [NOTHING])
 
     def holding(self, coin: str, at: int | None = None) -> Holding:
-        """Given a coin, returns what is held now, or what was held at a moment."""
+        """Given a coin, returns the holding now, or at an earlier time."""
         history = self._holdings[coin]
         if at is None:
             return history[-1]

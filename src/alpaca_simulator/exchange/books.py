@@ -1,4 +1,4 @@
-"""The books of the exchange: its account, its orders and executions, and telling of them.
+"""The books of the exchange: its account, its orders and executions, and updates about them.
 
 Rule of this file: whatever happens to an order goes through `_put`, `_execute` or `_end`, so that
 money on hold, the ledger and the trade updates always agree with it. What happens, and when, is
@@ -24,7 +24,7 @@ from alpaca_simulator.prices.quotes import Quote
 
 
 class Books:
-    """One account's orders and money, and what is told of them."""
+    """One account's orders and money, and the updates about them."""
 
     def __init__(self, rules: Rules, clock: Clock, *, seed: int, assets: list[Asset]) -> None:
         self.rules = rules
@@ -48,12 +48,12 @@ class Books:
         return order
 
     def usd_price(self, currency: str) -> Decimal:
-        """What a unit of a currency is worth in USD; 1 when no quote tells."""
+        """What a unit of a currency is worth in USD; 1 without a quote."""
         quote = self.quotes.get(f"{currency}/{CASH}")
         return quote.mid if quote is not None and currency != CASH else Decimal(1)
 
     def coin_price(self, asset: Asset) -> Decimal:
-        """What an asset's coin is worth in USD; 0 when no quote tells."""
+        """What an asset's coin is worth in USD; 0 without a quote."""
         quote = self.quotes.get(asset.symbol)
         return ZERO if quote is None else quote.mid * self.usd_price(asset.quote)
 

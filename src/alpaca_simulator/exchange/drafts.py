@@ -17,7 +17,7 @@ WHOLE_DIGITS = 18  # what is larger is no amount of anything
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An order request whose fields make sense together; balances are another matter."""
+    """A valid order request; balances are checked later."""
 
     asset: Asset
     side: Side

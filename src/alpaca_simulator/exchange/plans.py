@@ -1,4 +1,4 @@
-"""What fate has in store for an order: decided when it is taken, by the seed or by a fault."""
+"""How an order will fill: decided when it is accepted, by the seed or by a fault."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,7 +15,7 @@ class AfterPart(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The ordinary fate is the one without arguments."""
+    """Without arguments: fills at once and whole, as soon as it is marketable."""
 
     latency: int | None = None  # until it reaches the venue; None: as the rules say
     part: Decimal | None = None  # the first fill takes only this fraction

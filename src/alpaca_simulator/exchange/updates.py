@@ -1,4 +1,4 @@
-"""What happens to orders, as facts: executions, and the trade updates that tell of them."""
+"""Executions, and the trade updates that report them."""
 
 import random
 import uuid

@@ -1,4 +1,4 @@
-"""The exchange: takes orders, meets them with quotes, tells what happened.
+"""The exchange: takes orders, matches them against quotes, publishes what happened.
 
 Synchronous and without input or output: time comes from the clock that it is given, and what is to
 happen later waits in an agenda until `run_due` is called. So a test can walk it step by step.
@@ -45,7 +45,7 @@ class Exchange(Books):
         return order
 
     def ordinary_plan(self) -> Plan:
-        """The fate of an order without faults: one in ten fills in parts (docs/alpaca.md 1.9)."""
+        """The plan of an order without faults: one in ten fills in parts (docs/alpaca.md 1.9)."""
         if self._random.random() >= self.rules.partial_fill_chance:
             return ORDINARY
         return Plan(part=Decimal(self._random.randint(10, 90)) / 100)
@@ -122,7 +122,7 @@ class Exchange(Books):
                 self._plans[order.id] = ORDINARY
                 self._meet(order, quote)
 
-    # What a hand on the control API does
+    # What the control API does
 
     def fill_by_hand(self, order_id: str, qty: Decimal | None, price: Decimal | None) -> Order:
         """Given an open order, fills an amount of it (all by default) at a price (its own)."""
@@ -159,7 +159,7 @@ class Exchange(Books):
         )
         terms = replace(terms, replaces=replaces)
         self._plans[terms.id] = plan
-        # It fills against the quote in force when the request came, unless fate delays it.
+        # It fills against the quote in force when the request came, unless its plan delays it.
         if not plan.latency:
             self._arrival_quotes[terms.id] = quote
         return self._put(Order(terms, Status.PENDING_NEW, updated_at=self.clock.now()))

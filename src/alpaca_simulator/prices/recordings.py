@@ -1,4 +1,4 @@
-"""Recorded prices: CSV files, gzipped or not, told apart by their header.
+"""Recorded prices: CSV files, gzipped or not, recognised by their header.
 
 - quotes: timestamp,bid,bid_size,ask,ask_size
 - quote bars: timestamp,bid,ask[,...]

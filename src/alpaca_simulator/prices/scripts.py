@@ -32,7 +32,7 @@ def read_script(body: object, middle: Callable[[str], Decimal]) -> list[ScriptSt
 
     A step is `{"symbol", "after", "bid", "ask"}`, or with `"price"` and `"spread_bps"` in place of
     bid and ask, or with `"path": [price, …]`, one each `after` seconds, or with `"percent": [n, …]`
-    likewise, counted from the price in force, which `middle` tells (0 for an unknown pair).
+    likewise, counted from the price in force; `middle` returns it (0 for an unknown pair).
     """
     rows = body.get("steps") if isinstance(body, dict) else body
     if not isinstance(rows, list) or not rows:

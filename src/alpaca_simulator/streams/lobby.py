@@ -1,4 +1,4 @@
-"""Where a websocket waits until it says whose it is, when each key has an exchange of its own."""
+"""Websockets before authentication, when each key has an exchange of its own."""
 
 import json
 from collections.abc import Callable, Iterable

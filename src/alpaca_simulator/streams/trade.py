@@ -148,7 +148,7 @@ class TradeStream:
         _put(listener, "listening", {"streams": streams})
 
     def publish(self, update: TradeUpdate) -> None:
-        """Given an update, tells every listener, unless a fault has other ideas."""
+        """Given an update, sends it to every listener, as far as faults allow."""
         data = update.to_wire()
         subject = {
             "event": update.event,

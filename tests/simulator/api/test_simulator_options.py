@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from alpaca_simulator.__main__ import main
+from alpaca_simulator.options import LIVELY_INTERVAL, read_options
 
 TIMES = "timestamp,bid,bid_size,ask,ask_size\n"
 
@@ -131,5 +132,10 @@ def test_a_script_that_cannot_be_played_is_named(
     assert_refused(started("--script", str(path)), 1, words)
 
 
+def test_an_option_of_its_own_counts_more_than_lively() -> None:
+    options = read_options(["--lively", "--volatility", "3"])
+    assert (options.volatility, options.quote_interval) == (3, LIVELY_INTERVAL)
+
+
 def test_an_address_that_cannot_be_listened_on_is_named(started: Callable[..., Found]) -> None:
-    assert_refused(started("--host", "203.0.113.77"), 1, "203.0.113.77")
+    assert_refused(started("--host", "203.0.113.77"), 1, "203.0.113.77 port 0: ")
