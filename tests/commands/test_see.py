@@ -303,6 +303,40 @@ def test_a_database_that_is_away_is_one_line_and_status_1(bot_env: dict[str, str
     assert "no database server answers" in done.stderr
 
 
+def test_the_doctor_finds_nothing_wrong_with_a_bot_that_could_start(
+    database: DatabaseSettings, simulator: Simulator, dca: Dca
+) -> None:
+    add_assets(database)
+    findings = {each["about"]: each for each in dca.json("doctor")["findings"]}
+    for about in ("Python", "database", "tables", "rights", "Alpaca", "BTC/USD", "LOG_DIR"):
+        assert findings[about]["mark"] == "ok", findings[about]
+    for about in ("quote stream", "trade stream"):
+        assert (findings[about]["mark"], findings[about]["what"]) == ("ok", "connected")
+    assert findings["main_app.py"]["mark"] == "note"
+
+
+def test_the_doctor_says_what_to_do_about_what_it_finds(
+    database: DatabaseSettings, simulator: Simulator, bot_env: dict[str, str]
+) -> None:
+    apply_sql(database, b"DROP TABLE dca_results")
+    wrong = Dca(bot_env | {"APCA_API_BASE_URL": "http://127.0.0.1:1"})
+    findings = {each["about"]: each for each in wrong.json("doctor", status=1)["findings"]}
+    assert (findings["tables"]["mark"], findings["Alpaca"]["mark"]) == ("bad", "bad")
+    assert "schema.sql" in findings["tables"]["do"]
+    assert "quote stream" not in findings
+
+
+def test_tables_can_be_written_to_files(
+    database: DatabaseSettings, dca: Dca, tmp_path: Path
+) -> None:
+    for verb, columns in (("profit", "asset,cycles,net"), ("gains", "symbol,quantity,acquired")):
+        file = tmp_path / f"{verb}.csv"
+        assert dca.run(verb, "--csv", str(file)).returncode == 0
+        assert file.read_text().startswith(columns)
+        done = dca.run(verb, "--csv", str(tmp_path / "nowhere" / "x.csv"))
+        assert (done.returncode, "name another file" in done.stderr) == (1, True)
+
+
 def test_help_lists_every_verb_in_a_sentence(dca: Dca) -> None:
     shown = dca.run("--help").stdout
     for verb in (*VERBS, "why", "ladder", "cycle", "tie-out", "doctor"):

@@ -280,4 +280,8 @@ def look(reader: Reader, log_dir: Path, now: datetime, *, mode: str) -> Now:
 
 def closest_first(assets: Sequence[AssetNow]) -> list[AssetNow]:
     """The assets that are about to act come first."""
-    return sorted(assets, key=lambda each: (not each.asset.is_enabled, each.nearness))
+
+    def rank(each: AssetNow) -> tuple[bool, bool, Decimal]:
+        return not each.asset.is_enabled, bool(each.problem), each.nearness
+
+    return sorted(assets, key=rank)

@@ -10,15 +10,15 @@ from dca_bot.broker.rest import AlpacaBroker
 from dca_bot.broker.streams import QuoteStream, TradeStream
 from dca_bot.commands.see.findings import Finding, bad, note, ok
 from dca_bot.core.asset_row import problem_of
-from dca_bot.core.model import Asset
 from dca_bot.program.clock import utc_now
-from dca_bot.program.errors import DcaError
+from dca_bot.program.errors import DcaError, StoreUnavailable
 from dca_bot.program.settings import AlpacaSettings, Settings
 from dca_bot.report.reader import Reader
 from dca_bot.store import statements
 from dca_bot.store.rows import read_state
 
 STREAM_SECONDS = 5.0
+ANY_SYMBOL = "BTC/USD"
 CLOCK_SECONDS = 30.0
 REQUESTS_PER_MINUTE = 30
 
@@ -67,15 +67,25 @@ def check_rows(settings: Settings) -> Iterator[Finding]:
             yield note("clock", told, "timedatectl set-ntp true, unless the market is asleep")
 
 
-def check_streams(settings: AlpacaSettings, assets: Sequence[Asset]) -> Iterator[Finding]:
+def check_streams(settings: Settings) -> Iterator[Finding]:
     """Both WebSockets for five seconds; not while the bot runs: an account has one of each."""
-    heard = asyncio.run(_listen(settings, [asset.symbol for asset in assets]))
+    heard = asyncio.run(_listen(settings.alpaca, _symbols(settings) or [ANY_SYMBOL]))
     for name, (is_connected, troubles) in heard.items():
         if is_connected:
             yield ok(name, "connected")
         else:
             told = troubles[0] if troubles else f"no answer within {STREAM_SECONDS:.0f} s"
             yield bad(name, told, "check the APCA_API_* settings, and that no other bot runs")
+
+
+def _symbols(settings: Settings) -> list[str]:
+    """Those of the enabled rows; a stream without any has nothing to subscribe to."""
+    try:
+        with Reader(settings.database) as reader:
+            assets = [read_state(row).asset for row in reader.rows(statements.ALL_ASSETS)]
+    except StoreUnavailable:
+        return []
+    return [asset.symbol for asset in assets if asset.is_enabled]
 
 
 async def _listen(

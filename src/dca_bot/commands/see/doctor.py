@@ -77,7 +77,7 @@ def _alpaca(settings: Settings, *, bot_runs: bool) -> Iterator[Finding]:
     if bot_runs:
         yield ok("streams", "main_app.py has them, and hears both")
     else:
-        yield from check_streams(settings.alpaca, [])
+        yield from check_streams(settings)
 
 
 def _cron_and_mail(settings: CommonSettings, *, send: bool) -> Iterator[Finding]:
