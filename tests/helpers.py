@@ -17,6 +17,8 @@ import requests
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 
 Found = TypeVar("Found")
+# A machine with much else to do may take long over a simulator's answer, which proves nothing.
+ANSWER_SECONDS = 60
 READY_LINE = re.compile(r"ready on (http://\S+) \(key (\S+?),? secret (\S+?)\)")
 
 
@@ -117,11 +119,12 @@ class Simulator:
 
     def get(self, path: str) -> Any:
         """The JSON answer to a GET; fails on an error status."""
-        return self._answer(self._session.get(self.base_url + path, timeout=10))
+        return self._answer(self._session.get(self.base_url + path, timeout=ANSWER_SECONDS))
 
     def post(self, path: str, json: Any = None) -> Any:
         """The JSON answer to a POST; fails on an error status."""
-        return self._answer(self._session.post(self.base_url + path, json=json, timeout=10))
+        answer = self._session.post(self.base_url + path, json=json, timeout=ANSWER_SECONDS)
+        return self._answer(answer)
 
     def env(self) -> dict[str, str]:
         """The APCA_* variables that point our scripts at this exchange."""
