@@ -60,7 +60,10 @@ class GivenServer:
                 collation="utf8mb4_general_ci",
             )
         ) as connection:
-            connection.cursor().execute(statement)
+            cursor = connection.cursor()
+            # fail rather than wait for ever behind a transaction that a test has forgotten
+            cursor.execute("SET SESSION lock_wait_timeout = 60")
+            cursor.execute(statement)
 
 
 Server = PrivateMariaDb | GivenServer

@@ -23,10 +23,7 @@ from tests.store.store_contract import (
     start_order,
 )
 
-LOCK_WAITS = """
-SELECT variable_value > 0 FROM information_schema.global_status
- WHERE variable_name = 'INNODB_ROW_LOCK_CURRENT_WAITS'
-"""
+LOCK_WAITS = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"  # name and value
 LOCK_CYCLE = "SELECT id FROM dca_cycles WHERE id = %s FOR UPDATE"
 TOUCH_ASSET = "UPDATE dca_assets SET cooldown_period = cooldown_period + 1 WHERE id = 1"
 TOUCH_CYCLE = "UPDATE dca_cycles SET safety_orders = safety_orders + 1 WHERE id = %s"
@@ -54,7 +51,7 @@ def in_thread(work: Callable[[], object]) -> Future[object]:
 
 
 def wait_for_a_lock_wait(world: MySqlWorld) -> None:
-    eventually(lambda: world.sql.value(LOCK_WAITS))
+    eventually(lambda: world.sql.rows(LOCK_WAITS)[0][1] != "0")
 
 
 def hold_cycle(by_hand: Session, cycle_id: int) -> None:
