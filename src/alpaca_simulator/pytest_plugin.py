@@ -12,7 +12,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -59,11 +59,17 @@ class AlpacaSimulator:
         count: int | None = None,
         probability: float = 1,
         skip: int = 0,
-        **params: object,
+        params: Mapping[str, object] | None = None,
+        **more: object,
     ) -> None:
-        """Turns a fault on: for good or so many times, with its parameters."""
+        """Turns a fault on: for good or so many times, with its parameters by name."""
         self.control(
-            "faults", name=name, count=count, probability=probability, skip=skip, params=params
+            "faults",
+            name=name,
+            count=count,
+            probability=probability,
+            skip=skip,
+            params={**(params or {}), **more},
         )
 
     def heal(self, name: str | None = None) -> None:

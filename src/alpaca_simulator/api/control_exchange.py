@@ -63,16 +63,17 @@ class ExchangeControl:
 
     async def hold(self, request: web.Request) -> web.Response:
         """Orders are taken but not filled: all, or those of a symbol."""
-        symbol = (await read_object(request)).get("symbol")
-        if symbol is None:
+        body = await read_object(request)
+        if body.get("symbol") is None:
             self._world.exchange.hold_all = True
         else:
-            self._world.exchange.held_symbols.add(str(symbol))
+            self._world.exchange.held_symbols.add(text_of(body, "symbol"))
         return json_answer(200, self._held())
 
     async def release(self, request: web.Request) -> web.Response:
         """Fills go on: all, or those of a symbol; open orders meet the quote in force."""
-        symbol = (await read_object(request)).get("symbol")
+        body = await read_object(request)
+        symbol = None if body.get("symbol") is None else text_of(body, "symbol")
         exchange = self._world.exchange
         if symbol is None:
             exchange.hold_all = False

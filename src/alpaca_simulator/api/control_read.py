@@ -18,10 +18,10 @@ class ControlError(Exception):
 
 async def read_body(request: web.Request) -> Any:
     """Given a request, reads its JSON; an empty body is an empty object."""
-    text = await request.text()
+    text = (await request.read()).decode(errors="replace")
     try:
         return json.loads(text, parse_float=Decimal) if text.strip() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ControlError("the body is not JSON") from None
 
 
@@ -38,6 +38,8 @@ def text_of(body: dict[str, Any], name: str, default: str | None = None) -> str:
     value = body.get(name, default)
     if not isinstance(value, str):
         raise ControlError(f"{name} is needed, as a text")
+    if not value.isprintable():
+        raise ControlError(f"{name} has characters that can't be printed")
     return value
 
 

@@ -270,6 +270,6 @@ def _client_order_id(request: web.Request, body: str) -> str | None:
         return request.query.get("client_order_id")
     try:
         found = json.loads(body).get("client_order_id")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return None
     return None if found is None else str(found)

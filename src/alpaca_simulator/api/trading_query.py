@@ -44,7 +44,7 @@ def read_json(text: str) -> object:
     """Given a request's text, reads it with exact numbers; raises Rejection when it is none."""
     try:
         return json.loads(text, parse_float=Decimal)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise invalid("request body format is invalid") from None
 
 

@@ -142,6 +142,9 @@ class DataStream:
         wanted = {name: set(subscriber.symbols[name]) for name in CHANNELS}
         for name in CHANNELS:
             named = message.get(name) or []
+            if not isinstance(named, list):
+                subscriber.error(400)
+                return
             symbols = {symbol for symbol in named if isinstance(symbol, str)}
             wanted[name] = wanted[name] | symbols if add else wanted[name] - symbols
         counted = wanted["trades"] | wanted["quotes"]

@@ -65,5 +65,5 @@ def decode(data: str | bytes) -> object:
         if isinstance(data, bytes):
             return msgpack.unpackb(data)
         return json.loads(data)
-    except (ValueError, msgpack.UnpackException):
+    except (ValueError, RecursionError, msgpack.UnpackException):
         return None

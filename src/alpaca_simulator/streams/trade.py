@@ -113,7 +113,7 @@ class TradeStream:
     def _hear(self, listener: Listener, data: str | bytes) -> None:
         try:
             message = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         action = message.get("action") if isinstance(message, dict) else None
         if action in ("authenticate", "auth"):
@@ -141,7 +141,8 @@ class TradeStream:
             _put(listener, "authorization", {"status": "unauthorized", "action": "listen"})
             return
         data = message.get("data")
-        asked = data.get("streams", []) if isinstance(data, dict) else []
+        named = data.get("streams") if isinstance(data, dict) else None
+        asked = named if isinstance(named, list) else []
         streams = [stream for stream in asked if stream == "trade_updates"]
         listener.listening = bool(streams)
         listener.entry["listening"] = listener.listening

@@ -65,6 +65,10 @@ def test_a_number_beyond_all_amounts_is_a_bad_request(wire: Wire, number: object
         ("POST", "/sim/script", b'{"steps": [{"symbol": "BTC/USD", "path": 5}]}'),
         ("POST", "/sim/faults", b'{"name": "hang", "probability": 7}'),
         ("POST", "/sim/scenario", b'{"name": "../halt"}'),
+        ("POST", "/sim/release", b'{"symbol": {}}'),
+        ("POST", "/sim/replay", b'{"path": "\\ud800"}'),
+        ("POST", "/sim/quote", b"\xff"),
+        ("POST", "/v2/orders", b"[" * 100_000),
     ],
 )
 def test_nonsense_is_refused_and_never_an_error_of_the_server(
@@ -93,6 +97,22 @@ def test_the_data_socket_opens_in_other_places(wire: Wire, path: str) -> None:
             return await stream.subscribe("BTC/USD")
 
     assert asyncio.run(run())[0]["quotes"] == ["BTC/USD"]
+
+
+def test_nonsense_on_the_sockets_is_answered_or_ignored_and_ends_nothing(wire: Wire) -> None:
+    async def run() -> None:
+        async with socket(wire.stream_url) as trading, socket(wire.data_url) as data:
+            for text in ("{", "[5]", "[" * 100_000, '{"action": "listen", "data": {"streams": 5}}'):
+                await trading.socket.send_str(text)
+            refused = await trading.hear()
+            assert refused["data"] == {"status": "unauthorized", "action": "listen"}
+            await trading.listen()
+            await data.subscribe("BTC/USD")
+            for text in ("{", "[5]", "[" * 100_000, '{"action": "subscribe", "quotes": 5}'):
+                await data.socket.send_str(text)
+                assert (await data.hear())[0]["code"] == 400
+
+    asyncio.run(run())
 
 
 def test_a_bearer_token_is_a_key(wire: Wire) -> None:
