@@ -16,6 +16,8 @@ Mail goes out once per incident (a restart; a start that failed) and when a fail
 It also goes out about what a human must know once it has lasted PROBLEM_MAIL_SECONDS, again every
 six hours, and once when it is over: the database does not answer; a take profit that is due can't
 be sold; a row is unusable while its cycle holds coins; a caretaker does not succeed any more.
+Stop losses, sales by hand and a reached DAILY_LOSS_LIMIT are told once; trades and a digest where
+ALERT_ON_TRADES and ALERT_DIGEST ask for them.  Every message also goes to ALERT_URLS.
 
 Exit status: 0 the bot is well, 1 it is not (with --status also: something needs a human), 2 a
 setting is wrong.
@@ -26,12 +28,14 @@ import logging
 import sys
 from datetime import datetime, timedelta
 
+from dca_bot.program.channel_settings import read_channel_settings
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError, SettingsError
 from dca_bot.program.logs import event, set_up_logging
 from dca_bot.program.script import argument_parser, deadline, only_once, run
 from dca_bot.program.settings import read_common_settings, read_secrets, read_settings
 from dca_bot.watchdog.bot_process import BotProcess
+from dca_bot.watchdog.channels import Channels
 from dca_bot.watchdog.health import Health, Verdict
 from dca_bot.watchdog.incidents import Incidents
 from dca_bot.watchdog.process import seconds_since_boot
@@ -48,6 +52,7 @@ def main() -> int:
     """Do what the arguments say; without any, look once."""
     arguments = parse_arguments()
     settings = read_common_settings()
+    channels = read_channel_settings()
     secrets = read_secrets()
     set_up_logging(settings.log, program=NAME, secrets=secrets)
     limits = settings.limits
@@ -69,6 +74,7 @@ def main() -> int:
             utc_now(),
             secrets,
             mail_after=timedelta(seconds=limits.problem_mail_seconds),
+            channels=Channels(settings.log.dir, channels.urls, utc_now()),
         ) as incidents,
     ):
         if arguments.pause or arguments.resume:
@@ -76,7 +82,13 @@ def main() -> int:
             return 0
         of_bot, not_looked_at = bot.problems()
         incidents.see(of_bot, not_looked_at=not_looked_at, booted_at=booted_at())
-        return look(bot, incidents, limits.watchdog_start_seconds)
+        status = look(bot, incidents, limits.watchdog_start_seconds)
+        if settings.alerts or channels.urls:
+            # needs the database, which nothing else here does
+            from dca_bot.report.alerts import tell_news
+
+            tell_news(incidents, channels, settings)
+        return status
 
 
 def booted_at() -> datetime:

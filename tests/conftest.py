@@ -92,6 +92,7 @@ def bot_env(database: DatabaseSettings, simulator: Simulator, tmp_path: Path) ->
         "ALERT_EMAIL_SENDER": "",
         "ALERT_EMAIL_RECEIVER": "",
         "ALERT_EMAIL_SMTP_SERVER": "",
+        "ALERT_URLS": "",
     }
 
 

@@ -49,6 +49,7 @@ HOMES = {
     "msgpack": {"dca_bot.broker"},
     "mysql": {"dca_bot.store", "dca_sandbox"},
     "numba": {"dca_bot.backtest"},
+    "apprise": {"dca_bot.watchdog"},
     "numpy": {"dca_bot.backtest"},
     "plotly": {"dca_bot.backtest"},
     "requests": {"dca_bot.broker"},

@@ -9,9 +9,13 @@ from dca_bot.program.settings import PROJECT_ROOT
 SETTINGS = (PROJECT_ROOT / "docs" / "settings.md").read_text()
 
 
+SETTING_MODULES = ("settings", "channel_settings")
+
+
 def setting_names() -> list[str]:
     """Every setting that the code reads, found where it is read."""
-    source = (PROJECT_ROOT / "src" / "dca_bot" / "program" / "settings.py").read_text()
+    program = PROJECT_ROOT / "src" / "dca_bot" / "program"
+    source = "".join((program / f"{name}.py").read_text() for name in SETTING_MODULES)
     names = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source)) - {"PROJECT_ROOT"}
     assert len(names) > 20
     return sorted(names)

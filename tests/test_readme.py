@@ -24,6 +24,7 @@ from dca_bot.core.model import (
     Side,
 )
 from dca_bot.core.transition import start_order
+from dca_bot.program.channel_settings import read_channel_settings
 from dca_bot.program.settings import (
     LOG_LEVELS,
     PROJECT_ROOT,
@@ -144,6 +145,7 @@ def defaults() -> dict[str, str]:
     settings = read_settings(environment | dict.fromkeys(mail, "x"), Path("/nowhere/.env"))
     assert read_settings(environment, Path("/nowhere/.env")).alerts is None
     alerts, limits = settings.alerts, settings.limits
+    channels = read_channel_settings(environment, Path("/nowhere/.env"))
     assert alerts is not None
     assert (alerts.smtp_user, alerts.smtp_password) == (None, None)
     return {
@@ -156,6 +158,9 @@ def defaults() -> dict[str, str]:
         "ALERT_EMAIL_SMTP_PORT": str(alerts.smtp_port),
         "ALERT_EMAIL_SMTP_USER": "no login",
         "ALERT_EMAIL_SMTP_PASSWORD": "no login",
+        "ALERT_URLS": " ".join(channels.urls) or "none",
+        "ALERT_ON_TRADES": "off" if channels.trades_from is None else str(channels.trades_from),
+        "ALERT_DIGEST": "off" if channels.digest is None else str(channels.digest),
         "STALE_ORDER_SECONDS": str(limits.stale_order_seconds),
         "ORPHAN_ORDER_SECONDS": str(limits.orphan_order_seconds),
         "STUCK_SELL_SECONDS": str(limits.stuck_sell_seconds),

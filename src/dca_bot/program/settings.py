@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dca_bot.program.channel_settings import secrets_of
 from dca_bot.program.setting_groups import (
     PAPER_HOST,
     PROJECT_ROOT,
@@ -61,7 +62,8 @@ def read_secrets(
     """What must never reach a log line, as far as it is set: also when other settings are wrong."""
     values = Values(environ, env_file)
     found = [(values.as_it_stands(name), values.optional(name)) for name in SECRETS]
-    return tuple(text for texts in found for text in texts if text)
+    plain = [text for texts in found for text in texts if text]
+    return (*plain, *secrets_of(values.optional("ALERT_URLS")))
 
 
 def read_common_settings(

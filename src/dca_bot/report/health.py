@@ -19,6 +19,7 @@ from pathlib import Path
 from dca_bot.core.model import Allowed
 from dca_bot.report.now import Now
 from dca_bot.watchdog import heartbeat
+from dca_bot.watchdog.channels import failing
 from dca_bot.watchdog.caretaker_marks import caretaker_problems
 from dca_bot.watchdog.incidents import PAUSE_FILE_NAME
 from dca_bot.watchdog.memory import load
@@ -53,7 +54,7 @@ def health_of(now: Now, log_dir: Path, *, beat_age_max: float) -> Health:
     """The worst word that something is said of, with everything that is said."""
     blind = list(_blind(now, beat_age_max))
     is_stopped_on_purpose = (log_dir / PAUSE_FILE_NAME).exists() and not _is_running(now)
-    degraded = [*_degraded(now), *_missed(now, log_dir)]
+    degraded = [*_degraded(now), *_missed(now, log_dir), *failing(log_dir)]
     if is_stopped_on_purpose:
         told = (
             "main_app.py is stopped and the watchdog leaves it so: watchdog.py --resume ends that"

@@ -216,3 +216,14 @@ SELECT SUM(IF(o.id IS NULL, 0, TIMESTAMPDIFF(SECOND, o.created_at, r.completed_a
   LEFT JOIN dca_orders o ON o.cycle_id = r.cycle_id AND o.kind = 'safety'
         AND o.rung = r.max_safety_orders AND o.filled_quantity > 0
 """
+
+NEWEST_EVENT = "SELECT COALESCE(MAX(id), 0) FROM dca_events"
+
+EVENTS_SINCE = """
+SELECT e.id, e.symbol, e.kind, e.told, r.net
+  FROM dca_events e
+  LEFT JOIN dca_results r ON r.cycle_id = e.cycle_id
+ WHERE e.id > %s
+ ORDER BY e.id
+ LIMIT 500
+"""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from dca_bot.program.logs import printable
 from dca_bot.program.masking import Mask
 from dca_bot.program.setting_groups import PROJECT_ROOT, AlertSettings
 from dca_bot.watchdog.caretaker_marks import caretaker_problems
+from dca_bot.watchdog.channels import Channels
 from dca_bot.watchdog.health import Health
 from dca_bot.watchdog.mail import send_mail
 from dca_bot.watchdog.memory import Memory, load, save
@@ -50,7 +51,9 @@ class Incidents:
         *,
         mail_after: timedelta = timedelta(minutes=5),
         env_file: Path = PROJECT_ROOT / ".env",
+        channels: Channels | None = None,
     ) -> None:
+        self._channels = channels
         self._directory, self._alerts, self._now = directory, alerts, now
         self._mail_after = mail_after
         self._mask = Mask(secrets)
@@ -79,6 +82,8 @@ class Incidents:
         for mail in waiting:
             if self._memory.unsent or not send_mail(self._alerts, *mail):
                 self._memory.unsent.append(mail)
+        if self._channels is not None:
+            self._channels.flush()
         save(self._memory, self._directory)
 
     @property
@@ -210,6 +215,29 @@ class Incidents:
         self._mail_problems(found.lasting, "", "It is mailed again every six hours.")
         self._mail_problems(found.over, "over: ", "It is over now.")
 
+    def news_after(self, newest: Callable[[], int]) -> int | None:
+        """The last event that was looked at; None: this is the first look, which tells nothing."""
+        if self._memory.told_event is None:
+            self._memory.told_event = newest()
+            return None
+        return self._memory.told_event
+
+    def tell_events(self, last_id: int, lines: Sequence[str]) -> None:
+        """One message about what has happened since the last run."""
+        self._memory.told_event = last_id
+        if lines:
+            subject = lines[0].partition(":")[0] if len(lines) == 1 else f"{len(lines)} events"
+            self._mail(subject, "\n".join(lines))
+
+    @property
+    def digest_at(self) -> datetime | None:
+        return self._memory.digest_at
+
+    def tell_digest(self, text: str) -> None:
+        """The digest, once for its time."""
+        self._memory.digest_at = self._now
+        self._mail("digest", text)
+
     def _mail_problems(self, problems: Sequence[Problem], before: str, after: str) -> None:
         if not problems:
             return
@@ -245,6 +273,8 @@ class Incidents:
         host = socket.gethostname()
         mail = (f"[dca-bot] {subject} on {host}", self._mask(body))
         self._memory.unsent.append(mail)
+        if self._channels is not None:
+            self._channels.tell(*mail)
 
 
 def _minute(at: datetime) -> str:

@@ -33,6 +33,8 @@ class Memory:
     unsent: list[tuple[str, str]] = field(default_factory=list)  # subject and body
     problems: list[Known] = field(default_factory=list)
     database_away_at: datetime | None = None  # when that was last seen
+    told_event: int | None = None  # the last of dca_events that was looked at
+    digest_at: datetime | None = None
 
 
 def load(directory: Path) -> Memory:
@@ -49,6 +51,8 @@ def load(directory: Path) -> Memory:
             unsent=[(str(subject), str(body)) for subject, body in raw["unsent"]],
             problems=[_known(each) for each in raw.get("problems", ())],
             database_away_at=_time(raw.get("database_away_at")),
+            told_event=raw.get("told_event"),
+            digest_at=_time(raw.get("digest_at")),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return Memory()

@@ -1,0 +1,123 @@
+"""What people want to be told of: stop losses, sales by hand, limits that were reached, trades,
+and a digest.  In sentences, out of `dca_events`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from dca_bot.program.channel_settings import ChannelSettings, Digest
+from dca_bot.program.clock import utc_now
+from dca_bot.program.errors import SettingsError, StoreUnavailable
+from dca_bot.program.settings import CommonSettings, read_mode, read_store_settings
+from dca_bot.report import queries
+from dca_bot.report.health import health_of
+from dca_bot.report.now import look
+from dca_bot.report.profit import totals
+from dca_bot.report.reader import Reader, known, whole
+from dca_bot.store.connection import Row
+from dca_bot.watchdog.incidents import Incidents
+
+log = logging.getLogger(__name__)
+
+ALWAYS = re.compile(r"DAILY_LOSS_LIMIT|dca panic|dca close")
+URGENT_ORDERS = ("stop loss", "sale by hand")
+SAFETY = re.compile(r"safety order (\d+)/\d+ filled")
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """`last_id` is the last event that was looked at; `lines` say what is worth telling."""
+
+    last_id: int
+    lines: tuple[str, ...] = ()
+
+
+def newest_event(reader: Reader) -> int:
+    return whole(reader.row(queries.NEWEST_EVENT)[0])
+
+
+def news_since(reader: Reader, last_id: int, trades_from: int | None) -> News:
+    """What happened after an event, as far as it is worth telling."""
+    rows = reader.rows(queries.EVENTS_SINCE, last_id)
+    lines = [line for row in rows for line in _told(row, trades_from)]
+    return News(max([last_id, *(whole(row[0]) for row in rows)]), tuple(lines))
+
+
+def _told(row: Row, trades_from: int | None) -> Iterator[str]:
+    symbol, kind, told, net = str(row[1]), str(row[2]), str(row[3]), known(row[4])
+    if (
+        kind == "allowed"
+        and ALWAYS.search(told)
+        or kind in ("ordered", "filled")
+        and told.startswith(URGENT_ORDERS)
+    ):
+        yield f"{symbol}: {told}"
+    elif trades_from is not None and kind == "complete":
+        result = "" if net is None else f", net {net:+.2f}"
+        yield f"{symbol}: {told}{result}"
+    elif trades_from is not None and kind == "filled" and (found := SAFETY.match(told)):
+        yield from [f"{symbol}: {told}"] if int(found[1]) >= trades_from else ()
+
+
+def is_due(digest: Digest, last: datetime | None, now: datetime) -> bool:
+    """Whether a digest's time has come since the last one (None: there was none)."""
+    local = now.astimezone()
+    due = local.replace(hour=digest.at.hour, minute=digest.at.minute, second=0, microsecond=0)
+    if digest.is_weekly:
+        due -= timedelta(days=local.weekday())
+    if due > local:
+        due -= timedelta(days=7 if digest.is_weekly else 1)
+    return last is None or last < due
+
+
+def digest_text(
+    reader: Reader, log_dir: Path, now: datetime, *, mode: str, beat_age_max: float
+) -> str:
+    """Earned net, open, stuck, fees and health, in a few lines."""
+    seen = look(reader, log_dir, now, mode=mode)
+    health, earned = health_of(seen, log_dir, beat_age_max=beat_age_max), totals(reader, now)
+    holding = [each for each in seen.assets if each.is_holding]
+    stuck = [each for each in holding if each.next_buy_price is None]
+    lines = [
+        f"Health: {health.word.value}",
+        *(f"  {reason}" for reason in health.reasons),
+        f"Earned net: today {earned.today:+.2f}, 7 days {earned.week:+.2f}, "
+        f"30 days {earned.month:+.2f}, in all {earned.net:+.2f}",
+        f"Cycles: {earned.cycles}, fees {earned.fees:.2f}",
+        f"Open: {len(holding)} cycles, {seen.invested:.2f} invested",
+    ]
+    for each in holding:
+        worth = "" if each.net_if_sold is None else f", {each.net_if_sold:+.2f} if sold now"
+        lines.append(f"  {each.asset.symbol}: {each.invested:.2f}{worth}")
+    if stuck:
+        names = ", ".join(each.asset.symbol for each in stuck)
+        lines.append(f"Stuck, with no safety order left: {names}")
+    return "\n".join([*lines, "`dca tie-out` compares the books with Alpaca's records."])
+
+
+def tell_news(incidents: Incidents, channels: ChannelSettings, settings: CommonSettings) -> None:
+    """Let the watchdog tell of what has happened since its last run.
+
+    The database may be away: then the next run tells.
+    """
+    now, log_dir = utc_now(), settings.log.dir
+    try:
+        with Reader(read_store_settings().database) as reader:
+            last_id = incidents.news_after(lambda: newest_event(reader))
+            if last_id is not None:
+                news = news_since(reader, last_id, channels.trades_from)
+                incidents.tell_events(news.last_id, news.lines)
+            if channels.digest and is_due(channels.digest, incidents.digest_at, now):
+                beat_age_max = settings.limits.heartbeat_max_age_seconds
+                text = digest_text(
+                    reader, log_dir, now, mode=read_mode(), beat_age_max=beat_age_max
+                )
+                incidents.tell_digest(text)
+    except (SettingsError, StoreUnavailable) as error:
+        log.warning("no news was looked for: %s", error)

@@ -1,0 +1,69 @@
+"""What is told of the events in the books, and when a digest is due."""
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+
+from dca_bot.program.channel_settings import Digest
+from dca_bot.program.settings import DatabaseSettings
+from dca_bot.report.alerts import digest_text, is_due, newest_event, news_since
+from dca_bot.report.reader import Reader
+from tests.helpers import apply_sql
+
+EVENTS = b"""
+INSERT INTO dca_events (asset_id, symbol, cycle_id, kind, told) VALUES
+    (1, 'BTC/USD', 1, 'ordered', 'stop loss: the bid is 90, the average 100'),
+    (1, 'BTC/USD', 1, 'filled', 'safety order 2/5 filled: bought 1 at 95 on average'),
+    (1, 'BTC/USD', 1, 'filled', 'safety order 3/5 filled: bought 1 at 93 on average'),
+    (1, 'BTC/USD', 1, 'complete', 'all is sold, the cycle is complete'),
+    (1, 'BTC/USD', 1, 'filled', 'base order filled: bought 1 at 93 on average'),
+    (2, 'ETH/USD', 2, 'allowed', 'paused: no BUYs (was all): by hand (dca panic)'),
+    (3, 'SOL/USD', 3, 'allowed', 'paused: no BUYs (was all): by hand (dca pause)');
+INSERT INTO dca_results (cycle_id, asset_id, symbol, status, safety_orders, cost, proceeds, fees,
+                         net, left_quantity)
+VALUES (1, 1, 'BTC/USD', 'complete', 3, 100, 90, 1, -11, 0);
+"""
+
+
+@pytest.fixture
+def reader(database: DatabaseSettings) -> Iterator[Reader]:
+    apply_sql(database, EVENTS)
+    with Reader(database) as reader:
+        yield reader
+
+
+def test_stop_losses_and_panic_are_always_told(reader: Reader) -> None:
+    news = news_since(reader, 0, None)
+    assert news.last_id == newest_event(reader) == 7
+    assert [line.split(":")[0] for line in news.lines] == ["BTC/USD", "ETH/USD"]
+
+
+def test_trades_are_told_where_asked_for(reader: Reader) -> None:
+    lines = news_since(reader, 0, 3).lines
+    assert lines[1].startswith("BTC/USD: safety order 3/5 filled")
+    assert lines[2] == "BTC/USD: all is sold, the cycle is complete, net -11.00"
+    assert len(lines) == 4
+
+
+def test_what_was_told_is_not_told_again(reader: Reader) -> None:
+    assert news_since(reader, 7, 1).lines == ()
+
+
+def test_a_digest_says_what_was_earned(reader: Reader, tmp_path: Path) -> None:
+    now = datetime.now().astimezone()
+    text = digest_text(reader, tmp_path, now, mode="paper", beat_age_max=60)
+    assert "Earned net: today -11.00" in text
+    assert "Health: BLIND" in text
+
+
+@pytest.mark.parametrize("is_weekly", [False, True])
+def test_a_digest_is_due_once_for_its_time(is_weekly: bool) -> None:
+    digest = Digest(is_weekly, time(8))
+    monday = datetime(2026, 3, 2, 8, 1).astimezone()
+    period = timedelta(days=7 if is_weekly else 1)
+    assert is_due(digest, None, monday)
+    assert is_due(digest, monday - period, monday)
+    assert not is_due(digest, monday, monday + period / 2)
+    assert is_due(digest, monday, monday + period)
