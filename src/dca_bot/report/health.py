@@ -19,8 +19,8 @@ from pathlib import Path
 from dca_bot.core.model import Allowed
 from dca_bot.report.now import Now
 from dca_bot.watchdog import heartbeat
-from dca_bot.watchdog.channels import failing
 from dca_bot.watchdog.caretaker_marks import caretaker_problems
+from dca_bot.watchdog.channels import failing
 from dca_bot.watchdog.incidents import PAUSE_FILE_NAME
 from dca_bot.watchdog.memory import load
 from dca_bot.watchdog.problems import Kind

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from dca_bot.commands.see.findings import Finding, bad, note, ok
+from dca_bot.program.channel_settings import read_channel_settings
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError
 from dca_bot.program.files import exposed
@@ -21,6 +22,7 @@ from dca_bot.report.reader import Reader
 from dca_bot.store.failures import TO_TRADE
 from dca_bot.store.schema import what_is_missing
 from dca_bot.watchdog.bot_process import BotProcess
+from dca_bot.watchdog.channels import failing
 from dca_bot.watchdog.health import Health
 from dca_bot.watchdog.mail import send_mail
 
@@ -148,6 +150,16 @@ def check_mail(settings: CommonSettings, *, send: bool) -> Iterator[Finding]:
     else:
         told = f"{alerts.smtp_server}:{alerts.smtp_port} did not take it"
         yield bad("mail", told, "check ALERT_EMAIL_SMTP_* in .env")
+
+
+def check_channels(settings: CommonSettings) -> Iterator[Finding]:
+    """Whether the channels of ALERT_URLS took what they were sent last."""
+    urls = read_channel_settings().urls
+    troubles = failing(settings.log.dir)
+    for trouble in troubles:
+        yield bad("ALERT_URLS", trouble, "the watchdog tries again; check the address in .env")
+    if urls and not troubles:
+        yield ok("ALERT_URLS", f"{len(urls)} addresses, none of them fails")
 
 
 def _crontab() -> str | None:

@@ -16,6 +16,7 @@ from rich.text import Text
 from dca_bot.commands import output
 from dca_bot.commands.see.check_machine import (
     check_bot,
+    check_channels,
     check_cron,
     check_database,
     check_files,
@@ -83,6 +84,7 @@ def _alpaca(settings: Settings, *, bot_runs: bool) -> Iterator[Finding]:
 def _cron_and_mail(settings: CommonSettings, *, send: bool) -> Iterator[Finding]:
     yield from check_cron(settings)
     yield from check_mail(settings, send=send)
+    yield from check_channels(settings)
 
 
 def _print(console: Console, finding: Finding) -> None:
