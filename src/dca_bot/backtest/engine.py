@@ -174,7 +174,7 @@ class Replay:
             return
         price = self.prices.price(done.price)
         self.purse.refill(cost - order.quantity * price)
-        self._next = done.index + 1
+        self._next = done.index + 1  # one action at a point
         # the fee is rounded up to a step, as Alpaca rounds it up to its ninth digit
         step = self.rules.min_trade_increment
         fee = (order.quantity * self.terms.fee_percent / 100).quantize(step, ROUND_CEILING)
