@@ -58,6 +58,17 @@ def test_further_limits_are_found_as_well(seed: int) -> None:
         assert prices.first_within(start, MANY, limits) == brute(prices, start, MANY, limits)
 
 
+@pytest.mark.parametrize("block", range(60))
+def test_a_single_dip_is_found_in_whatever_block_it_lies(block: int) -> None:
+    steps = np.full(60 * BLOCK + 3, 1_000, np.int64)
+    place = block * BLOCK + 7 * block % BLOCK
+    steps[place] = 900
+    prices = Prices(SYMBOL, np.arange(len(steps)), steps, steps, 2)
+    assert prices.first_hit(0, len(prices), 900, prices.limit) == place
+    assert prices.first_hit(0, place, 900, prices.limit) == place
+    assert prices.first_hit(place + 1, len(prices), 900, prices.limit) == len(prices)
+
+
 def test_a_price_is_compared_exactly_in_steps() -> None:
     prices = some_points(["0.00143", "0.0014443"], digits=7)
     # 0.00143 * 1.01 in floats is above 0.0014443
