@@ -442,6 +442,7 @@ def test_coins_of_several_cycles_that_orders_have_sold_end_their_cycles() -> Non
 def test_the_bots_own_sales_do_not_explain_what_is_gone() -> None:
     world = two_cycles()
     world.listen()
+    world.clock.pass_by(10)
     world.broker.holds_fills = True
     order = world.trade(price=102)
     assert order is not None

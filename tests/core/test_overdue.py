@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from dca_bot.core.model import CycleStatus, Holding, Side
+from dca_bot.core.model import CycleStatus, Holding, OrderStatus, Side
 from dca_bot.core.overdue import (
     PositionVerdict,
     Tracking,
+    is_awaited,
     is_older,
     is_orphan,
     is_settled,
@@ -79,3 +80,42 @@ def test_a_position_has_settled_a_minute_after_the_last_order(age: float, settle
 
 def test_without_any_order_a_position_has_settled() -> None:
     assert is_settled(None, NOW)
+
+
+def test_an_order_that_a_cycle_names_is_the_cycles_though_it_has_no_row() -> None:
+    cycle = a_holding_cycle(status=CycleStatus.BUYING, latest_order_id="alpaca-2")
+    tracking = Tracking(frozenset({BTC}), frozenset(), {BTC: cycle}, {})
+    order = an_update(
+        an_order(client_order_id="by-hand"),
+        "open",
+        alpaca_order_id="alpaca-2",
+        created_at=LONG_AGO,
+    )
+    assert is_stale(order, tracking, 60, NOW)
+    assert not is_orphan(order, tracking, 60, NOW)
+
+
+@pytest.mark.parametrize(("age", "awaited"), [(29.9, True), (30, False)])
+def test_an_answer_is_awaited_until_the_order_is_given_up(age: float, awaited: bool) -> None:
+    row = an_order(status=OrderStatus.INTENDED, created_at=NOW - timedelta(seconds=age))
+    assert is_awaited(row, NOW, timedelta(seconds=30)) is awaited
+
+
+def test_an_order_that_works_is_not_awaited() -> None:
+    assert not is_awaited(an_order(created_at=NOW), NOW, timedelta(seconds=30))
+
+
+@pytest.mark.parametrize(
+    ("holding", "verdict"),
+    [(None, PositionVerdict.AGREES), (a_holding(1), PositionVerdict.NOT_OURS)],
+)
+def test_without_a_cycle_every_position_is_somebody_elses(
+    holding: Holding | None, verdict: PositionVerdict
+) -> None:
+    assert position_verdict(an_asset(), None, holding, STEP, at_most=Decimal(0)) is verdict
+
+
+def test_all_that_the_ladder_could_have_bought_is_not_too_much() -> None:
+    cycle, held = a_holding_cycle(), a_holding(3)
+    verdict = position_verdict(an_asset(), cycle, held, STEP, at_most=Decimal(3))
+    assert verdict is PositionVerdict.DIFFERS
