@@ -30,7 +30,7 @@ from dca_bot.program.errors import BrokerUnavailable, DcaError
 
 PAGE_ROWS = 10_000
 TIMEOUT_SECONDS = 30
-TRIES = 5
+TRIES = 7  # with longer and longer waits, a minute in all: Alpaca counts requests by the minute
 TRY_AGAIN = {429, 500, 502, 503, 504}
 
 Ask = Callable[[dict[str, str]], dict[str, Any]]  # the query's parameters -> the answer

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields
 from decimal import Decimal
+from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -47,9 +49,16 @@ class Market:
     arrays: kernel.Market
 
 
+@cache
 def is_there() -> bool:
-    """Whether numba is installed."""
-    return find_spec("numba") is not None
+    """Whether numba is installed, and finds a directory to keep what it compiles."""
+    if find_spec("numba") is None:
+        return False
+    try:
+        import_module("dca_bot.backtest.sweep.kernel")
+    except RuntimeError:
+        return False
+    return True
 
 
 def knows(prices: Prices, asset: Asset, terms: Terms) -> bool:
