@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 Row = dict[str, Any]
+SELLS = ("take_profit", "stop_loss", "close")
 ENDED = ("filled", "canceled", "expired", "rejected")
 PRICE_DIGITS = Decimal("0.0000000001")  # of the price columns
 DUST_USD = Decimal(1)
@@ -101,10 +102,13 @@ def _too_many_buys(books: Books) -> Iterator[str]:
     buys: Counter[int] = Counter()
     for row in books.orders:
         order = at_exchange.get(row["client_order_id"])
-        if row["kind"] == "take_profit" or order is None:
+        if row["kind"] in SELLS or order is None:
             continue
         asset = assets[row["asset_id"]]
-        amount = asset["base_order_amount" if row["kind"] == "base" else "safety_order_amount"]
+        amount = asset["base_order_amount"]
+        if row["kind"] != "base":
+            scale = asset.get("safety_order_volume_scale", 1)
+            amount = asset["safety_order_amount"] * max(1, scale) ** (row["rung"] - 1)
         cost = Decimal(order["qty"]) * Decimal(order["limit_price"])
         if cost > amount:
             yield f"{row['client_order_id']} costs {cost}, more than {amount}"
@@ -160,7 +164,7 @@ def _is_exact(cycle: Row, books: Books) -> bool:
     return all(
         row["received_quantity"] == net.get(row["client_order_id"], Decimal(0))
         for row in books.orders
-        if row["cycle_id"] == cycle["id"] and row["kind"] != "take_profit"
+        if row["cycle_id"] == cycle["id"] and row["kind"] not in SELLS
     )
 
 
@@ -230,7 +234,7 @@ def _unlike_sales(books: Books) -> Iterator[str]:
             for row in books.orders
             if row["asset_id"] == asset["id"]
             and row["cycle_id"] in complete
-            and row["kind"] == "take_profit"
+            and row["kind"] in SELLS
             and row["filled_quantity"] > 0
             # the record may be a moment older than the tables
             and at_exchange[row["client_order_id"]]["filled_avg_price"] is not None

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from dca_bot.core.model import Asset
+from dca_bot.core.model import AfterStopLoss, Asset
 
 from .auditor import complaints
 from .mishaps import Storm
@@ -120,7 +120,7 @@ def _an_asset(number: int, chance: random.Random) -> Asset:
     def tenths(low: int, high: int) -> Decimal:
         return Decimal(chance.randint(low, high)) / 10
 
-    return Asset(
+    asset = Asset(
         asset_id=number,
         symbol=SYMBOLS[number - 1],
         is_enabled=True,
@@ -132,4 +132,27 @@ def _an_asset(number: int, chance: random.Random) -> Asset:
         cooldown_seconds=chance.choice((0, 30, 300, 900)),
         restart_deviation_pct=tenths(1, 15),
         last_sell_price=None,
+    )
+    return _with_more_columns(asset, random.Random(f"columns:{chance.random()}"))
+
+
+def _with_more_columns(asset: Asset, chance: random.Random) -> Asset:
+    """In half of the storms, columns that are off by default."""
+    if chance.random() < 0.5:
+        return asset
+    turned_on = {
+        "safety_order_volume_scale": Decimal(chance.randint(10, 16)) / 10,
+        "safety_order_step_scale": Decimal(chance.randint(8, 14)) / 10,
+        "take_profit_after_fees": True,
+        "trailing_pct": Decimal(chance.randint(1, 8)) / 10,
+        "stop_loss_pct": Decimal(chance.randint(10, 80)) / 10,
+        "max_spread_pct": Decimal(chance.randint(10, 50)) / 10,
+    }
+    some = {name: value for name, value in turned_on.items() if chance.random() < 0.4}
+    # what pauses would stand still once the sea is calm
+    return replace(
+        asset,
+        stop_loss_seconds=chance.choice((0, 10, 60)),
+        after_stop_loss=AfterStopLoss.COOLDOWN,
+        **some,
     )

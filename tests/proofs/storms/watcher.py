@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from alpaca_simulator.exchange.orders import Order as VenueOrder
 from alpaca_simulator.exchange.orders import Side, Status
-from dca_bot.core.model import Asset, Cycle, CycleStatus, Order, OrderKind, OrderStatus
+from dca_bot.core.model import Allowed, Asset, Cycle, CycleStatus, Order, OrderKind, OrderStatus
 from dca_bot.trading.ports import Store
 
 from .venue import Venue
@@ -22,6 +22,8 @@ PREFIX = "dca-"
 # A quote may be ten seconds old when it is acted on; the decision takes a few requests more.
 REMEMBERED_SECONDS = 60.0
 HUNDRED = Decimal(100)
+FEE_RATE = Decimal("0.0025")  # where the account has not told another
+QUOTE_AGE_SECONDS = 10
 # Less than a dollar is left alone; the price may have moved since that was judged.
 DUST_USD_AT_MOST = Decimal("1.2")
 ENDED_IN_BOOKS = {
@@ -142,7 +144,10 @@ class Watcher:
     def _check_buy(self, row: Order, ground: Ground) -> None:
         asset, cycle, name = ground.asset, ground.cycle, row.client_order_id
         is_base = row.kind is OrderKind.BASE
-        amount = asset.base_order_amount if is_base else asset.safety_order_amount
+        amount, step = asset.base_order_amount, asset.safety_order_deviation_pct
+        if not is_base:
+            amount = asset.safety_order_amount * asset.safety_order_volume_scale ** (row.rung - 1)
+            step *= asset.safety_order_step_scale ** (row.rung - 1)
         limit = row.limit_price
         if limit is None:
             self._complain(f"{name} is a BUY without a limit")
@@ -151,6 +156,12 @@ class Watcher:
             self._complain(f"{name} costs {row.quantity * limit}, more than {amount}")
         if not asset.is_enabled:
             self._complain(f"{name} buys for a disabled asset")
+        if asset.allowed is Allowed.EXIT or (is_base and asset.allowed is not Allowed.ALL):
+            self._complain(f"{name} buys for an asset that may go to {asset.allowed} only")
+        widest = asset.max_spread_pct or HUNDRED
+        narrow = [a for _, b, a in self._quotes[asset.symbol] if (a - b) * HUNDRED <= widest * a]
+        if limit not in narrow:
+            self._complain(f"{name} buys at {limit}, which no narrow quote asked for lately")
         if limit not in [ask for _, _, ask in self._quotes[asset.symbol]]:
             self._complain(f"{name} buys at {limit}, which nobody asked for in the last minute")
         if is_base != (cycle.quantity <= 0):
@@ -161,7 +172,7 @@ class Watcher:
         if row.rung != cycle.safety_orders + 1 or row.rung > asset.max_safety_orders:
             self._complain(f"{name} is rung {row.rung} after {cycle.safety_orders}")
         last = cycle.last_order_fill_price
-        trigger = last and last * (1 - asset.safety_order_deviation_pct / HUNDRED)
+        trigger = last and last * (1 - step / HUNDRED)
         if trigger is None or limit > trigger:
             self._complain(f"{name} buys at {limit}, above its trigger {trigger}")
 
@@ -174,13 +185,31 @@ class Watcher:
 
     def _check_sell(self, row: Order, ground: Ground) -> None:
         asset, cycle, name = ground.asset, ground.cycle, row.client_order_id
-        target = cycle.average_purchase_price * (1 + asset.take_profit_pct / HUNDRED)
         if not asset.is_enabled:
             self._complain(f"{name} sells for a disabled asset")
+        if row.kind is OrderKind.STOP_LOSS:
+            self._check_stop_loss(row, ground)
+            return
+        target = cycle.average_purchase_price * (1 + asset.take_profit_pct / HUNDRED)
+        if asset.take_profit_after_fees:
+            target /= (1 - (cycle.fee_rate or FEE_RATE)) ** 2
+        if asset.trailing_pct is not None and cycle.highest_bid is None:
+            self._complain(f"{name} sells before its target was ever reached")
         if not any(bid >= target for _, bid, _ in self._quotes[asset.symbol]):
             self._complain(f"{name} sells for less than {target}, its target")
         if cycle.quantity <= 0:
             self._complain(f"{name} sells for a cycle that holds nothing")
+
+    def _check_stop_loss(self, row: Order, ground: Ground) -> None:
+        asset, cycle, name = ground.asset, ground.cycle, row.client_order_id
+        stop = cycle.average_purchase_price * (1 - (asset.stop_loss_pct or 0) / HUNDRED)
+        if asset.stop_loss_pct is None:
+            self._complain(f"{name} is a stop loss that nobody asked for")
+        if not any(bid <= stop for _, bid, _ in self._quotes[asset.symbol]):
+            self._complain(f"{name} stops above {stop}")
+        waited = (row.created_at - (cycle.stop_loss_since or row.created_at)).total_seconds()
+        if waited < asset.stop_loss_seconds - QUOTE_AGE_SECONDS:
+            self._complain(f"{name} stops after {waited} s, {asset.stop_loss_seconds} are asked")
 
     # -- what follows a sale
 

@@ -261,6 +261,7 @@ class World:
             "client_order_id": order.client_order_id,
             "asset_id": order.asset_id,
             "cycle_id": order.cycle_id,
+            "rung": order.rung,
             "kind": order.kind.value,
             "status": order.status.value,
             "filled_quantity": order.filled_quantity,
@@ -332,6 +333,7 @@ def _asset_row(asset: Asset, configured: list[Asset]) -> dict[str, Any]:
         "asset_symbol": asset.symbol,
         "base_order_amount": max(row.base_order_amount for row in rows),
         "safety_order_amount": max(row.safety_order_amount for row in rows),
+        "safety_order_volume_scale": max(row.safety_order_volume_scale for row in rows),
         "max_safety_orders": max(row.max_safety_orders for row in rows),
         "last_sell_price": asset.last_sell_price,
     }
