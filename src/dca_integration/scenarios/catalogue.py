@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dca_integration.scenario import Scenario
 from dca_integration.scenarios import (
+    by_hand,
     consistency,
     cooldowns,
     old_orders,
@@ -50,6 +51,11 @@ SCENARIOS = (
     Scenario("watchdog.py replaces a bot that hangs", watchdog.hung),
     Scenario("watchdog.py is not misled by a PID file", watchdog.strangers_pid),
     Scenario("watchdog.py leaves all as it is while paused", watchdog.pause),
+    Scenario("dca pause: no BUYs, and the take profit", by_hand.pause),
+    Scenario("dca close sells one cycle", by_hand.close),
+    Scenario("dca panic sells them all", by_hand.panic),
+    Scenario("a trailing take profit follows the bid", by_hand.trailing),
+    Scenario("a stop loss sells after its seconds", by_hand.stop_loss),
     Scenario("main_app.py is killed while it buys", restart.killed_while_buying),
     Scenario("main_app.py is killed while it sells", restart.killed_while_selling),
 )
