@@ -18,7 +18,7 @@ from dca_bot.backtest.sweep.score import Rank, Score
 from dca_bot.backtest.sweep.workers import Parts, Work, Workers
 from dca_bot.program.errors import DcaError
 
-CHUNKS, CHUNK_SETS_MAX = 64, 100  # so that progress is seen and Ctrl-C loses little
+CHUNKS, CHUNK_SETS_MAX = 256, 100  # so that progress is seen and Ctrl-C loses little
 SAMPLE = 5
 
 Progress = Callable[[int, int], None]  # sets that are done, of how many
