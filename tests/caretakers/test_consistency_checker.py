@@ -404,9 +404,9 @@ def test_a_quantity_without_a_price_keeps_the_average_of_the_books(world: SmallW
 # -- the coins of several cycles
 
 
-def two_cycles() -> SmallWorld:
+def two_cycles(world: SmallWorld | None = None) -> SmallWorld:
     """One BTC and one ETH bought at 100, in the books as at Alpaca."""
-    world = SmallWorld()
+    world = world or SmallWorld()
     world.hold()
     world.store.put_asset(an_asset(asset_id=2, symbol="ETH/USD"))
     world.broker.quote("ETH/USD", 100, 100)
@@ -449,6 +449,19 @@ def test_the_bots_own_sales_do_not_explain_what_is_gone() -> None:
     world.broker.fill(order.client_order_id, "0.5")
     world.broker.end(order.client_order_id, OrderStatus.CANCELED)
     world.clock.pass_by(100)
+    for symbol in (BTC, "ETH/USD"):
+        world.broker.hold(symbol, 0, 0)
+    before = world.store.assets()
+    assert world.check_consistency() == 1
+    assert world.store.assets() == before
+
+
+def test_a_sale_of_before_the_cycle_explains_nothing() -> None:
+    world = SmallWorld()
+    world.broker.hold(BTC, "1", "100")
+    world.order_by_hand(OrderKind.TAKE_PROFIT, "1", limit=None)
+    world.clock.pass_by(10)
+    two_cycles(world)
     for symbol in (BTC, "ETH/USD"):
         world.broker.hold(symbol, 0, 0)
     before = world.store.assets()
