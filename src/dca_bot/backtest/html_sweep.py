@@ -99,7 +99,7 @@ def _table(sweep: Sweep, best: list[Tried]) -> str:
     rows = []
     for each in best:
         values = sweep.parameters(each)
-        row = [str(values[column]) for column in columns]
+        row = [str(values[column]).lower() for column in columns]
         for score in (each.train, each.test):
             row += [f"{score.equity:+,.2f}", f"{score.deepest_drawdown:,.2f}", str(score.cycles)]
         rows.append([*row, "lonely" if sweep.is_lonely(each) else ""])

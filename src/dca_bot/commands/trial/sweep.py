@@ -14,6 +14,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from decimal import Decimal
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -138,6 +139,11 @@ def _content(pair: str, sweep: Sweep, parts: Parts) -> dict[str, Any]:
     }
 
 
+def _text(value: Value) -> str:
+    """As a value is written on the command line."""
+    return "NULL" if value is None else str(value).lower()
+
+
 def _plain(value: Value) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
@@ -150,18 +156,18 @@ def _show(sweep: Sweep, parts: Parts, arguments: Namespace) -> None:
         return
     swept = list(sweep.grid.values)
     short = [_short(column) for column in swept]
-    headings = (*short, "earned", "drawdown", "unseen", "drawdown", "nearby")
+    headings = (*short, "earned", "fall", "unseen", "fall", "nearby")
     table = output.table(*headings, left=0)
     for each in best[:SHOWN]:
         around = [near.train.equity for near in sweep.around(each)]
         lonely = " *" if sweep.is_lonely(each) else ""
         table.add_row(
-            *(str(sweep.parameters(each)[column]) for column in swept),
+            *(_text(sweep.parameters(each)[column]) for column in swept),
             output.signed(each.train.equity),
             output.amount(each.train.deepest_drawdown),
             output.signed(each.test.equity),
             output.amount(each.test.deepest_drawdown),
-            (f"{min(around):+,.2f} to {max(around):+,.2f}" if around else "-") + lonely,
+            (f"{median(around):+,.2f}" if around else "-") + lonely,
         )
     console.print(_headline(sweep, parts, best), soft_wrap=True)
     console.print()
@@ -170,11 +176,13 @@ def _show(sweep: Sweep, parts: Parts, arguments: Namespace) -> None:
         console.print(
             "* its neighbours earn less than half as much: likely to be luck", style="dim"
         )
-    console.print(_caution(sweep, best), style="dim", soft_wrap=True)
-    chosen = " ".join(f"{name}={value}" for name, value in sweep.parameters(best[0]).items())
     console.print(
-        f"\nTo look at the first:  {_command(sweep, best[0], arguments.prices)}", soft_wrap=True
+        "fall: the deepest drawdown; nearby: what a neighbour in the grid earned, the median",
+        style="dim",
     )
+    console.print(_caution(sweep, best), style="dim", soft_wrap=True)
+    chosen = " ".join(f"{name}={_text(value)}" for name, value in sweep.parameters(best[0]).items())
+    console.print(f"\nTo look at the first:  {_command(sweep, best[0], arguments)}", soft_wrap=True)
     console.print(
         f"To trade it:           dca set {sweep.grid.asset.symbol} {chosen}", soft_wrap=True
     )
@@ -207,9 +215,10 @@ def _caution(sweep: Sweep, best: list[Tried]) -> str:
     )
 
 
-def _command(sweep: Sweep, each: Tried, files: list[Path] | None) -> str:
-    options = " ".join(f"{option(k)} {v}" for k, v in sweep.parameters(each).items())
-    prices = f" --prices {files[0]}" if files else ""
+def _command(sweep: Sweep, each: Tried, arguments: Namespace) -> str:
+    options = " ".join(f"{option(k)} {_text(v)}" for k, v in sweep.parameters(each).items())
+    given = {"prices": (arguments.prices or [None])[0], "from": arguments.since}
+    prices = "".join(f" --{name} {value}" for name, value in given.items() if value)
     return f"dca backtest {sweep.grid.asset.symbol}{prices} {options}"
 
 
