@@ -37,8 +37,10 @@ INSERT INTO dca_assets (
 
 FLOWS = """
 SELECT o.asset_id, c.status IN ('complete', 'error'),
-       SUM(IF(o.kind = 'take_profit', 0, o.filled_quantity * o.filled_average_price)),
-       SUM(IF(o.kind = 'take_profit', o.filled_quantity * o.filled_average_price, 0))
+       SUM(IF(o.kind IN ('take_profit', 'stop_loss', 'close'), 0, 1)
+           * o.filled_quantity * o.filled_average_price),
+       SUM(IF(o.kind IN ('take_profit', 'stop_loss', 'close'), 1, 0)
+           * o.filled_quantity * o.filled_average_price)
   FROM dca_orders o
   JOIN dca_cycles c ON c.id = o.cycle_id
  WHERE o.filled_quantity > 0

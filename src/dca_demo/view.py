@@ -43,7 +43,11 @@ STATUS_STYLES = {
 KINDS = {
     OrderKind.BASE: "base order",
     OrderKind.SAFETY: "safety order",
+    OrderKind.EXTRA: "extra order",
+    OrderKind.ADOPTED: "adopted coins",
     OrderKind.TAKE_PROFIT: "take profit",
+    OrderKind.STOP_LOSS: "stop loss",
+    OrderKind.CLOSE: "sale by hand",
 }
 FACT = re.compile(r"[a-z_]+=")
 LEVEL_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}

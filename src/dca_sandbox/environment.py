@@ -30,7 +30,13 @@ def environment(
         "DB_USER": database.user,
         "DB_PASSWORD": database.password,
         "DB_NAME": database.name,
-        # empty counts as unset: no mail
+        # empty counts as unset: no mail, no messages, no limits
+        "ALERT_URLS": "",
+        "ALERT_ON_TRADES": "",
+        "ALERT_DIGEST": "",
+        "MAX_ACTIVE_CYCLES": "",
+        "MAX_INVESTED": "",
+        "DAILY_LOSS_LIMIT": "",
         "ALERT_EMAIL_SENDER": "",
         "ALERT_EMAIL_RECEIVER": "",
         "ALERT_EMAIL_SMTP_SERVER": "",

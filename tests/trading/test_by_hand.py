@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
 
@@ -154,3 +155,14 @@ def test_a_close_beside_a_take_profit_of_the_running_bot_sells_once() -> None:
     floor.trader.on_quote(floor.state, quote)
     close(hand, floor)
     assert floor.kinds_sent == [OrderKind.BASE, OrderKind.TAKE_PROFIT]
+
+
+def test_no_order_is_sent_by_a_clock_that_is_far_off() -> None:
+    floor = Floor()
+    floor.see(100)
+    floor.broker.clock_offset = timedelta(seconds=-31)
+    hand, _ = a_hand(floor, -1)
+    with pytest.raises(BrokerUnavailable, match="31 s off"):
+        hand.close(floor.asset.asset_id)
+    assert floor.cycle.status is CycleStatus.WATCHING
+    assert floor.kinds_sent == [OrderKind.BASE]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from dca_bot.core.model import Asset, Order, OrderStatus, OrderUpdate
-from dca_bot.program.clock import Clock
+from dca_bot.program.clock import OFFSET_MAX, Clock
 from dca_bot.program.errors import BrokerUnavailable, OrderRefused
 from dca_bot.trading.cash import Cash
 from dca_bot.trading.ports import Broker
@@ -37,6 +37,11 @@ class Sender:
             if (age := self._clock() - order.created_at) > SEND_WITHIN:
                 raise BrokerUnavailable(
                     f"order not sent: {age.total_seconds():.0f} s went by after it was decided"
+                )
+            if abs(off := self._broker.clock_offset) > OFFSET_MAX:
+                raise BrokerUnavailable(
+                    f"order not sent: this machine's clock is {abs(off).total_seconds():.0f} s off "
+                    "Alpaca's; set it right (timedatectl)"
                 )
             update = self._broker.submit(order, asset.symbol)
         except OrderRefused as refusal:

@@ -53,6 +53,10 @@ class Channels:
             for number, (key, url) in enumerate(self._urls.items(), start=1)
         }
 
+    @property
+    def are_any(self) -> bool:
+        return bool(self._urls)
+
     def tell(self, subject: str, body: str) -> None:
         """Let every channel have this message."""
         for channel in self._channels.values():

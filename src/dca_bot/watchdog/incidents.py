@@ -80,6 +80,8 @@ class Incidents:
             save(self._memory, self._directory)
         waiting, self._memory.unsent = self._memory.unsent[-UNSENT_MAX:], []
         for mail in waiting:
+            if self._alerts is None and self._channels is not None and self._channels.are_any:
+                continue  # told there
             if self._memory.unsent or not send_mail(self._alerts, *mail):
                 self._memory.unsent.append(mail)
         if self._channels is not None:
