@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dca_bot.core.model import Cycle, CycleStatus, OrderKind, OrderStatus, Side
+from dca_bot.core.story import NAMES
 from dca_demo.state import AssetNow, CaretakerNow, DemoState, OrderNow, Span
 
 HEIGHT_MIN = 24
@@ -39,15 +40,6 @@ STATUS_STYLES = {
     CycleStatus.COOLDOWN: "blue",
     CycleStatus.COMPLETE: "dim",
     CycleStatus.ERROR: "bold red",
-}
-KINDS = {
-    OrderKind.BASE: "base order",
-    OrderKind.SAFETY: "safety order",
-    OrderKind.EXTRA: "extra order",
-    OrderKind.ADOPTED: "adopted coins",
-    OrderKind.TAKE_PROFIT: "take profit",
-    OrderKind.STOP_LOSS: "stop loss",
-    OrderKind.CLOSE: "sale by hand",
 }
 FACT = re.compile(r"[a-z_]+=")
 LEVEL_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
@@ -199,7 +191,7 @@ def _cell(fraction: Decimal, cells: int) -> int:
 
 
 def _order(order: OrderNow) -> Text:
-    name = KINDS[order.kind] + (f" {order.rung}" if order.kind is OrderKind.SAFETY else "")
+    name = NAMES[order.kind] + (f" {order.rung}" if order.kind is OrderKind.SAFETY else "")
     limit = _price(order.limit_price) if order.limit_price else "the bid"
     return Text.assemble(
         (f"{order.created_at:%H:%M:%S} ", "dim"),
