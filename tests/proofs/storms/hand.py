@@ -15,7 +15,7 @@ from typing import Any
 from alpaca_simulator.exchange.account import CASH
 from alpaca_simulator.exchange.ledger import Place
 from alpaca_simulator.exchange.orders import Side
-from dca_bot.core.model import Asset, AssetState, CycleStatus
+from dca_bot.core.model import Allowed, Asset, AssetState, CycleStatus
 from dca_bot.core.position import most_it_could_hold
 from dca_bot.store.memory_store import MemoryStore
 
@@ -52,6 +52,9 @@ class Hand:
         self._to_put_back: list[Callable[[], None]] = []
         self._moods: dict[str, Callable[[AssetState], None]] = {
             "asset disabled for a while": lambda state: self._for_a_while(state, is_enabled=False),
+            "asset paused for a while": lambda state: self._for_a_while(
+                state, allowed=self._dice.choice((Allowed.EXIT, Allowed.CYCLE))
+            ),
             "asset unusable for a while": lambda state: self._for_a_while(
                 state, base_order_amount=Decimal(5), safety_order_amount=Decimal(-1)
             ),
@@ -181,4 +184,5 @@ class Hand:
 
 
 def _is_as_it_should_be(asset: Asset) -> bool:
-    return asset.is_enabled and asset.base_order_amount >= 10
+    is_unrestrained = asset.is_enabled and asset.allowed is Allowed.ALL
+    return is_unrestrained and asset.base_order_amount >= 10

@@ -65,6 +65,7 @@ OF_PROCESSES = {"power cut": 0.01, "stopped": 0.002, "caretaker killed": 0.03, "
 OF_CLOCKS = {"clocks differ": 0.05}
 OF_THE_USER = {
     "asset disabled for a while": 0.02,
+    "asset paused for a while": 0.02,
     "asset edited": 0.05,
     "asset unusable for a while": 0.02,
     "asset inserted": 0.02,

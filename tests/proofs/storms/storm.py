@@ -112,7 +112,10 @@ def _standing_still(world: World, calm_at: int) -> list[str]:
     return [
         f"{state.asset.symbol} has not traded since the sea is calm: {state}"
         for state in world.store.assets()
-        if state.asset.is_enabled and state.asset.symbol not in moved
+        if state.asset.is_enabled
+        and state.asset.symbol not in moved
+        # a trailing take profit has followed the lift, and waits for a fall
+        and not (state.cycle and state.cycle.highest_bid)
     ]
 
 
