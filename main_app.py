@@ -70,9 +70,10 @@ def trade(settings: Settings) -> None:
 
     say_where(settings.alpaca)
     with ExitStack() as stack:
-        log_dir = settings.log.dir
+        log_dir, limits = settings.log.dir, settings.limits
         stack.enter_context(alone_in(log_dir))
-        last_beat, problems = heartbeat.read(log_dir), Problems(utc_now)
+        mail_after = timedelta(seconds=limits.problem_mail_seconds)
+        last_beat, problems = heartbeat.read(log_dir), Problems(utc_now, mail_after=mail_after)
         say_alive = beats_while_waiting(log_dir, problems)
 
         def ask(question: Callable[[], T]) -> T:
@@ -86,9 +87,8 @@ def trade(settings: Settings) -> None:
         limiter = RateLimiter(REQUESTS_PER_MINUTE, wait_seconds_max=REQUEST_WAIT_SECONDS)
         broker = AlpacaBroker(settings.alpaca, limiter)
         check_account(ask(broker.account))
-        quote_age_max = timedelta(seconds=settings.limits.quote_max_age_seconds)
+        quote_age_max = timedelta(seconds=limits.quote_max_age_seconds)
         rules = ask(broker.rules)
-        limits = settings.limits
         budget = Budget(limits.active_cycles_max, limits.invested_max, limits.daily_loss_max)
         trader = Trader(store, broker, utc_now, rules, quote_age_max=quote_age_max, budget=budget)
         catch_up(ask(lambda: recover(trader.books, store, broker)), last_beat)

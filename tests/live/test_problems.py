@@ -31,9 +31,9 @@ DUE = Decimal(101)
 class Eyes:
     """Looks again and again, by a clock that only moves when told."""
 
-    def __init__(self) -> None:
+    def __init__(self, mail_after: timedelta = timedelta(minutes=5)) -> None:
         self._now = NOW
-        self._problems = Problems(lambda: self._now)
+        self._problems = Problems(lambda: self._now, mail_after=mail_after)
 
     def see(
         self, *looks: Look, later: timedelta = timedelta(0), database_trouble: str = ""
@@ -84,6 +84,12 @@ def test_it_is_due_whatever_order_of_its_cycle_is_open(eyes: Eyes, status: Cycle
     look = at(DUE, replace(CYCLE, status=status, latest_order_id="an-order"))
     eyes.see(look)
     assert kinds(eyes.see(look, later=LATER)) == [Kind.TAKE_PROFIT]
+
+
+def test_a_take_profit_is_told_before_its_mail_is_due_also_where_that_is_soon() -> None:
+    eyes, refused = Eyes(mail_after=timedelta(seconds=4)), at(DUE, trouble="account restricted")
+    eyes.see(refused)
+    assert kinds(eyes.see(refused, later=timedelta(seconds=5))) == [Kind.TAKE_PROFIT]
 
 
 def test_a_sell_that_is_open_stays_due_below_its_price(eyes: Eyes) -> None:

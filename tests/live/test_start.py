@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -144,7 +145,7 @@ def test_a_pid_file_that_cannot_be_written_is_a_setting_to_edit(tmp_path: Path) 
 
 
 def test_a_wait_for_the_database_is_a_problem_that_the_heartbeat_names(tmp_path: Path) -> None:
-    beat = beats_while_waiting(tmp_path, Problems(utc_now))
+    beat = beats_while_waiting(tmp_path, Problems(utc_now, mail_after=timedelta(minutes=5)))
     beat("the database", "it is away: start it")
     first = heartbeat.read(tmp_path)
     beat("the database", "it is away: start it")

@@ -34,8 +34,10 @@ class Look:
 class Problems:
     """Remembers since when each problem lasts."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, mail_after: timedelta) -> None:
         self._clock = clock
+        # Whoever wants to be told sooner is told sooner.
+        self._sold_within = min(USUALLY_SOLD_WITHIN, mail_after)
         self._since: dict[tuple[Kind, str], datetime] = {}
 
     def now(self, database_trouble: str, looks: Iterable[Look] = ()) -> tuple[Problem, ...]:
@@ -48,7 +50,7 @@ class Problems:
         return tuple(
             each
             for each in lasting
-            if each.kind is not Kind.TAKE_PROFIT or now - each.since > USUALLY_SOLD_WITHIN
+            if each.kind is not Kind.TAKE_PROFIT or now - each.since > self._sold_within
         )
 
 
