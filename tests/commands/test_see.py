@@ -261,6 +261,15 @@ def test_a_user_who_may_only_read_sees_everything(
         query(database, "DROP USER onlooker")
 
 
+def test_before_the_bot_has_begun_a_ladder_starts_at_the_ask_of_now(
+    database: DatabaseSettings, simulator: Simulator, dca: Dca
+) -> None:
+    add_assets(database)
+    simulator.post("/sim/quote", [{"symbol": "BTC/USD", "bid": "99", "ask": "100"}])
+    first, *_ = dca.json("ladder", "BTC/USD")["rungs"]
+    assert Decimal(first["trigger"]) == Decimal(100)
+
+
 def test_tables_fit_into_80_columns_without_colours_and_in_ascii(
     database: DatabaseSettings, dca: Dca
 ) -> None:

@@ -1,9 +1,9 @@
 """Shows the ladder of an asset's row: what each rung buys, and what is left
 after the take profit.
 
-The price is that of --price, or the ask that main_app.py saw last, or the last fill.  A rung's net
-is what is left after all fees when everything is sold at its take-profit price; every order is
-taken to fill at its limit.
+The price is that of --price, or the ask that main_app.py saw last, or the last fill, or else
+Alpaca's ask of now.  A rung's net is what is left after all fees when everything is sold at its
+take-profit price; every order is taken to fill at its limit.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from dca_bot.commands.arguments import WrongCall, asset_named, positive
 from dca_bot.commands.output import amount, price
 from dca_bot.commands.see.here import look_here
 from dca_bot.core.model import OrderKind
-from dca_bot.program.settings import read_store_settings
+from dca_bot.program.errors import BrokerUnavailable, SettingsError
+from dca_bot.program.settings import read_settings, read_store_settings
 from dca_bot.report.ladder import Ladder, Rung, as_a_preview, ladder_from
 from dca_bot.report.now import AssetNow
 from dca_bot.report.reader import Reader
 
 DIGITS_MAX = 9
+REQUESTS_PER_MINUTE = 60  # of the 200 that the account has; the bot goes first
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -60,7 +62,24 @@ def _price_of(found: AssetNow) -> Decimal:
         return found.cycle.last_order_fill_price
     if found.asset.last_sell_price:
         return found.asset.last_sell_price
-    raise WrongCall(f"no price of {found.asset.symbol} is known yet: say one, as in --price 64000")
+    return _ask_of_now(found.asset.symbol)
+
+
+def _ask_of_now(symbol: str) -> Decimal:
+    """What Alpaca tells, for a row that the bot has not looked at yet."""
+    # Only here: loading what talks to Alpaca takes longer than all the rest.
+    from dca_bot.broker.rate_limit import RateLimiter
+    from dca_bot.broker.rest import AlpacaBroker
+
+    unknown = f"no price of {symbol} is known yet: say one, as in --price 64000"
+    try:
+        broker = AlpacaBroker(read_settings().alpaca, RateLimiter(REQUESTS_PER_MINUTE))
+        quote = broker.latest_quotes([symbol]).get(symbol)
+    except (BrokerUnavailable, SettingsError) as error:
+        raise WrongCall(f"{unknown} (Alpaca was not asked: {error})") from None
+    if quote is None:
+        raise WrongCall(unknown)
+    return quote.ask
 
 
 def _print(found: AssetNow, begins_at: Decimal, ladder: Ladder) -> None:
