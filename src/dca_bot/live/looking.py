@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
+from dca_bot.core.model import Cycle
 from dca_bot.live.assets import Desk
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import BrokerUnavailable
@@ -21,20 +23,41 @@ from dca_bot.watchdog import sight
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
-CASH_SECONDS = 30.0  # a request to Alpaca each time
+# A request to Alpaca each time.
+CASH_SECONDS = 30.0
+CASH_SECONDS_AFTER_A_CHANGE = 5.0
+
+
+class Purse:
+    """The account's cash, asked for every half minute, and sooner when a cycle has changed."""
+
+    def __init__(self, broker: Broker, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._broker = broker
+        self._seconds = seconds
+        self._asked_at = -CASH_SECONDS
+        self._cycles: Sequence[Cycle | None] = ()
+        self._cash: Decimal | None = None
+
+    def cash(self, cycles: Sequence[Cycle | None]) -> Decimal | None:
+        """What BUYs in USD may use, given the cycles as they are now; None: not known yet."""
+        changed = cycles != self._cycles
+        longest = CASH_SECONDS_AFTER_A_CHANGE if changed else CASH_SECONDS
+        now = self._seconds()
+        if now - self._asked_at >= longest:
+            self._asked_at, self._cycles = now, cycles
+            with suppress(BrokerUnavailable):  # then it is the cash of before
+                self._cash = self._broker.account().cash_available
+        return self._cash
 
 
 async def tell_what_is_seen(
     desk: Desk, broker: Broker, clock: Clock, mode: str, directory: Path
 ) -> None:
-    """Write the sight every two seconds, with the cash as it was at most half a minute ago."""
-    cash: Decimal | None = None
-    asked_at = -CASH_SECONDS
+    """Write the sight every two seconds."""
+    purse = Purse(broker)
     while True:
-        if time.monotonic() - asked_at >= CASH_SECONDS:
-            asked_at = time.monotonic()
-            with suppress(BrokerUnavailable):  # then it is the cash of before
-                cash = (await asyncio.to_thread(broker.account)).cash_available
+        cycles = [look.state.cycle for look in desk.looks()]
+        cash = await asyncio.to_thread(purse.cash, cycles)
         seen = sight.Sight(clock(), mode, cash, desk.seen())
         with suppress(OSError):  # a full disk: the heartbeat has said so
             sight.write(seen, directory)

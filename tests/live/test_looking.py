@@ -1,0 +1,70 @@
+"""What main_app.py tells whoever looks from outside: the cash that goes with the cycles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from dca_bot.core.model import Cycle, CycleStatus
+from dca_bot.live.looking import CASH_SECONDS, CASH_SECONDS_AFTER_A_CHANGE, Purse
+from dca_bot.program.errors import BrokerUnavailable
+from tests.fakes import FakeBroker
+
+WATCHING = Cycle(7, 1, CycleStatus.WATCHING)
+HOLDING = replace(WATCHING, quantity=Decimal("0.2"))
+
+
+class Later:
+    """Seconds that pass only when told."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def broker() -> FakeBroker:
+    return FakeBroker("BTC/USD", cash=100)
+
+
+@pytest.fixture
+def later() -> Later:
+    return Later()
+
+
+def test_cash_follows_soon_after_a_cycle_has_changed(broker: FakeBroker, later: Later) -> None:
+    purse = Purse(broker, later)
+    assert purse.cash([WATCHING]) == 100
+    broker.money["USD"] = Decimal(80)
+    later.seconds += CASH_SECONDS_AFTER_A_CHANGE
+    assert purse.cash([WATCHING]) == 100
+    assert purse.cash([HOLDING]) == 80
+
+
+def test_cash_is_not_asked_for_at_every_change(broker: FakeBroker, later: Later) -> None:
+    purse = Purse(broker, later)
+    purse.cash([WATCHING])
+    broker.money["USD"] = Decimal(80)
+    assert purse.cash([HOLDING]) == 100
+    later.seconds += CASH_SECONDS_AFTER_A_CHANGE
+    assert purse.cash([HOLDING]) == 80  # the change is not forgotten meanwhile
+
+
+def test_cash_that_nothing_of_ours_has_moved_is_seen_too(broker: FakeBroker, later: Later) -> None:
+    purse = Purse(broker, later)
+    purse.cash([HOLDING])
+    broker.money["USD"] = Decimal(500)
+    later.seconds += CASH_SECONDS
+    assert purse.cash([HOLDING]) == 500
+
+
+def test_while_alpaca_is_away_it_is_the_cash_of_before(broker: FakeBroker, later: Later) -> None:
+    purse = Purse(broker, later)
+    purse.cash([WATCHING])
+    broker.fail("account", BrokerUnavailable("away"))
+    later.seconds += CASH_SECONDS
+    assert purse.cash([WATCHING]) == 100
