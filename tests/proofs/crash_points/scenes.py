@@ -13,7 +13,7 @@ from alpaca_simulator.exchange.orders import Side
 from alpaca_simulator.exchange.plans import AfterPart
 from dca_bot.core.model import CycleStatus
 
-from .stage import SYMBOL, Stage
+from .stage import COIN, SYMBOL, Stage
 
 PART = Decimal("0.4")
 
@@ -81,6 +81,34 @@ def take_profit_stuck(stage: Stage) -> None:
 def take_profit_canceled_by_the_exchange(stage: Stage) -> None:
     stage.fate(part=PART, after_part=AfterPart.CANCEL)
     take_profit(stage)
+
+
+def take_profit_while_a_buy_rests(stage: Stage) -> None:
+    """The BUY is cancelled, and then everything is sold."""
+    stage.fate(part=PART, after_part=AfterPart.REST)
+    until_under_way(stage)
+    take_profit(stage)
+
+
+def symbol_halted(stage: Stage) -> None:
+    """What is due while Alpaca doesn't trade the symbol is done once it does again."""
+    stage.world.venue.change_asset(SYMBOL, tradable=False)
+    stage.price(98)
+    stage.world.run(20)
+    stage.world.venue.change_asset(SYMBOL, tradable=True)
+    safety_order(stage)
+
+
+def coins_deposited(stage: Stage) -> None:
+    """More than the ladder could have bought: they stay when the cycle's own are sold."""
+    deposit = Decimal(5)
+    stage.touch_cycle()
+    stage.world.venue.transfer(COIN, deposit, price=Decimal(100))
+    stage.world.run(60)
+    stage.price(104)
+    stage.until(lambda: stage.cycle_is_new and stage.held >= deposit, "its own coins are sold")
+    stage.trade_by_hand(Side.SELL, stage.held)
+    stage.until(lambda: stage.is_complete, "the others were sold by hand")
 
 
 def restart_by_price(stage: Stage) -> None:
@@ -177,6 +205,9 @@ SCENES = (
     Scene("take profit", HOLDING, take_profit),
     Scene("take profit stuck after a part", HOLDING, take_profit_stuck),
     Scene("take profit canceled after a part", HOLDING, take_profit_canceled_by_the_exchange),
+    Scene("take profit while a BUY rests", HOLDING, take_profit_while_a_buy_rests),
+    Scene("symbol halted", HOLDING, symbol_halted),
+    Scene("coins deposited", HOLDING, coins_deposited),
     Scene("restart by price", SOLD, restart_by_price),
     Scene("restart after the cooldown", SOLD, restart_after_the_cooldown),
     Scene("position sold by hand", HOLDING, position_sold_by_hand),

@@ -17,7 +17,8 @@ from tests.proofs.storms.auditor import complaints
 from tests.proofs.storms.mishaps import Nth
 from tests.proofs.storms.world import World
 
-SYMBOL, COIN = "BTC/USD", "BTC"
+# Bought with a coin, which is a position itself; the coins may be shown under another pair.
+SYMBOL, COIN = "BTC/USDC", "BTC"
 QUOTE_SECONDS = 2.0
 SPREAD = Decimal("0.1")
 # The bot may be down for a while, and the pauses between tries grow to five minutes.
@@ -131,9 +132,12 @@ class Stage:
     @property
     def is_complete(self) -> bool:
         """Whether everything was sold, and the next cycle waits or has begun."""
-        return (
-            self.held == 0 and self.cycle is not None and self.cycle.last_order_fill_price is None
-        )
+        return self.held == 0 and self.cycle_is_new
+
+    @property
+    def cycle_is_new(self) -> bool:
+        """Whether nothing was bought yet."""
+        return self.cycle is not None and self.cycle.last_order_fill_price is None
 
     @property
     def cycle_holds_the_position(self) -> bool:

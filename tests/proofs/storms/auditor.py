@@ -17,9 +17,10 @@ SELLS = ("take_profit", "stop_loss", "close")
 ENDED = ("filled", "canceled", "expired", "rejected")
 PRICE_DIGITS = Decimal("0.0000000001")  # of the price columns
 DUST_USD = Decimal(1)
-# How far a quantity may be off whose fee was estimated, and an average of such quantities.
-FEE_RATE = Decimal("0.0025")
-AVERAGE_TOLERANCE = Decimal("0.001")
+# How far a quantity may be off whose fee was estimated, where fees reach 2 %, and an average of
+# such quantities.
+FEE_RATE = Decimal("0.02")
+AVERAGE_TOLERANCE = Decimal("0.002")
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
+from dca_bot.broker.alpaca_clock import AlpacaClock
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker, KeysRefused
 from dca_bot.core.model import Cycle, Order
 from dca_bot.live.assets import Desk
+from dca_bot.live.looking import CASH_SECONDS
 from dca_bot.live.loops import (
     follow_database,
     follow_rules,
@@ -37,6 +40,14 @@ from .watched_store import Outage, WatchedStore
 NOWHERE = AlpacaSettings("key", "secret", "https://the-exchange", "https://data", "wss://data")
 REFRESH_SECONDS = 10.0
 AGAIN_SECONDS = 5.0
+
+
+async def _ask_for_the_cash(broker: AlpacaBroker) -> None:
+    """As live/looking.py does; its answers tell Alpaca's time where nothing else is asked."""
+    while True:
+        with suppress(BrokerUnavailable):
+            await asyncio.to_thread(broker.account)
+        await asyncio.sleep(CASH_SECONDS)
 
 
 class Surface:
@@ -69,11 +80,17 @@ class Surface:
         return WatchedStore(self._store, process, self._outage, self._committed)
 
     def broker(self, process: Process) -> AlpacaBroker:
-        def transport(*_: Any, **__: Any) -> Wire:
-            return Wire(process, self._venue, self.loop, self.seed)
+        def transport(*_: Any, clock: AlpacaClock | None = None, **__: Any) -> Wire:
+            return Wire(process, self._venue, self.loop, self.seed, clock)
 
         # in virtual time one thread runs at a time, and none may wait for another's lock
-        return AlpacaBroker(NOWHERE, RateLimiter(200), transport=transport, sharing=lambda ask: ask)
+        return AlpacaBroker(
+            NOWHERE,
+            RateLimiter(200),
+            clock=self.clock.utc,
+            transport=transport,  # type: ignore[arg-type]
+            sharing=lambda ask: ask,
+        )
 
 
 class Bot:
@@ -149,7 +166,10 @@ class Bot:
             keep_orders_settled(trader.books, store, broker, clock, gap),
             follow_database(desk, quotes.watch, REFRESH_SECONDS),
             follow_rules(trader, broker, desk, refusal),
-            look_after_quotes(desk, broker, clock, quotes, quotes_connected),
+            look_after_quotes(
+                desk, broker, lambda: clock() + broker.clock_offset, quotes, quotes_connected
+            ),
+            _ask_for_the_cash(broker),
         )
         self._tasks = [loop.create_task(each) for each in work]
         for task in self._tasks:

@@ -9,7 +9,7 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from alpaca_simulator.exchange.account import CASH
@@ -25,7 +25,9 @@ from .virtual_time import VirtualLoop
 from .watcher import Watcher
 
 EVERY_SECONDS = 30.0
+TICK = Decimal("0.000000001")
 A_WHILE = (30.0, 900.0)
+SHARES = ("0.01", "0.3", "1", "30")  # of what is held; nobody sells more than that
 AT_ONCE = 1.0  # sooner than main_app.py reads the rows again
 
 
@@ -67,6 +69,8 @@ class Hand:
             ),
             "bought by hand": lambda state: self._trade(state, Side.BUY),
             "sold by hand": lambda state: self._trade(state, Side.SELL),
+            "coins deposited": self._deposit,
+            "coins withdrawn for a while": self._withdraw_coins,
             "order by hand": self._order,
             "cash withdrawn for a while": self._withdraw,
         }
@@ -161,8 +165,9 @@ class Hand:
     def _trade(self, state: AssetState, side: Side) -> None:
         coin = state.asset.symbol.partition("/")[0]
         held = self._venue.held(coin)
-        share = Decimal(self._dice.choice(("0.3", "1")))
-        quantity = (held * share).quantize(Decimal("0.000000001"))
+        quantity = (held * Decimal(self._dice.choice(SHARES))).quantize(TICK)
+        if side is Side.SELL:
+            quantity = min(quantity, held)
         if quantity > 0:
             cycle_id = state.cycle.cycle_id if state.cycle else None
             self._watcher.traded_by_hand(state.asset.symbol, cycle_id)
@@ -172,9 +177,32 @@ class Hand:
         quote = self._venue.exchange.quotes.get(state.asset.symbol)
         if quote is not None:
             # far below the market: it rests until somebody cancels it
-            limit = (quote.bid / 2).quantize(Decimal("0.000000001"))
-            quantity = (Decimal(20) / limit).quantize(Decimal("0.000000001"))
+            limit = (quote.bid / 2).quantize(TICK)
+            quantity = (Decimal(20) / limit).quantize(TICK)
             self._venue.order_by_hand(state.asset.symbol, quantity, limit)
+
+    def _deposit(self, state: AssetState) -> None:
+        quote = self._venue.exchange.quotes.get(state.asset.symbol)
+        if quote is not None:
+            worth = Decimal(self._dice.choice((5, 50, 20_000)))
+            # what coins that come from elsewhere have cost, Alpaca need not know
+            price = self._dice.choice((quote.bid, Decimal(0)))
+            self._move_coins(state, (worth / quote.bid).quantize(TICK), price)
+
+    def _withdraw_coins(self, state: AssetState) -> None:
+        free = self._venue.exchange.account.ledger.free(state.asset.coin)
+        amount = (free * Decimal(self._dice.choice(("0.3", "1")))).quantize(TICK, ROUND_DOWN)
+        if amount > 0:
+            price = self._venue.exchange.account.holding(state.asset.coin).average_price
+            self._move_coins(state, -amount, price)
+            self._put_back_later(lambda: self._move_coins(state, amount, price))
+
+    def _move_coins(self, state: AssetState, amount: Decimal, price: Decimal) -> None:
+        symbol = state.asset.symbol
+        owners = [each for each in self._store.assets() if each.asset.symbol == symbol]
+        cycle = owners[0].cycle if owners else None
+        self._watcher.traded_by_hand(symbol, cycle.cycle_id if cycle else None)
+        self._venue.transfer(state.asset.coin, amount, price=price)
 
     def _withdraw(self, _: AssetState) -> None:
         ledger = self._venue.exchange.account.ledger

@@ -6,11 +6,13 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from email.utils import formatdate
 from typing import Any
 
 from alpaca_simulator.clock import SECOND, rfc3339
 from alpaca_simulator.exchange.rejections import Rejection
 from alpaca_simulator.exchange.updates import TradeUpdate
+from dca_bot.broker.alpaca_clock import AlpacaClock
 from dca_bot.broker.transport import HttpError, NoAnswer, NotSent
 
 from .mishaps import Calm
@@ -31,8 +33,16 @@ BEFORE_THE_VENUE = {
 class Wire:
     """In place of broker.transport.Transport: a request travels, is answered, and travels back."""
 
-    def __init__(self, process: Process, venue: Venue, loop: VirtualLoop, seed: int) -> None:
+    def __init__(
+        self,
+        process: Process,
+        venue: Venue,
+        loop: VirtualLoop,
+        seed: int,
+        clock: AlpacaClock | None = None,
+    ) -> None:
         self.host = "the-exchange"
+        self._clock = clock
         self._process = process
         self._venue = venue
         self._loop = loop
@@ -52,12 +62,16 @@ class Wire:
         # A request is sent at once or not at all: nobody could tell one that was sent much later
         # from a new one, and what stands still before that is the trader's to notice.
         self._process.step(f"{what} about to be sent")
+        asked_at = self._loop.time()
         self._process.rest(self._dice.uniform(0.01, 0.1))
         self._stop_before(what, method, path, content or {})
         answer, error = self._ask(method, path, content or {})
+        date = formatdate(self._venue.exchange.clock.now() // SECOND, usegmt=True)
         self._process.step_alone(f"{what} taken")
         self._stop_after(what)
         self._process.rest(self._dice.uniform(0.01, 0.1))
+        if self._clock is not None:
+            self._clock.heard(date, self._loop.time() - asked_at)
         if error is not None:
             raise error
         self._process.step_alone(f"{what} answered")

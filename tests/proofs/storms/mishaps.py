@@ -24,7 +24,12 @@ OF_REQUESTS = {
     "taken late": 0.1,
     "answer slow": 0.2,
 }
-OF_VIEWS = {"positions lag": 0.3, "order not found yet": 0.3}
+OF_VIEWS = {
+    "positions lag": 0.3,
+    "positions empty": 0.1,
+    "position unreadable": 0.1,
+    "order not found yet": 0.3,
+}
 OF_ORDERS = {
     "order refused": 0.2,
     "order rejected later": 0.2,
@@ -62,7 +67,13 @@ OF_STATEMENTS = {
     "database away": 0.002,
 }
 OF_PROCESSES = {"power cut": 0.01, "stopped": 0.002, "caretaker killed": 0.03, "stands still": 0.01}
-OF_CLOCKS = {"clocks differ": 0.05}
+OF_CLOCKS = {"clocks differ": 0.05, "clocks minutes apart": 0.02}
+OF_THE_MARKET = {
+    "price leaps while an order is open": 0.1,
+    "symbol halted for a while": 0.03,
+    "symbol delisted for a while": 0.02,
+    "rules changed": 0.03,
+}
 OF_THE_USER = {
     "asset disabled for a while": 0.02,
     "asset paused for a while": 0.02,
@@ -74,6 +85,8 @@ OF_THE_USER = {
     "cycle set to watching": 0.01,
     "bought by hand": 0.01,
     "sold by hand": 0.01,
+    "coins deposited": 0.01,
+    "coins withdrawn for a while": 0.01,
     "order by hand": 0.02,
     "cash withdrawn for a while": 0.01,
 }
@@ -86,6 +99,7 @@ MISHAPS = {
     **OF_STATEMENTS,
     **OF_PROCESSES,
     **OF_CLOCKS,
+    **OF_THE_MARKET,
     **OF_THE_USER,
 }
 

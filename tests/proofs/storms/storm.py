@@ -15,7 +15,7 @@ from dca_bot.core.model import AfterStopLoss, Asset
 
 from .auditor import complaints
 from .mishaps import Storm
-from .world import SYMBOLS, RandomMarket, World
+from .world import COINS, MONEY, RandomMarket, World
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -24,6 +24,9 @@ PHASE_ONE_HOURS = (0.7, 2.5)
 CONVERGENCE_MINUTES = 30
 TRADE_MINUTES = 25
 LIFT = Decimal("1.5")
+# Some cycles are so large that Alpaca takes them in parts only.
+LARGE_USD = 1000
+UNITS = [Decimal(1)] * 7 + [Decimal(3000)]
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,13 @@ def ride_out(seed: int) -> Outcome:
     assets = [_an_asset(number, chance) for number in range(1, count + inserted + 1)]
     mishaps = Storm(seed)
     world = World(seed, mishaps, assets[:count], spare=assets[count:])
-    market = RandomMarket(world, SYMBOLS[: count + inserted])
+    market = RandomMarket(world, tuple(asset.symbol for asset in assets))
     try:
         market.begin()
         world.start_bot()
         world.cron.begin()
         world.hand.begin()
+        world.upsets.begin()
         world.run(chance.uniform(*PHASE_ONE_HOURS) * HOUR)
         trouble = world.complaints or _calm_sea(world, market, mishaps)
         return Outcome(
@@ -87,6 +91,7 @@ def _calm_sea(world: World, market: RandomMarket, mishaps: Storm) -> list[str]:
     """Phase two; what is still wrong at its end."""
     mishaps.calm_down()
     world.hand.put_back()
+    world.upsets.put_back()
     world.run(CONVERGENCE_MINUTES / 2 * MINUTE)
     world.hand.follow_advice()
     calm_at = len(world.venue.exchange.orders.all())
@@ -123,12 +128,13 @@ def _an_asset(number: int, chance: random.Random) -> Asset:
     def tenths(low: int, high: int) -> Decimal:
         return Decimal(chance.randint(low, high)) / 10
 
+    unit = chance.choice(UNITS)
     asset = Asset(
         asset_id=number,
-        symbol=SYMBOLS[number - 1],
+        symbol=f"{COINS[number - 1]}/{chance.choice(MONEY)}",
         is_enabled=True,
-        base_order_amount=Decimal(chance.randint(11, 60)),
-        safety_order_amount=Decimal(chance.randint(11, 60)),
+        base_order_amount=chance.randint(11, 60) * unit,
+        safety_order_amount=chance.randint(11, 60) * unit,
         max_safety_orders=chance.randint(0, 6),
         safety_order_deviation_pct=tenths(2, 15),
         take_profit_pct=tenths(1, 15),
@@ -152,6 +158,8 @@ def _with_more_columns(asset: Asset, chance: random.Random) -> Asset:
         "max_spread_pct": Decimal(chance.randint(10, 50)) / 10,
     }
     some = {name: value for name, value in turned_on.items() if chance.random() < 0.4}
+    if asset.base_order_amount > LARGE_USD:  # rungs that grow would pass what Alpaca takes
+        some.pop("safety_order_volume_scale", None)
     # what pauses would stand still once the sea is calm
     return replace(
         asset,

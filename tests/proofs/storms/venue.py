@@ -6,10 +6,12 @@ here are only the addresses, and the mishaps of orders and of views that lag.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from alpaca_simulator.api.trading_query import read_order_query
@@ -21,6 +23,7 @@ from alpaca_simulator.exchange.matching import Rules
 from alpaca_simulator.exchange.orders import Order, OrderType, Side, Status, TimeInForce
 from alpaca_simulator.exchange.plans import AfterPart, Plan
 from alpaca_simulator.exchange.rejections import Rejection, order_not_found
+from alpaca_simulator.exchange.settlement import transfer
 from alpaca_simulator.exchange.venue import Exchange
 from alpaca_simulator.prices.quotes import Quote
 
@@ -28,6 +31,12 @@ from .mishaps import Calm
 from .virtual_time import VirtualClock, VirtualLoop
 
 LAG_SECONDS = 2
+POSITIONS_LAG_SECONDS = (2.0, 15.0)
+# An empty list is an episode: two looks half a minute apart never see the same one.
+EMPTY_SECONDS, FULL_SECONDS = 20, 600
+MUCH_CASH = Decimal(5_000_000)
+HAND_ORDER_USD = Decimal(150_000)
+A_GONE_COIN = "aaaaaaaa-0000-4000-8000-000000000000"  # held, and named by no list any more
 
 
 class Venue:
@@ -41,15 +50,36 @@ class Venue:
         self._wakes_at = 0
         self._dice = random.Random(f"fates:{seed}")
         rules = Rules(
-            taker_fee=Decimal(chance.choice(("0.0025", "0.0022", "0.0015", "0"))),
-            maker_fee=Decimal(chance.choice(("0.0015", "0.0012", "0"))),
+            starting_cash=MUCH_CASH,
+            taker_fee=Decimal(chance.choice(("0.0025", "0.0022", "0.0015", "0", "0.01", "0.02"))),
+            maker_fee=Decimal(chance.choice(("0.0015", "0.0012", "0", "0.01"))),
             partial_fill_chance=chance.choice((0, 0.1, 0.5)),
         )
         self.exchange = Exchange(rules, clock, seed=seed, assets=known_assets())
+        for money in ("USDC", "USDT"):
+            self.transfer(money, MUCH_CASH, price=Decimal(1))
+        # Under which of a coin's pairs Alpaca shows its position, nobody promises.
+        self._shown_as = {
+            coin: chance.choice([each for each in self.exchange.assets.all() if each.base == coin])
+            for coin in sorted({each.base for each in self.exchange.assets.all()})
+        }
+        self._empty_from = -FULL_SECONDS * SECOND
+        self._hidden_at = -math.inf
+        # of all that were ever in force, since the bot reads the rules once a day
+        self.widest_tick = {
+            each.symbol: each.price_increment for each in self.exchange.assets.all()
+        }
         self.next_fate: dict[str, Any] = {}  # of the next order that is taken: fields of a Plan
         self.admitted: Callable[[Order], None] = lambda _: None
 
     # -- what happens by itself
+
+    def change_asset(self, symbol: str, **columns: Any) -> None:
+        """Other rules for a pair from now on."""
+        asset = self.exchange.assets.find(symbol)
+        assert asset is not None
+        self.exchange.assets.put(replace(asset, **columns))
+        self.widest_tick[symbol] = max(self.widest_tick[symbol], self.tick(symbol))
 
     def quote(self, symbol: str, bid: Decimal, ask: Decimal) -> Quote:
         """Put a quote in force; open orders meet it."""
@@ -76,11 +106,19 @@ class Venue:
     # -- what a hand does on Alpaca's site
 
     def trade_by_hand(self, symbol: str, side: Side, qty: Decimal) -> None:
-        """A market order that fills at once, if it may."""
+        """Market orders that fill at once, if they may, none above what Alpaca takes."""
         asset = self.exchange.assets.find(symbol)
         assert asset is not None
-        draft = Draft(asset, side, OrderType.MARKET, TimeInForce.GTC, qty, None)
-        self._try(lambda: self.exchange.submit(draft, Plan(latency=0)))
+        most = (HAND_ORDER_USD / self._price(symbol)).quantize(asset.min_trade_increment)
+        while qty > 0:
+            draft = Draft(asset, side, OrderType.MARKET, TimeInForce.GTC, min(qty, most), None)
+            self._try(partial(self.exchange.submit, draft, Plan(latency=0)))
+            qty -= most
+
+    def transfer(self, currency: str, amount: Decimal, *, price: Decimal) -> None:
+        """Deposit so much, or withdraw it where it is negative."""
+        account, now = self.exchange.account, self._clock.now()
+        transfer(account, currency, amount, price=price, at=now)
 
     def order_by_hand(self, symbol: str, qty: Decimal, limit: Decimal) -> None:
         """A limit BUY that rests."""
@@ -118,10 +156,19 @@ class Venue:
             case "GET", ["account"]:
                 return self._account()
             case "GET", ["assets"]:
-                return [asset.to_wire() for asset in self.exchange.assets.all()]
+                listed = self.exchange.assets.all()
+                return [asset.to_wire() for asset in listed if asset.status == "active"]
+            case "GET", ["assets", asset_id]:
+                return self._asset(asset_id)
             case "GET", ["crypto", "us", "latest", "quotes"]:
                 return {"quotes": self._latest(str(content["symbols"]).split(","))}
         raise AssertionError(f"the venue has no {method} {path}")
+
+    def tick(self, symbol: str) -> Decimal:
+        """The step in which a pair is priced."""
+        asset = self.exchange.assets.find(symbol)
+        assert asset is not None
+        return asset.price_increment
 
     def held(self, coin: str) -> Decimal:
         """What the account owns of a coin, net of fees."""
@@ -175,16 +222,41 @@ class Venue:
 
     def _positions(self) -> list[dict[str, Any]]:
         at = None
+        if self._are_positions_empty():
+            return []
         if self._mishaps.strikes("positions lag"):
-            at = self._clock.now() - LAG_SECONDS * SECOND
+            lag = self._dice.uniform(*POSITIONS_LAG_SECONDS)
+            at = self._clock.now() - round(lag * SECOND)
         account, shown = self.exchange.account, []
         for coin in account.coins(at):
-            asset, holding = self.exchange.assets.of_coin(coin), account.holding(coin, at)
-            assert asset is not None
+            asset, holding = self._shown_as[coin], account.holding(coin, at)
             price = self._price(asset.symbol)
             free = min(account.ledger.free(coin), holding.qty)
             shown.append(position_wire(asset, holding, free=free, price=price, lastday=price))
+        if shown and self._mishaps.strikes("position unreadable"):
+            self._dice.choice(shown).update(self._dice.choice(({"qty": None}, {"qty": "many"})))
+            shown.append(shown[0] | {"asset_id": A_GONE_COIN, "symbol": "GONEUSD"})
         return shown
+
+    def _are_positions_empty(self) -> bool:
+        """Whether the list is empty by mistake."""
+        since = self._clock.timer() - self._empty_from
+        if since > FULL_SECONDS * SECOND and self._mishaps.strikes("positions empty"):
+            self._empty_from, since = self._clock.timer(), 0
+        is_empty = since < EMPTY_SECONDS * SECOND
+        if is_empty:
+            self._hidden_at = self._loop.time()
+        return is_empty
+
+    def hid_positions_since(self, moment: float) -> bool:
+        """Whether somebody was shown an empty list by mistake since then."""
+        return self._hidden_at >= moment
+
+    def _asset(self, asset_id: str) -> dict[str, Any]:
+        asset = self.exchange.assets.find(asset_id)
+        if asset is None:
+            raise Rejection(404, 40410000, f"asset not found for {asset_id}")
+        return asset.to_wire()
 
     def _account(self) -> dict[str, Any]:
         exchange = self.exchange

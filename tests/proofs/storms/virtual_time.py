@@ -15,6 +15,7 @@ from typing import Any
 
 STARTED_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NANOSECONDS = 1_000_000_000
+PUT_BACK_PER_SECOND = 0.5
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -52,7 +53,7 @@ class VirtualClock:
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
         self._last = 0
-        self._skew = 0
+        self._skewed_from = self._skewed_to = self._skewed_at = 0.0
 
     def utc(self) -> datetime:
         return STARTED_AT + timedelta(seconds=self._loop.time())
@@ -62,12 +63,18 @@ class VirtualClock:
 
     def now(self) -> int:
         """The exchange's time: no two readings are equal."""
-        self._last = max(self._last + 1, self.timer() + self._skew)
+        self._last = max(self._last + 1, self.timer() + round(self._skew() * NANOSECONDS))
         return self._last
 
     def skew(self, seconds: float) -> None:
-        """Let the exchange's clock be wrong; it still never runs backwards."""
-        self._skew = round(seconds * NANOSECONDS)
+        """Let the exchange's clock be wrong: it is set forwards at once, and put back slowly, so
+        that it never runs backwards."""
+        self._skewed_from, self._skewed_at = self._skew(), self._loop.time()
+        self._skewed_to = seconds
+
+    def _skew(self) -> float:
+        put_back = (self._loop.time() - self._skewed_at) * PUT_BACK_PER_SECOND
+        return max(self._skewed_to, self._skewed_from - put_back)
 
 
 class PowerCut(BaseException):  # noqa: N818 - what happens, not an error of ours

@@ -98,6 +98,7 @@ class Watcher:
             self._statuses[cycle.cycle_id] = cycle.status
             before = self._quantities.get(cycle.cycle_id, Decimal(0))
             if not orders and cycle.quantity != before:
+                self._check_correction(cycle, before)
                 self.touched.add(cycle.cycle_id)  # brought to what the position says
             self._quantities[cycle.cycle_id] = cycle.quantity
             self._check_cycle(cycle)
@@ -158,11 +159,9 @@ class Watcher:
             self._complain(f"{name} buys for a disabled asset")
         if asset.allowed is Allowed.EXIT or (is_base and asset.allowed is not Allowed.ALL):
             self._complain(f"{name} buys for an asset that may go to {asset.allowed} only")
-        widest = asset.max_spread_pct or HUNDRED
+        widest, tick = asset.max_spread_pct or HUNDRED, self._venue.widest_tick[asset.symbol]
         narrow = [a for _, b, a in self._quotes[asset.symbol] if (a - b) * HUNDRED <= widest * a]
-        if limit not in narrow:
-            self._complain(f"{name} buys at {limit}, which no narrow quote asked for lately")
-        if limit not in [ask for _, _, ask in self._quotes[asset.symbol]]:
+        if not any(0 <= ask - limit < tick for ask in narrow):
             self._complain(f"{name} buys at {limit}, which nobody asked for in the last minute")
         if is_base != (cycle.quantity <= 0):
             self._complain(f"{name} is a {row.kind} order of a cycle that holds {cycle.quantity}")
@@ -179,14 +178,18 @@ class Watcher:
     def _check_nothing_is_held(self, row: Order, ground: Ground) -> None:
         symbol, limit = ground.asset.symbol, row.limit_price or Decimal(0)
         worth = self._venue.held(symbol.partition("/")[0]) * limit
-        is_old = self._now() - self._traded_by_hand_at[symbol] > REMEMBERED_SECONDS
-        if worth > DUST_USD_AT_MOST and is_old:
+        lately = self._now() - REMEMBERED_SECONDS
+        is_old = self._traded_by_hand_at[symbol] < lately
+        if worth > DUST_USD_AT_MOST and is_old and not self._venue.hid_positions_since(lately):
             self._complain(f"{row.client_order_id} is a base order beside {worth} USD of coins")
 
     def _check_sell(self, row: Order, ground: Ground) -> None:
         asset, cycle, name = ground.asset, ground.cycle, row.client_order_id
         if not asset.is_enabled:
             self._complain(f"{name} sells for a disabled asset")
+        others = (row.quantity - cycle.quantity) * self._quotes[asset.symbol][-1][1]
+        if others > DUST_USD_AT_MOST:
+            self._complain(f"{name} sells {others} USD of coins that are not the cycle's")
         if row.kind is OrderKind.STOP_LOSS:
             self._check_stop_loss(row, ground)
             return
@@ -199,6 +202,23 @@ class Watcher:
             self._complain(f"{name} sells for less than {target}, its target")
         if cycle.quantity <= 0:
             self._complain(f"{name} sells for a cycle that holds nothing")
+
+    # -- a cycle that is brought to what the position says
+
+    def _check_correction(self, cycle: Cycle, before: Decimal) -> None:
+        """It never takes more than the ladder could have bought with all its money, at the price
+        of its lowest rung; half as much again is allowed for rows that were edited."""
+        with self._store.transaction(cycle.asset_id) as tx:
+            asset = tx.asset
+        rungs = asset.max_safety_orders
+        scale = max(Decimal(1), asset.safety_order_volume_scale) ** rungs
+        money = asset.base_order_amount + rungs * asset.safety_order_amount * scale
+        price = cycle.last_order_fill_price or cycle.average_purchase_price
+        step = asset.safety_order_deviation_pct * max(1, asset.safety_order_step_scale) ** rungs
+        lowest = price * max(Decimal(0), 1 - step / HUNDRED) ** rungs
+        most = before + money / lowest if lowest > 0 else before
+        if cycle.quantity > most * Decimal("1.5"):
+            self._complain(f"cycle {cycle.cycle_id} takes {cycle.quantity}, at most {most} is its")
 
     def _check_stop_loss(self, row: Order, ground: Ground) -> None:
         asset, cycle, name = ground.asset, ground.cycle, row.client_order_id

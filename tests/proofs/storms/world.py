@@ -30,15 +30,16 @@ from .caretakers import EVERY_MINUTES, LIMITS, Cron
 from .hand import Hand
 from .lines import QuoteLine, TradeLine
 from .mishaps import Calm
+from .upsets import Upsets
 from .venue import Venue
 from .virtual_time import VirtualClock, VirtualLoop
 from .watched_store import Outage
 from .watcher import Watcher
 
-SYMBOLS = ("BTC/USD", "ETH/USD", "SOL/USD", "DOGE/USD", "LTC/USD", "LINK/USD")
-UPSET_SECONDS = 30.0
+COINS = ("BTC", "ETH", "SOL", "DOGE", "LTC", "LINK")
+MONEY = ("USD", "USD", "USDC", "USDT")
+LEAPS = (Decimal("1.03"), Decimal("0.97"))
 EVENTS_KEPT = 60
-TICK = Decimal("0.000000001")
 LOGGERS = ("dca_bot", "order_manager", "cooldown_manager", "consistency_checker")
 
 
@@ -130,8 +131,8 @@ class World:
             self.loop, self.store, self.venue, self.watcher, mishaps, seed=seed, spare=spare or []
         )
         self.loop.set_exception_handler(self._unexpected)
+        self.upsets = Upsets(self.loop, self.clock, self.venue, mishaps, seed)
         self._dice = random.Random(f"world:{seed}")
-        self._upset_at = UPSET_SECONDS
         self.lives = 0
         self.bot: Bot | None = None
 
@@ -149,16 +150,6 @@ class World:
         while self.loop.time() < until and not self.complaints:
             await asyncio.sleep(min(1.0, until - self.loop.time()))
             self._look_after_bot()
-            if self.loop.time() >= self._upset_at:
-                self._upset_at = self.loop.time() + UPSET_SECONDS
-                self._upset_exchange()
-
-    def _upset_exchange(self) -> None:
-        if self.mishaps.strikes("order expires"):
-            self.venue.expire_one()
-        if self.mishaps.strikes("clocks differ"):
-            self.clock.skew(self._dice.uniform(-30, 30))
-            self.loop.call_later(self._dice.uniform(60, 600), self.clock.skew, 0)
 
     def close(self) -> None:
         """End every thread and the loop."""
@@ -198,6 +189,11 @@ class World:
         self.watcher.quoted(symbol, bid, ask)
         quote = self.venue.quote(symbol, bid, ask)
         self.quotes.publish(symbol, bid, ask, quote.at)
+
+    def leaps(self, symbol: str) -> bool:
+        """Whether the price leaps now, as it does while an order of the symbol is open."""
+        is_open = bool(self.venue.exchange.orders.open_of(symbol))
+        return is_open and self.mishaps.strikes("price leaps while an order is open")
 
     def _tell(self, update: TradeUpdate) -> None:
         self.events.note(
@@ -317,9 +313,13 @@ class RandomMarket:
     def _tick(self, symbol: str, seconds: float) -> None:
         step = self._walks[symbol].step(0.0 if self._stands_still else seconds)
         self._newest[symbol] = step.bid
-        self._highest[symbol] = max(self._highest[symbol], step.bid)
-        factor = self._factors[symbol]
-        bid, ask = ((price * factor).quantize(TICK) for price in (step.bid, step.ask))
+        if self._world.leaps(symbol):
+            self._factors[symbol] *= self._dice.choice(LEAPS)
+        factor, tick = self._factors[symbol], self._world.venue.tick(symbol)
+        bid, ask = (
+            (price * factor / tick).to_integral_value() * tick for price in (step.bid, step.ask)
+        )
+        self._highest[symbol] = max(self._highest[symbol], bid)
         self._world.quote(symbol, bid, ask)
         pause = self._dice.expovariate(1 / self._every)
         self._world.loop.call_later(pause, self._tick, symbol, pause)
