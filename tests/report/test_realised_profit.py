@@ -15,9 +15,11 @@ import pytest
 from alpaca_simulator.exchange.orders import Side
 from dca_bot.core.model import ZERO, Asset, CycleStatus
 from tests.proofs.storms.mishaps import Calm
-from tests.proofs.storms.world import SYMBOLS, RandomMarket, World
+from tests.proofs.storms.outside.market import RandomMarket
+from tests.proofs.storms.world import COINS, World
 
 CYCLES = int(os.environ.get("CYCLES", "40"))
+SYMBOLS = tuple(f"{coin}/USD" for coin in COINS)
 CENT = Decimal("0.01")
 HALF_A_CENT = Decimal("0.005")
 HOUR = 3600.0

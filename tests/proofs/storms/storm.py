@@ -15,7 +15,8 @@ from dca_bot.core.model import AfterStopLoss, Asset
 
 from .auditor import complaints
 from .mishaps import Storm
-from .world import COINS, MONEY, RandomMarket, World
+from .outside.market import RandomMarket
+from .world import COINS, MONEY, World
 
 MINUTE = 60.0
 HOUR = 3600.0

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from .mishaps import Calm
-from .venue import Venue
-from .virtual_time import VirtualClock, VirtualLoop
+from tests.proofs.storms.mishaps import Calm
+from tests.proofs.storms.venue import Venue
+from tests.proofs.storms.virtual_time import VirtualClock, VirtualLoop
 
 EVERY_SECONDS = 30.0
 A_WHILE = (60.0, 600.0)

@@ -18,11 +18,10 @@ from alpaca_simulator.exchange.orders import Side
 from dca_bot.core.model import Allowed, Asset, AssetState, CycleStatus
 from dca_bot.core.position import most_it_could_hold
 from dca_bot.store.memory_store import MemoryStore
-
-from .mishaps import Calm
-from .venue import Venue
-from .virtual_time import VirtualLoop
-from .watcher import Watcher
+from tests.proofs.storms.mishaps import Calm
+from tests.proofs.storms.venue import Venue
+from tests.proofs.storms.virtual_time import VirtualLoop
+from tests.proofs.storms.watcher import Watcher
 
 EVERY_SECONDS = 30.0
 TICK = Decimal("0.000000001")
