@@ -24,6 +24,7 @@ REMEMBERED_SECONDS = 60.0
 HUNDRED = Decimal(100)
 FEE_RATE = Decimal("0.0025")  # where the account has not told another
 QUOTE_AGE_SECONDS = 10
+CLOCKS_APART_SECONDS = 30  # orders are dated by the bot, quotes by the exchange
 # Less than a dollar is left alone; the price may have moved since that was judged.
 DUST_USD_AT_MOST = Decimal("1.2")
 ENDED_IN_BOOKS = {
@@ -228,7 +229,7 @@ class Watcher:
         if not any(bid <= stop for _, bid, _ in self._quotes[asset.symbol]):
             self._complain(f"{name} stops above {stop}")
         waited = (row.created_at - (cycle.stop_loss_since or row.created_at)).total_seconds()
-        if waited < asset.stop_loss_seconds - QUOTE_AGE_SECONDS:
+        if waited < asset.stop_loss_seconds - QUOTE_AGE_SECONDS - CLOCKS_APART_SECONDS:
             self._complain(f"{name} stops after {waited} s, {asset.stop_loss_seconds} are asked")
 
     # -- what follows a sale
