@@ -7,6 +7,7 @@ import pytest
 from dca_bot.core.asset_row import (
     HALTED,
     buying_problem,
+    losing_target,
     pair_problems,
     problem_of,
     trading_problem,
@@ -144,3 +145,9 @@ def test_of_two_rows_of_one_coin_the_one_with_the_lower_id_trades_whatever_their
 def test_a_row_that_pays_with_what_another_trades_is_told_so() -> None:
     problems = pair_problems(rows("BTC/USDC", "USDC/USD"))
     assert "paid for with USDC, which USDC/USD trades" in problems[1]
+
+
+def test_a_target_that_both_fees_eat_up_is_told() -> None:
+    assert "take_profit_percent is 0.5, " in losing_target(an_asset(take_profit_pct="0.5"))
+    assert losing_target(an_asset(take_profit_pct="0.51")) == ""
+    assert losing_target(an_asset(take_profit_pct="0.5", take_profit_after_fees=True)) == ""

@@ -14,6 +14,7 @@ from dca_bot.core.ladder import (
     next_safety_price,
     safety_amount,
     safety_deviation,
+    stop_loss_price,
     take_profit_price,
     watched,
 )
@@ -255,6 +256,11 @@ def test_a_disabled_asset_remembers_and_sells_nothing() -> None:
 def test_the_plain_strategy_has_two_prices() -> None:
     assert triggers_of(an_asset(), a_holding_cycle()) == Triggers(Decimal("98.5"), Decimal(101))
     assert not triggers_of(an_asset(), a_holding_cycle()).are_more_than_two_prices
+
+
+def test_coins_of_a_few_cents_have_a_stop_loss_too() -> None:
+    cycle = a_holding_cycle(quantity="1000", average_purchase_price="0.1")
+    assert stop_loss_price(STOP, cycle) == Decimal("0.09")
 
 
 def test_a_pending_stop_loss_looks_at_every_quote() -> None:

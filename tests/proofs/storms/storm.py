@@ -101,9 +101,13 @@ def _calm_sea(world: World, market: RandomMarket, mishaps: Storm) -> list[str]:
     if not world.complaints:
         world.complaints.extend(_standing_still(world, calm_at))
     market.stand_still()
-    for _ in range(CONVERGENCE_MINUTES):
+    for minute in range(CONVERGENCE_MINUTES):
         if world.complaints:
             break
+        if minute == CONVERGENCE_MINUTES // 2:
+            # A large cycle that was sold before its estimated fee was corrected leaves a rest,
+            # and dust may be worth a dollar by now (docs/reliability.md).
+            world.hand.follow_advice()
         world.run(MINUTE)
         found = [*complaints(world.books()), *world.in_doubt()]
         if not found:
