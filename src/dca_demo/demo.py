@@ -121,13 +121,13 @@ def _start(started: ExitStack) -> Running:
         return Child(Path(script).stem, command, environment=told, log_dir=LOG_DIR)
 
     caretakers = Caretakers(start_script, utc_now())
-    observer = Observer(exchange, reader, caretakers, LOG_DIR)
+    page = Page(told, LOG_DIR)
+    started.callback(page.stop)
+    log.info("its page is at %s", page.address)
+    observer = Observer(exchange, reader, caretakers, LOG_DIR, page=page.address)
     bot = start_script("main_app.py")
     started.callback(bot.stop)
     started.callback(caretakers.stop)
-    page = Page(told, LOG_DIR)
-    started.callback(page.stop)
-    log.info("the page of this market is at %s", page.address)
     return Running(exchange, bot, caretakers, observer)
 
 

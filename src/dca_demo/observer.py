@@ -26,12 +26,19 @@ class Observer:
     """Given everything that runs, makes a DemoState of it whenever asked."""
 
     def __init__(
-        self, exchange: Exchange, books: Books, caretakers: Caretakers, log_dir: Path
+        self,
+        exchange: Exchange,
+        books: Books,
+        caretakers: Caretakers,
+        log_dir: Path,
+        *,
+        page: str,
     ) -> None:
         self._exchange = exchange
         self._books = books
         self._caretakers = caretakers
         self._log_dir = log_dir
+        self._page = page
         self._bot_log = GrowingFile(log_dir / "main_app.log")
         self._log_lines: deque[str] = deque(maxlen=LOG_LINES_KEPT)
         self._assets: tuple[AssetNow, ...] = books.assets({})
@@ -54,6 +61,7 @@ class Observer:
             caretakers=self._caretakers.shown(),
             log_lines=tuple(self._log_lines),
             new_log_lines=tuple(new_lines),
+            page=self._page,
         )
 
     def heartbeat(self) -> Heartbeat | None:

@@ -1,11 +1,15 @@
-"""Makes the picture of the README: `python -m dca_demo.picture`.
+"""Makes the pictures of the README: `python -m dca_demo.picture`.
 
-Rule: it shows what the demo really did; the moment is chosen, nothing in it is made up.
+Rule: they show what the demo really did; the moment is chosen, nothing in it is made up.  The page
+is photographed by Chromium, and left as it was where there is none.
 """
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
+import tempfile
 from contextlib import AbstractContextManager, nullcontext
 from io import StringIO
 from pathlib import Path
@@ -20,7 +24,12 @@ from dca_demo.demo import run_demo
 from dca_demo.state import DemoState
 from dca_demo.view import render
 
-PICTURE = PROJECT_ROOT / "docs" / "pictures" / "demo.svg"
+PICTURES = PROJECT_ROOT / "docs" / "pictures"
+DEMO = PICTURES / "demo.svg"
+# name: width and height of the window
+PAGES = {"page": (1440, 1250), "page-narrow": (430, 1180)}
+PAGE_MILLISECONDS = 8_000  # of the page's own time, which stands still while it waits for an answer
+BROWSER_SECONDS = 90
 WIDTH, HEIGHT = 100, 30
 CYCLES_MIN = 8
 # rich's own template, without the fonts that it would fetch from elsewhere
@@ -58,6 +67,7 @@ class PictureOf:
         )
         if state.cycles_completed >= CYCLES_MIN and holding == len(state.assets) - 1 and cooling:
             save(state, self._path)
+            photograph(state.page)
             raise KeyboardInterrupt
 
 
@@ -71,5 +81,28 @@ def save(state: DemoState, path: Path) -> None:
     )
 
 
+def photograph(address: str) -> None:
+    """Keep the page at `address` as PNG files."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        return
+    for name, (width, height) in PAGES.items():
+        with tempfile.TemporaryDirectory() as profile:
+            command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+            command += ["--no-first-run", "--disable-background-networking", "--disable-sync"]
+            command += [f"--user-data-dir={profile}", f"--window-size={width},{height}"]
+            command += [
+                f"--virtual-time-budget={PAGE_MILLISECONDS}",
+                f"--screenshot={PICTURES / name}.png",
+            ]
+            subprocess.run(  # noqa: S603 - the system's own browser
+                [*command, address],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=BROWSER_SECONDS,
+                check=True,
+            )
+
+
 if __name__ == "__main__":
-    sys.exit(run(lambda: run_demo(lambda _: PictureOf(PICTURE))))
+    sys.exit(run(lambda: run_demo(lambda _: PictureOf(DEMO))))

@@ -145,6 +145,7 @@ class DemoState:
     caretakers: tuple[CaretakerNow, ...] = ()
     log_lines: tuple[str, ...] = ()
     new_log_lines: tuple[str, ...] = ()
+    page: str = ""  # its address
 
     @property
     def realised(self) -> Decimal:

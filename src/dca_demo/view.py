@@ -74,7 +74,7 @@ def summary(state: DemoState) -> str:
 
 def _title(state: DemoState) -> Table:
     return _sides(
-        Text.assemble(("DCA bot demo", "bold"), ("  no real money", "dim")),
+        Text.assemble(("DCA bot demo", "bold"), ("  no real money  ", "dim"), (state.page, "cyan")),
         Text.assemble(f"{_clock(state.running)}  ", ("Ctrl-C ends it", "bold")),
     )
 
