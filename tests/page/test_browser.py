@@ -69,8 +69,9 @@ def test_a_cycle_that_completes_while_the_page_is_open_appears(
     tmp_path: Path,
 ) -> None:
     apply_sql(database, ASSET.encode())
-    simulator.post("/sim/quote", {"symbol": SYMBOL, "bid": "100", "ask": "100"})
     bot.start()
+    eventually(lambda: bot.is_trading, timeout=60)
+    simulator.post("/sim/quote", {"symbol": SYMBOL, "bid": "100", "ask": "100"})
     with page(bot_env, tmp_path) as served:
         eventually(lambda: float(served.data()["status"]["invested"]) > 0, timeout=60)
         with opened(served, 1600) as seen:

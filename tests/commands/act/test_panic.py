@@ -61,8 +61,9 @@ def test_a_panic_that_is_killed_goes_on_when_it_is_repeated(desk: Desk) -> None:
     panic.wait(10)
     desk.market.post("/sim/release", {})
     assert desk.dca("panic")["left"] == []
-    sold = [order for order in desk.orders() if order["kind"] == "close"]
-    assert len(sold) == len({order["asset_id"] for order in sold}) == 2
+    # what it had written when it was killed, and Alpaca never got, is given up and written anew
+    filled = [order for order in desk.orders() if order["filled_quantity"] > 0]
+    assert sorted(order["kind"] for order in filled) == ["base", "base", "close", "close"]
 
 
 def test_two_at_once_sell_once(desk: Desk) -> None:
