@@ -69,9 +69,11 @@ def test_a_cycle_that_completes_while_the_page_is_open_appears(
     tmp_path: Path,
 ) -> None:
     apply_sql(database, ASSET.encode())
+    at = {"symbol": SYMBOL, "bid": "100", "ask": "100"}
+    simulator.post("/sim/quote", at)
     bot.start()
-    eventually(lambda: bot.is_trading, timeout=60)
-    simulator.post("/sim/quote", {"symbol": SYMBOL, "bid": "100", "ask": "100"})
+    eventually(lambda: "quote stream connected" in bot.output, timeout=60)
+    simulator.post("/sim/quote", at)  # one that is young
     with page(bot_env, tmp_path) as served:
         eventually(lambda: float(served.data()["status"]["invested"]) > 0, timeout=60)
         with opened(served, 1600) as seen:
