@@ -122,8 +122,9 @@ class Scratch:
         return self.write(sql, tuple(columns.values()))
 
     def empty(self) -> None:
-        """Remove every asset, with its cycles and orders."""
-        self.write("DELETE FROM dca_assets")
+        """Remove every asset, and what outlives its row."""
+        for table in ("dca_assets", "dca_orders", "dca_events", "dca_results"):
+            self.write(f"DELETE FROM {table}")  # noqa: S608 - our own tables
 
     def cycles(self, asset_id: int) -> list[CycleRow]:
         """All cycles of an asset, the oldest first."""

@@ -80,6 +80,8 @@ def project(
         os.kill(pid, signal.SIGKILL)
 
 
+# the test itself asks more often than Alpaca would answer
+@pytest.mark.parametrize("simulator", [("--rate-limit", "0")], indirect=True)
 def test_cron_keeps_everything_going(
     project: Path, database: DatabaseSettings, simulator: Simulator
 ) -> None:

@@ -46,6 +46,11 @@ INSERT INTO dca_assets (
     cooldown_period, buy_order_price_deviation_percent
 ) VALUES ('{SYMBOL}', TRUE, 50, 50, 1, 1, 1, 3600, 1)
 """  # noqa: S608 - our own symbol
+# Orders, events and results outlive the row of their asset.
+FRESH = f"""
+DELETE FROM dca_assets; DELETE FROM dca_orders; DELETE FROM dca_events; DELETE FROM dca_results;
+{ASSET}
+"""  # noqa: S608 - our own symbol
 # What is filled at each price, from first to last.
 STEPS = (
     ("100", "base"),

@@ -10,7 +10,7 @@ import pytest
 
 from dca_bot.program.settings import DatabaseSettings
 from tests.helpers import Simulator, apply_sql
-from tests.proofs.one_by_one.one_cycle import ASSET, QUIET, STEPS, OneCycle
+from tests.proofs.one_by_one.one_cycle import FRESH, QUIET, STEPS, OneCycle
 from tests.tally import struck
 
 pytestmark = pytest.mark.proof
@@ -70,7 +70,7 @@ def sweep(
     """How many runs were struck before one was left untouched."""
     for count, number in enumerate(range(1, REQUESTS_MAX, stride)):
         exchange.post("/sim/reset", {"walk": False})
-        apply_sql(database, b"DELETE FROM dca_assets; " + ASSET.encode())
+        apply_sql(database, FRESH.encode())
         fault, params = FAULTS[name]
         body = {"name": fault, "params": params | only, "count": 1, "skip": number - 1}
         exchange.post("/sim/faults", body)

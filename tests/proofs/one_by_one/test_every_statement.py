@@ -10,7 +10,7 @@ import pytest
 
 from dca_bot.program.settings import DatabaseSettings
 from tests.helpers import Simulator, apply_sql
-from tests.proofs.one_by_one.one_cycle import ASSET, QUIET, OneCycle
+from tests.proofs.one_by_one.one_cycle import ASSET, FRESH, QUIET, OneCycle
 from tests.proofs.whole.database_proxy import Cut, DatabaseProxy, Error, Fault, Nth
 from tests.tally import struck
 
@@ -66,7 +66,7 @@ def run_with(
     plan: Nth, exchange: Simulator, database: DatabaseSettings, proxy: DatabaseProxy, which: str
 ) -> None:
     exchange.post("/sim/reset", {"walk": False})
-    apply_sql(database, b"DELETE FROM dca_assets; " + ASSET.encode())
+    apply_sql(database, FRESH.encode())
     proxy.plan = plan
     cycle = OneCycle(proxy.settings, database, exchange)
     try:
