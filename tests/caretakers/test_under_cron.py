@@ -35,7 +35,7 @@ INSERT INTO dca_cycles (asset_id, status, completed_at)
 VALUES (2, 'complete', UTC_TIMESTAMP() - INTERVAL 301 SECOND), (2, 'cooldown', NULL);
 """
 ORPHAN = {
-    "symbol": "ETH/USD",
+    "symbol": "BTC/USD",
     "side": "buy",
     "type": "limit",
     "time_in_force": "gtc",
