@@ -20,6 +20,9 @@ from dca_bot.program.errors import *
 from dca_bot.program.logs import set_up_logging
 from dca_bot.program.settings import LogSettings
 
+# a run in the background leaves it ignored, which children inherit
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def hang():
     with deadline(1):
         try:
