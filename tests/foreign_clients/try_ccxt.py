@@ -38,7 +38,9 @@ def reads_the_market(exchange) -> None:
     assert exchange.fetch_ticker(PAIR)["bid"] > 0
     assert len(exchange.fetch_order_book(PAIR)["asks"]) == 7
     assert len(exchange.fetch_ohlcv(PAIR, "1h", limit=24)) > 0
-    assert exchange.fetch_trades(PAIR, limit=10)
+    # without `since` the trades begin at midnight, which may be a minute ago
+    hour_ago = exchange.milliseconds() - 3_600_000
+    assert exchange.fetch_trades(PAIR, since=hour_ago, limit=10)
     holds("markets, ticker, order book, bars, trades")
 
 
