@@ -19,7 +19,8 @@ from dca_bot.core.model import Asset, CycleStatus
 from dca_bot.core.overdue import cooldown_ends_at, cooldown_over
 from dca_bot.core.transition import end_cooldown
 from dca_bot.program.clock import utc_now
-from dca_bot.program.logs import asset_log, event, set_up_logging
+from dca_bot.program.log_text import asset_log, event
+from dca_bot.program.logs import set_up_logging
 from dca_bot.program.script import argument_parser, deadline, only_once, run
 from dca_bot.program.settings import read_store_settings
 from dca_bot.store.mysql_store import MySqlStore

@@ -26,7 +26,8 @@ from dca_bot.caretakers.run import REQUESTS_PER_MINUTE, Run, nothing_without_alp
 from dca_bot.core.model import OrderUpdate
 from dca_bot.core.overdue import Tracking, is_orphan, is_stale, is_stuck
 from dca_bot.program.clock import Clock, utc_now
-from dca_bot.program.logs import asset_log, event, set_up_logging
+from dca_bot.program.log_text import asset_log, event
+from dca_bot.program.logs import set_up_logging
 from dca_bot.program.script import argument_parser, deadline, only_once, run
 from dca_bot.program.settings import LimitSettings, read_settings
 from dca_bot.store.mysql_store import MySqlStore

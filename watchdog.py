@@ -31,7 +31,8 @@ from datetime import datetime, timedelta
 from dca_bot.program.channel_settings import read_channel_settings
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError, SettingsError
-from dca_bot.program.logs import event, set_up_logging
+from dca_bot.program.log_text import event
+from dca_bot.program.logs import set_up_logging
 from dca_bot.program.script import argument_parser, deadline, only_once, run
 from dca_bot.program.settings import read_common_settings, read_secrets, read_settings
 from dca_bot.watchdog.bot_process import BotProcess

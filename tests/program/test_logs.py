@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from dca_bot.program.logs import LineFormatter, asset_log, event
+from dca_bot.program.log_text import asset_log, event
+from dca_bot.program.logs import LineFormatter
 from dca_bot.program.masking import Mask
 
 PROGRAM = """
 import logging, sys
 from pathlib import Path
-from dca_bot.program.logs import asset_log, event, set_up_logging
+from dca_bot.program.log_text import asset_log, event
+from dca_bot.program.logs import set_up_logging
 from dca_bot.program.settings import LogSettings
 
 settings = LogSettings(level=sys.argv[2], dir=Path(sys.argv[1]))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
 from dca_bot.program.errors import BrokerUnavailable
-from dca_bot.program.logs import event
+from dca_bot.program.log_text import event
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import ZERO, Account, AssetRules, Order, OrderUpdate, Quote, Side
 from dca_bot.program.clock import OFFSET_MAX, Clock, clock_trouble, utc_now
 from dca_bot.program.errors import BrokerUnavailable, DcaError, OrderOutcomeUnknown, OrderRefused
-from dca_bot.program.logs import event
+from dca_bot.program.log_text import event
 from dca_bot.program.setting_groups import AlpacaSettings
 
 log = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from dca_bot.core.model import (
 from dca_bot.core.overdue import WAITING_FOR_ORDER, Tracking, is_awaited
 from dca_bot.core.transition import UNDER_WAY, let_go
 from dca_bot.program.clock import Clock
-from dca_bot.program.logs import asset_log, event
+from dca_bot.program.log_text import asset_log, event
 from dca_bot.trading.books import GIVE_UP_AFTER, Books
 from dca_bot.trading.ports import Broker, Store
 

@@ -39,7 +39,7 @@ from dca_bot.core.overdue import (
 from dca_bot.core.position import most_it_could_hold
 from dca_bot.core.transition import fail
 from dca_bot.program.errors import BrokerUnavailable, CycleChanged
-from dca_bot.program.logs import asset_log, event
+from dca_bot.program.log_text import asset_log, event
 from dca_bot.trading.books import Books
 from dca_bot.trading.ports import Broker, Store
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dca_bot.core.model import AssetState
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import BrokerUnavailable, CycleChanged, DcaError
-from dca_bot.program.logs import asset_log, event
+from dca_bot.program.log_text import asset_log, event
 from dca_bot.watchdog.caretaker_marks import Mark
 
 log = logging.getLogger(__name__)

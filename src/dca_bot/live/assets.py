@@ -23,7 +23,7 @@ from dca_bot.live.row_lines import RowLines
 from dca_bot.live.watch import Watch, look_at
 from dca_bot.live.worker import Surroundings, Worker
 from dca_bot.program.errors import DcaError, StoreUnavailable
-from dca_bot.program.logs import asset_log
+from dca_bot.program.log_text import asset_log
 from dca_bot.watchdog.sight import AssetSight
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from dca_bot.live.assets import Desk
 from dca_bot.live.loop_parts import happens_within, tell_news
 from dca_bot.program.clock import Clock, Level, clock_level, clock_trouble
 from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
-from dca_bot.program.logs import event
+from dca_bot.program.log_text import event
 from dca_bot.trading.books import Books
 from dca_bot.trading.ports import Broker, Store
 from dca_bot.trading.settle import recover

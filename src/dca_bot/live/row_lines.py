@@ -10,7 +10,7 @@ import logging
 from dca_bot.core.asset_row import HALTED, losing_target
 from dca_bot.core.model import ZERO, Asset, AssetState, Cycle
 from dca_bot.core.row_edits import edits
-from dca_bot.program.logs import asset_log
+from dca_bot.program.log_text import asset_log
 
 log = logging.getLogger(__name__)
 

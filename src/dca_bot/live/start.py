@@ -21,7 +21,7 @@ from dca_bot.program.errors import (
     StoreUnavailable,
 )
 from dca_bot.program.files import unusable_log_dir
-from dca_bot.program.logs import event
+from dca_bot.program.log_text import event
 from dca_bot.program.script import only_once
 from dca_bot.program.setting_values import is_own_network
 from dca_bot.program.settings import AlpacaSettings

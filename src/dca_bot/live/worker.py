@@ -29,7 +29,7 @@ from dca_bot.program.errors import (
     OrderRefused,
     StoreUnavailable,
 )
-from dca_bot.program.logs import asset_log
+from dca_bot.program.log_text import asset_log
 from dca_bot.trading.ports import Store
 from dca_bot.trading.trader import Trader
 

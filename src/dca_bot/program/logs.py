@@ -1,13 +1,10 @@
-"""What a log line looks like, and where it goes.
+"""What a log line looks like, and where it goes.  People tail this.
 
 Rule: a line is `time LEVEL subject sentence key=value`, always one line of bounded length, never
-with a secret.  A `=` without blanks around stands in facts only, and facts are made by `event`
-alone: so nothing that an exchange or a row says can pass for one.  The subject is `BTC/USD c42`
-(see `asset_log`) or the program's name.  People tail this.
+with a secret.  The subject is `BTC/USD c42` (`log_text.asset_log`) or the program's name.
 """
 
 import io
-import json
 import logging
 import os
 import re
@@ -15,12 +12,12 @@ import sys
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 
 from dca_bot.program.files import append_to, exposed, unusable_log_dir
+from dca_bot.program.log_text import Event, printable
 from dca_bot.program.masking import SECRET_LENGTH_MIN, Mask
 from dca_bot.program.setting_groups import PROJECT_ROOT, LogSettings
 from dca_bot.program.setting_values import Values
@@ -34,29 +31,6 @@ TALKATIVE_LIBRARIES = ("alpaca", "websockets", "urllib3", "mysql", "asyncio", "a
 LOOKS_LIKE_A_FACT = re.compile(r" ?= ?")
 
 log = logging.getLogger(__name__)
-
-
-class Event(str):
-    """A message that knows where its facts begin."""
-
-    sentence: str
-    facts: str
-
-
-def event(sentence: str, /, **facts: object) -> Event:
-    """A log message: the sentence, then `key=value` with Decimals plain and blanks quoted."""
-    told = "".join(f" {key}={_shown(value)}" for key, value in facts.items())
-    message = Event(sentence + told)
-    message.sentence, message.facts = sentence, told
-    return message
-
-
-def asset_log(
-    log: logging.Logger, symbol: str, cycle_id: int | None = None
-) -> logging.LoggerAdapter[logging.Logger]:
-    """The same logger, whose lines begin with the asset and, if given, the cycle."""
-    cycle = [] if cycle_id is None else [f"c{cycle_id}"]
-    return logging.LoggerAdapter(log, {"subject": " ".join([_shown(symbol), *cycle])})
 
 
 def set_up_logging(
@@ -98,15 +72,6 @@ def set_up_logging(
             "logged: choose a longer one",
             SECRET_LENGTH_MIN,
         )
-
-
-def printable(text: str) -> str:
-    """The text as one line without control codes.
-
-    Text from outside may hold line ends, escape codes, or marks that turn the direction.
-    """
-    line = " | ".join(part.strip() for part in text.splitlines() if part.strip())
-    return line if line.isprintable() else "".join(c if c.isprintable() else "?" for c in line)
 
 
 class LineFormatter(logging.Formatter):
@@ -162,19 +127,6 @@ def _stdout_is(path: Path) -> bool:
         return os.path.samestat(os.fstat(sys.stdout.fileno()), path.stat())
     except (OSError, ValueError, AttributeError):
         return False  # stdout is closed, or not a real file
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, Decimal):
-        text = format(value, "f")
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    if value is None:
-        return "none"
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    text = str(value)
-    is_plain = text.isprintable() and not set(text) & set(' "=')
-    return text if text and is_plain else json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def _cut(line: str, length_max: int) -> str:

@@ -20,7 +20,7 @@ from typing import NoReturn
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import AlreadyRunning, DcaError, SettingsError
 from dca_bot.program.files import append_to, keep_others_from_writing, unusable_log_dir
-from dca_bot.program.logs import printable
+from dca_bot.program.log_text import printable
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from dca_bot.core.model import (
     Side,
 )
 from dca_bot.core.money import FEE_RATE_ESTIMATE
-from dca_bot.program.logs import asset_log, event
+from dca_bot.program.log_text import asset_log, event
 
 log = logging.getLogger("dca_bot.trade")
 

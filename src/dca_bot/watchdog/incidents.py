@@ -19,7 +19,7 @@ from typing import Self
 
 from dca_bot.program.errors import DcaError
 from dca_bot.program.files import append_to
-from dca_bot.program.logs import printable
+from dca_bot.program.log_text import printable
 from dca_bot.program.masking import Mask
 from dca_bot.program.setting_groups import PROJECT_ROOT, AlertSettings
 from dca_bot.watchdog.caretaker_marks import caretaker_problems

@@ -10,7 +10,7 @@ from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
-from dca_bot.program.logs import printable
+from dca_bot.program.log_text import printable
 from dca_bot.program.setting_groups import AlertSettings
 from dca_bot.program.setting_values import is_this_machine
 

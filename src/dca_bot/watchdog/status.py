@@ -11,7 +11,7 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from dca_bot.program.logs import event
+from dca_bot.program.log_text import event
 from dca_bot.watchdog import heartbeat, sight
 from dca_bot.watchdog.bot_process import BotProcess
 from dca_bot.watchdog.caretaker_marks import caretaker_problems

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dca_bot.program.logs import LINE_LENGTH_MAX, LineFormatter, asset_log, event
+from dca_bot.program.log_text import asset_log, event
+from dca_bot.program.logs import LINE_LENGTH_MAX, LineFormatter
 from dca_bot.program.masking import Mask
 from dca_bot.program.settings import DatabaseSettings, read_common_settings
 from dca_bot.watchdog.incidents import Incidents
