@@ -14,9 +14,10 @@ from typing import Self
 
 from dca_bot.core.model import ZERO, OrderKind, OrderStatus
 from dca_bot.program.settings import DatabaseSettings
-from dca_bot.store.connection import LOCK_WAIT_SECONDS, Row, Session
+from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.store.schema import ensure_schema
+from dca_bot.store.statements import Row
 from dca_demo.state import AssetNow, Flow, OrderNow
 from dca_sandbox.exchange import Prices
 

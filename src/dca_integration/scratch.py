@@ -13,9 +13,10 @@ from decimal import Decimal
 
 from dca_bot.program.errors import DcaError
 from dca_bot.program.settings import DatabaseSettings
-from dca_bot.store.connection import LOCK_WAIT_SECONDS, Row, Session, Value
+from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.failures import NOT_GRANTED, Failure, grant
 from dca_bot.store.schema import ensure_schema
+from dca_bot.store.statements import Row, Value
 
 SUFFIX = "_integration_test"
 NAME_LENGTH_MAX = 64

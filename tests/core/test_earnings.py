@@ -6,14 +6,8 @@ from typing import Any
 
 import pytest
 
-from dca_bot.core.earnings import (
-    deepest_drawdown,
-    growth_of_fee,
-    net_of,
-    result_of,
-    seen_fee_rate,
-    tally,
-)
+from dca_bot.core.earnings import deepest_drawdown, net_of, result_of, tally
+from dca_bot.core.fees import growth_of_fee, seen_fee_rate
 from dca_bot.core.model import CycleStatus, Order, OrderKind, OrderStatus
 from tests.builders import NOW, a_cycle, an_asset, an_order
 

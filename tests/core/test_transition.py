@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dca_bot.core.booking import Booked, apply_update, conclude
+from dca_bot.core.booking import apply_update, conclude
 from dca_bot.core.model import (
     Cycle,
     CycleStatus,
@@ -22,6 +22,7 @@ from dca_bot.core.model import (
     Side,
 )
 from dca_bot.core.money import round_down, storable_price
+from dca_bot.core.records import Booked
 from dca_bot.core.transition import (
     as_table,
     end_cooldown,

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from dca_bot.program.settings import PROJECT_ROOT, Settings, read_settings
-from dca_bot.store.connection import Row, Session
+from dca_bot.store.connection import Session
+from dca_bot.store.statements import Row
 from tests.helpers import eventually
 
 # The user's own settings.  Whichever of them reached the demo would stop it from trading.

@@ -5,9 +5,10 @@ from dataclasses import astuple
 
 from dca_bot.core.model import Asset
 from dca_bot.program.settings import DatabaseSettings
-from dca_bot.store.connection import Row, Session, Value
+from dca_bot.store.connection import Session
 from dca_bot.store.failures import Failure
 from dca_bot.store.mysql_store import MySqlStore
+from dca_bot.store.statements import Row, Value
 
 INSERT_ASSET = """
 INSERT INTO dca_assets (id, asset_symbol, is_enabled, base_order_amount, safety_order_amount,

@@ -16,7 +16,7 @@ from dca_bot.backtest import exchange
 from dca_bot.backtest.exchange import Execution, Fill, Lapse, Purse, Terms
 from dca_bot.backtest.prices.series import Prices
 from dca_bot.backtest.steps import EPOCH, MICROSECOND, limits_of, moment_of, rules_for
-from dca_bot.core.booking import Booked, apply_update
+from dca_bot.core.booking import apply_update
 from dca_bot.core.decide import (
     Buy,
     Decision,
@@ -44,6 +44,7 @@ from dca_bot.core.model import (
 )
 from dca_bot.core.overdue import cooldown_ends_at
 from dca_bot.core.position import size_sell
+from dca_bot.core.records import Booked
 from dca_bot.core.transition import end_cooldown, start_order
 
 

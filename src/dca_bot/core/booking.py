@@ -5,11 +5,11 @@ Rule: fills are cumulative, so whatever is told twice, late or in another order 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from dca_bot.core.earnings import growth_of_fee, seen_fee_rate
+from dca_bot.core.fees import growth_of_fee, seen_fee_rate
 from dca_bot.core.holdings import is_dust
 from dca_bot.core.model import (
     ZERO,
@@ -31,21 +31,8 @@ from dca_bot.core.money import (
     storable_price,
     weighted_average,
 )
+from dca_bot.core.records import Booked
 from dca_bot.core.transition import UNDER_WAY, follow_again, let_go, sell_out
-
-
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """The cycle and the order after an update.
-
-    When all is sold, `sold_at` is the price, and `allowed` how far the asset may go from now on
-    (None: as far as before).
-    """
-
-    cycle: Cycle
-    order: Order
-    sold_at: Decimal | None = None
-    allowed: Allowed | None = None
 
 
 def apply_update(

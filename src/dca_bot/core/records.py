@@ -1,4 +1,4 @@
-"""What is kept: what happened, what each finished cycle came to, and Alpaca's own records."""
+"""What is kept: updates as booked, events, what cycles came to, and Alpaca's own records."""
 
 from __future__ import annotations
 
@@ -7,9 +7,23 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from dca_bot.core.model import CycleStatus, Side
+from dca_bot.core.model import Allowed, Cycle, CycleStatus, Order, Side
 
 TOLD_LENGTH_MAX = 255  # of an event's sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """The cycle and the order after an update.
+
+    When all is sold, `sold_at` is the price, and `allowed` how far the asset may go from now on
+    (None: as far as before).
+    """
+
+    cycle: Cycle
+    order: Order
+    sold_at: Decimal | None = None
+    allowed: Allowed | None = None
 
 
 @dataclass(frozen=True, slots=True)

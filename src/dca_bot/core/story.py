@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from dca_bot.core.booking import Booked
 from dca_bot.core.model import (
     Allowed,
     Asset,
@@ -22,7 +21,7 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
-from dca_bot.core.records import TOLD_LENGTH_MAX, Event, EventKind
+from dca_bot.core.records import TOLD_LENGTH_MAX, Booked, Event, EventKind
 
 NAMES = {
     OrderKind.BASE: "base order",

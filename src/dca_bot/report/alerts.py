@@ -20,7 +20,7 @@ from dca_bot.report.health import health_of
 from dca_bot.report.now import look
 from dca_bot.report.profit import totals
 from dca_bot.report.reader import Reader, known, whole
-from dca_bot.store.connection import Row
+from dca_bot.store.statements import Row
 from dca_bot.watchdog.incidents import Incidents
 
 log = logging.getLogger(__name__)

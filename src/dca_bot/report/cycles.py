@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from dca_bot.core.earnings import net_of, seen_fee_rate, sell_fee, tally
+from dca_bot.core.earnings import net_of, tally
+from dca_bot.core.fees import seen_fee_rate, sell_fee
 from dca_bot.core.model import ZERO, Asset, Cycle, CycleStatus, Order, Side
 from dca_bot.core.records import CycleResult
 from dca_bot.report import queries
@@ -15,8 +16,8 @@ from dca_bot.report.now import AssetNow, Now
 from dca_bot.report.profit import LONG_AGO, LONG_AHEAD
 from dca_bot.report.reader import Reader, known, moment, money, whole
 from dca_bot.store import statements
-from dca_bot.store.connection import Row
 from dca_bot.store.rows import read_cycle, read_order, read_state
+from dca_bot.store.statements import Row
 
 
 @dataclass(frozen=True, slots=True)

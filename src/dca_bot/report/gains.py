@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from dca_bot.core.earnings import sell_fee
+from dca_bot.core.fees import sell_fee
 from dca_bot.core.model import OrderKind, Side
 from dca_bot.core.money import FEE_RATE_ESTIMATE
 

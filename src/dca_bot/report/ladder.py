@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from dca_bot.core.decide import Buy, Hold, decide, triggers
-from dca_bot.core.earnings import fee_step, sell_fee
+from dca_bot.core.fees import fee_step, sell_fee
 from dca_bot.core.ladder import take_profit_price
 from dca_bot.core.model import (
     ZERO,

@@ -13,7 +13,7 @@ from decimal import Decimal
 from dca_bot.core.model import ZERO
 from dca_bot.report import queries
 from dca_bot.report.reader import Reader, known, money, whole
-from dca_bot.store.connection import Row, Value
+from dca_bot.store.statements import Row, Value
 
 LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
 LONG_AHEAD = datetime(2037, 1, 1, tzinfo=UTC)  # a TIMESTAMP ends in 2038

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 
-from dca_bot.core.earnings import seen_fee_rate, sell_fee
+from dca_bot.core.fees import seen_fee_rate, sell_fee
 from dca_bot.core.model import ZERO, Order, Side
 from dca_bot.core.money import COIN_STEP
 from dca_bot.core.records import FeeActivity, FillActivity

@@ -24,9 +24,7 @@ from mysql.connector.protocol import MySQLProtocol
 
 from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.failures import Failure, explain
-
-Value = int | str | Decimal | datetime | None
-Row = Sequence[Value]
+from dca_bot.store.statements import Row, Value
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10  # for one statement; longer than the wait for a lock

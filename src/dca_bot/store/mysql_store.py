@@ -19,11 +19,12 @@ from dca_bot.core.model import AssetState, Order
 from dca_bot.program.errors import AssetDeleted, CycleChanged, UnreadableRow
 from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store import statements
-from dca_bot.store.connection import LOCK_WAIT_SECONDS, Row, Value
+from dca_bot.store.connection import LOCK_WAIT_SECONDS
 from dca_bot.store.failures import DEADLOCK, Failure
 from dca_bot.store.mysql_transaction import MySqlTransaction
 from dca_bot.store.pool import Pool
 from dca_bot.store.rows import read_order, read_state
+from dca_bot.store.statements import Row, Value
 from dca_bot.store.values import order_values
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,10 @@ from dca_bot.core.model import Allowed, Asset, Cycle, Exposure, Order
 from dca_bot.core.records import CycleResult, Event
 from dca_bot.program.errors import CycleChanged
 from dca_bot.store import statements
-from dca_bot.store.connection import Row, Session, Value
+from dca_bot.store.connection import Session
 from dca_bot.store.failures import DUPLICATE_KEY, NO_PARENT_ROW, Failure
 from dca_bot.store.rows import read_active_cycle, read_asset, read_cycle, read_exposure, read_order
+from dca_bot.store.statements import Row, Value
 from dca_bot.store.values import (
     PRICE,
     cycle_values,

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 from dca_bot.program.errors import StoreUnavailable
 from dca_bot.program.setting_groups import DatabaseSettings
-from dca_bot.store.connection import Row, Session, Value
+from dca_bot.store.connection import Session
 from dca_bot.store.failures import TIMED_OUT, Failure
+from dca_bot.store.statements import Row, Value
 
 FREE_SLOT_SECONDS = 10
 FIRST_STATEMENT_TRIES = 2

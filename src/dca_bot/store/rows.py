@@ -24,7 +24,7 @@ from dca_bot.core.model import (
     OrderStatus,
 )
 from dca_bot.program.errors import UnreadableRow
-from dca_bot.store.connection import Row, Value
+from dca_bot.store.statements import Row, Value
 
 Word = TypeVar("Word", bound=StrEnum)
 

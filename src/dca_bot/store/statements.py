@@ -4,6 +4,13 @@ Rule: each can be pasted into a client once its %s are filled in; parameters are
 Nullable columns are compared with <=>, since `= NULL` never matches.
 """
 
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+Value = int | str | Decimal | datetime | None  # what is bound, and what a column holds
+Row = Sequence[Value]
+
 # The asset's row is the lock between processes.  Both tables are read by a unique key, so InnoDB
 # locks the asset first, then its active cycle, and nothing of any other asset.
 LOCK_ASSET = """

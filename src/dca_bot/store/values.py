@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from dca_bot.core.model import Cycle, Order
 from dca_bot.core.records import TOLD_LENGTH_MAX, CycleResult, Event
-from dca_bot.store.connection import Value
+from dca_bot.store.statements import Value
 
 PRICE = (10, 10)  # digits before and after the point: DECIMAL(20, 10)
 QUANTITY = (15, 15)  # DECIMAL(30, 15)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from dca_bot.core import story
-from dca_bot.core.booking import Booked, apply_alone, apply_update, complete, conclude
-from dca_bot.core.earnings import result_of, seen_fee_rate
+from dca_bot.core.booking import apply_alone, apply_update, complete, conclude
+from dca_bot.core.earnings import result_of
+from dca_bot.core.fees import seen_fee_rate
 from dca_bot.core.model import (
     Asset,
     AssetState,
@@ -25,6 +26,7 @@ from dca_bot.core.model import (
     OrderUpdate,
     Side,
 )
+from dca_bot.core.records import Booked
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import AssetDeleted, BrokerUnavailable, CycleChanged
 from dca_bot.trading import log_lines

@@ -73,7 +73,7 @@ class Hand:
         self._rules = rules
         self._budget = budget
         self._books = Books(store, broker, clock)
-        self._sender = Sender(broker, self._books.close, Cash(broker), clock)
+        self._sender = Sender(broker, self._books.close, Cash(broker.cash), clock)
 
     def allow(self, asset_id: int, allowed: Allowed, why: str) -> Allowed:
         """Set how far an asset may go; what it was allowed before."""

@@ -4,18 +4,18 @@ BUY, and no order is sent that would be refused again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from dca_bot.core.model import Asset
 from dca_bot.program.errors import OrderRefused
-from dca_bot.trading.ports import Broker
 
 
 class Cash:
-    """Safe to call from several threads, one per asset."""
+    """Safe to call from several threads, one per asset.  `available` is `Broker.cash`."""
 
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
+    def __init__(self, available: Callable[[str], Decimal]) -> None:
+        self._available = available
         self._short: set[int] = set()  # asset ids
 
     def is_short(self, asset: Asset) -> None:
@@ -30,7 +30,7 @@ class Cash:
         """Raise OrderRefused while an asset that was short cannot pay `cost`; others may try."""
         if asset.asset_id not in self._short:
             return
-        available = self._broker.cash(asset.quote_currency)
+        available = self._available(asset.quote_currency)
         if available < cost:
             raise OrderRefused(
                 f"waiting for {cost:f} {asset.quote_currency}, available {available:f}",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from decimal import Decimal
 
-from dca_bot.core.booking import Booked
 from dca_bot.core.ladder import stop_loss_price, trailing_price
 from dca_bot.core.model import (
     Asset,
@@ -22,6 +21,7 @@ from dca_bot.core.model import (
     Side,
 )
 from dca_bot.core.money import FEE_RATE_ESTIMATE
+from dca_bot.core.records import Booked
 from dca_bot.program.log_text import asset_log, event
 
 log = logging.getLogger("dca_bot.trade")

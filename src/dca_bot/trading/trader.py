@@ -88,7 +88,7 @@ class Trader:
         self.quote_age_max = quote_age_max
         self._budget = budget
         self.books = Books(store, broker, clock)
-        self._cash = Cash(broker)
+        self._cash = Cash(broker.cash)
         self._sender = Sender(broker, self.books.close, self._cash, clock)
 
     def on_quote(self, known: AssetState, quote: Quote) -> Acted:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from dca_bot.commands.act.session import Session
-from dca_bot.core.earnings import fee_step, sell_fee
+from dca_bot.core.fees import fee_step, sell_fee
 from dca_bot.core.model import AssetState
 from dca_bot.core.money import FEE_RATE_ESTIMATE
 from dca_bot.program.errors import BrokerUnavailable

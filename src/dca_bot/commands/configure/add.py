@@ -14,7 +14,7 @@ from dca_bot.commands.arguments import WrongCall
 from dca_bot.commands.configure.rows import assignments, check, preview, with_values
 from dca_bot.core.model import ZERO, Asset
 from dca_bot.store.configuration import Configuration, UnusableValue
-from dca_bot.store.connection import Value
+from dca_bot.store.statements import Value
 
 EXAMPLE: dict[str, Value] = {
     "base_order_amount": Decimal(20),

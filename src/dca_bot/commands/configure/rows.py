@@ -13,7 +13,7 @@ from dca_bot.core.model import ZERO, AfterStopLoss, Allowed, Asset
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.report.ladder import as_a_preview, ladder_from, money_wanted
 from dca_bot.store.configuration import UnusableValue, read_values
-from dca_bot.store.connection import Value
+from dca_bot.store.statements import Value
 
 # Where a column's name is not the field's.
 FIELDS = {

@@ -12,7 +12,7 @@ from dca_bot.commands.act.session import NOT_DONE, add_yes, session
 from dca_bot.commands.configure.rows import assignments, check, preview, with_values
 from dca_bot.core.model import AssetState
 from dca_bot.store.configuration import Configuration
-from dca_bot.store.connection import Value
+from dca_bot.store.statements import Value
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -24,7 +24,7 @@ from dca_bot.report import queries
 from dca_bot.report.gains import Deal, Gain, gains
 from dca_bot.report.profit import local_midnight
 from dca_bot.report.reader import Reader, known, moment, money
-from dca_bot.store.connection import Row
+from dca_bot.store.statements import Row
 
 SHOWN = 40
 COLUMNS = ("symbol", "quantity", "acquired", "sold", "cost", "proceeds", "fees", "gain")
