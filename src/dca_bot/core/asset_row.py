@@ -1,4 +1,4 @@
-"""Whether a row of `dca_assets` can be traded at all, asked when it is read, not at 3 a.m.
+"""A row of `dca_assets`: whether it can be traded at all, and what somebody has edited in it.
 
 Rule: what makes only BUYs impossible stops BUYs only; coins that are held still take their profit.
 """
@@ -6,6 +6,7 @@ Rule: what makes only BUYs impossible stops BUYs only; coins that are held still
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from decimal import Decimal
 
 from dca_bot.core.ladder import HUNDRED, RUNGS_MAX, safety_amount, safety_deviation
@@ -13,6 +14,15 @@ from dca_bot.core.model import USD_LIKE, Asset, AssetRules
 from dca_bot.core.money import FEE_RATE_ESTIMATE, MAX_ORDER_USD, MIN_BUY_USD
 
 HALTED = "Alpaca has halted it; Alpaca is asked every 60 s, and it goes on by itself"
+# Fields whose column is called otherwise; `_pct` at the end is `_percent` there.
+COLUMNS = {
+    "asset_id": "id",
+    "symbol": "asset_symbol",
+    "safety_order_deviation_pct": "safety_order_deviation",
+    "cooldown_seconds": "cooldown_period",
+    "restart_deviation_pct": "buy_order_price_deviation_percent",
+}
+BY_THE_BOT = {"last_sell_price"}
 
 
 def problem_of(asset: Asset, rules: AssetRules | None) -> str:
@@ -179,3 +189,28 @@ def _bad_size(amount: Decimal, asset: Asset) -> str:
     if asset.quote_currency in USD_LIKE and amount > MAX_ORDER_USD:
         return f"above Alpaca's largest order of {MAX_ORDER_USD:,} USD"
     return ""
+
+
+def column_of(name: str) -> str:
+    """The column of `dca_assets` that a field of Asset holds."""
+    whole = f"{name.removesuffix('_pct')}_percent" if name.endswith("_pct") else name
+    return COLUMNS.get(name, whole)
+
+
+def edits(before: Asset, after: Asset) -> Iterator[str]:
+    """Each column that differs, with both values."""
+    for each in fields(Asset):
+        old, new = getattr(before, each.name), getattr(after, each.name)
+        if old != new and each.name not in BY_THE_BOT:
+            yield f"{column_of(each.name)} {_shown(old)} -> {_shown(new)}"
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return str(value).upper()
+        case Decimal():
+            return f"{value.normalize():f}"
+    return str(value)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import logging
 
-from dca_bot.core.asset_row import HALTED, losing_target
+from dca_bot.core.asset_row import HALTED, edits, losing_target
 from dca_bot.core.model import ZERO, Asset, AssetState, Cycle
-from dca_bot.core.row_edits import edits
 from dca_bot.program.log_text import asset_log
 
 log = logging.getLogger(__name__)
