@@ -41,7 +41,7 @@ from dca_bot.backtest.prices.series import Prices, narrowed
 from dca_bot.backtest.result import result_of
 from dca_bot.backtest.sweep import fast
 from dca_bot.backtest.sweep.grid import Grid
-from dca_bot.backtest.sweep.workers import Parts
+from dca_bot.backtest.sweep.parts import Parts
 from dca_bot.core.model import Side
 from dca_bot.program.settings import PROJECT_ROOT
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from dca_bot.core.decide import Triggers, triggers
+from dca_bot.core.decide import triggers
+from dca_bot.core.ladder import Triggers
 from dca_bot.core.model import ZERO, Asset, Cycle, CycleStatus, OrderKind, OrderStatus
 from dca_sandbox.exchange import Prices
 

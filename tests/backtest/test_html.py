@@ -12,8 +12,9 @@ from dca_bot.backtest.html_report import write_report
 from dca_bot.backtest.html_sweep import write_sweep
 from dca_bot.backtest.prices.recording import Form, Recording
 from dca_bot.backtest.sweep.grid import read_grid
+from dca_bot.backtest.sweep.parts import Parts
 from dca_bot.backtest.sweep.run import run_sweep
-from dca_bot.backtest.sweep.workers import Parts, here
+from dca_bot.backtest.sweep.workers import here
 from dca_bot.program.errors import DcaError
 from tests.backtest.markets import SYMBOL, a_walk_of_quotes
 from tests.builders import an_asset

@@ -92,7 +92,7 @@ def test_the_first_sentence_is_honest_about_money_that_is_stuck() -> None:
     prices = some_points([100, *[60] * 30], seconds=86_400)
     recording = Recording(SYMBOL, Form.TRADES, prices.times, {"price": prices.bids}, 2)
     cases = run_cases(Question([recording], [an_asset(symbol=SYMBOL)], Market(Decimal(0))))
-    assert sentence(cases) == (
+    assert sentence([case.result for case in cases]) == (
         "-6.7 % of 120.00 USD in 30 days, while 33 % of the money is still stuck from "
         "14 November to 14 December 2023."
     )

@@ -15,9 +15,11 @@ from dca_bot.backtest.parameters import sample_asset
 from dca_bot.backtest.sweep import fast
 from dca_bot.backtest.sweep.exact import exact_score
 from dca_bot.backtest.sweep.grid import Grid, read_grid
-from dca_bot.backtest.sweep.run import Sweep, Tried, run_sweep
+from dca_bot.backtest.sweep.outcome import Sweep, Tried
+from dca_bot.backtest.sweep.parts import Parts, Scores, Work
+from dca_bot.backtest.sweep.run import run_sweep
 from dca_bot.backtest.sweep.score import Rank, Score
-from dca_bot.backtest.sweep.workers import Parts, Scores, Work, do, here, on_cluster
+from dca_bot.backtest.sweep.workers import do, here, on_cluster
 from dca_bot.program.errors import DcaError, SettingsError
 from tests.backtest.markets import SYMBOL, a_walk_of_quotes, columns_of, known_cases, some_points
 from tests.builders import an_asset

@@ -14,12 +14,12 @@ from dca_bot.core.decide import (
     Hold,
     Restart,
     Sell,
-    Triggers,
     Withdraw,
     decide,
     order_kind,
     triggers,
 )
+from dca_bot.core.ladder import Triggers
 from dca_bot.core.model import Asset, Cycle, CycleStatus, Holding, OrderKind, Quote
 from dca_bot.core.position import blocks_base_order, size_sell, why_nothing_to_sell
 from tests.builders import (

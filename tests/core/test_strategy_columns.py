@@ -8,9 +8,10 @@ import pytest
 
 from dca_bot.core.asset_row import problem_of
 from dca_bot.core.booking import apply_update
-from dca_bot.core.decide import Buy, Decision, Hold, Remember, Restart, Sell, Triggers, decide
+from dca_bot.core.decide import Buy, Decision, Hold, Remember, Restart, Sell, decide
 from dca_bot.core.decide import triggers as triggers_of
 from dca_bot.core.ladder import (
+    Triggers,
     next_safety_price,
     safety_amount,
     safety_deviation,

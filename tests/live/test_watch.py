@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dca_bot.core.decide import ANY_PRICE, Triggers
+from dca_bot.core.decide import ANY_PRICE
+from dca_bot.core.ladder import Triggers
 from dca_bot.core.model import Side
 from dca_bot.live.watch import Watch, look_at
 from tests.builders import CHECKED

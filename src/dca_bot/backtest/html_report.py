@@ -51,7 +51,7 @@ def write_report(path: Path, cases: Sequence[Case]) -> None:
     write_page(
         path,
         title=f"Backtest of {symbols}, {moment(result.since)[:10]} to {moment(result.until)[:10]}",
-        sentence=sentence(cases),
+        sentence=sentence([case.result for case in cases]),
         about=drawn + "All times are UTC, all money is in the quote currency.",
         sections=sections,
         figures=pictures,

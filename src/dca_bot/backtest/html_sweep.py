@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dca_bot.backtest.html_page import Figure, place, section, table, write_page
-from dca_bot.backtest.sweep.run import Sweep, Tried
+from dca_bot.backtest.sweep.outcome import Sweep, Tried
 
 SHOWN = 50
 

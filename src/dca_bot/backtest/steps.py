@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from dca_bot.backtest.prices.series import Limits, Prices
-from dca_bot.core.decide import Triggers
+from dca_bot.core.ladder import Triggers
 from dca_bot.core.model import AssetRules
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

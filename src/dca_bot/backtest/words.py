@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from dca_bot.backtest.cases import Case
 from dca_bot.backtest.prices.recording import DAY, SECOND
 from dca_bot.backtest.result import Result, Round, days
 from dca_bot.backtest.sweep.score import Score
@@ -16,10 +15,10 @@ from dca_bot.core.model import Side
 EIGHT = Decimal("1e-8")
 
 
-def sentence(cases: Sequence[Case]) -> str:
-    """What was earned, on which money, in which time, and how long it was stuck."""
-    worst = cases[0].result
-    earned = _range([case.result.percent for case in cases])
+def sentence(results: Sequence[Result]) -> str:
+    """What was earned, on which money, in which time, and how long it was stuck; worst first."""
+    worst = results[0]
+    earned = _range([result.percent for result in results])
     span = days(worst.until - worst.since)
     stuck = worst.longest()
     if stuck is None:

@@ -6,10 +6,10 @@ A rung is a safety order, counted from 1.  `docs/strategy.md` works through each
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from dca_bot.core.model import ZERO, Asset, Cycle, Quote
+from dca_bot.core.model import ZERO, Asset, Cycle, Quote, Side
 from dca_bot.core.money import FEE_RATE_ESTIMATE, PRICE_STEP, round_down
 
 HUNDRED = Decimal(100)
@@ -92,3 +92,42 @@ def watched(asset: Asset, cycle: Cycle, quote: Quote) -> Cycle:
     if (highest, since) == (cycle.highest_bid, cycle.stop_loss_since):
         return cycle
     return replace(cycle, highest_bid=highest, stop_loss_since=since)
+
+
+@dataclass(frozen=True, slots=True)
+class Triggers:
+    """The prices that matter until the cycle changes; None: no such price triggers.
+
+    The first two are the plain strategy.  The others belong to columns that are off by default.
+    """
+
+    buy_at_or_below: Decimal | None = None  # the ask
+    sell_at_or_above: Decimal | None = None  # the bid; or the cycle must remember it
+    buy_at_or_above: Decimal | None = None  # the ask must not be below it either
+    max_spread_pct: Decimal | None = None  # nor ask and bid further apart
+    sell_between: tuple[Decimal, Decimal] | None = None  # the bid: a trailing take profit
+    stop_at_or_below: Decimal | None = None  # the bid: the stop loss begins to count
+
+    def buys(self, quote: Quote) -> bool:
+        """Whether the ask of `quote` triggers a BUY."""
+        return (
+            self.buy_at_or_below is not None
+            and quote.ask <= self.buy_at_or_below
+            and (self.buy_at_or_above is None or quote.ask >= self.buy_at_or_above)
+            and (self.max_spread_pct is None or spread_pct(quote) <= self.max_spread_pct)
+        )
+
+    @property
+    def are_more_than_two_prices(self) -> bool:
+        return Triggers(self.buy_at_or_below, self.sell_at_or_above) != self
+
+    def side(self, quote: Quote) -> Side:
+        """The side of the order that `quote` seems to ask for."""
+        never_sells = self.without(Side.SELL) == self
+        return Side.BUY if self.buys(quote) or never_sells else Side.SELL
+
+    def without(self, side: Side) -> Triggers:
+        """The prices of the other side alone."""
+        if side is Side.BUY:
+            return replace(self, buy_at_or_below=None)
+        return replace(self, sell_at_or_above=None, sell_between=None, stop_at_or_below=None)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from dca_bot.core.decide import Triggers
+from dca_bot.core.ladder import Triggers
 
 NEVER_BUY = -math.inf
 NEVER_SELL = math.inf

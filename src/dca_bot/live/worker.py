@@ -17,7 +17,8 @@ from typing import Any
 
 from dca_bot.broker import translate
 from dca_bot.core.asset_row import buying_problem
-from dca_bot.core.decide import Triggers, triggers
+from dca_bot.core.decide import triggers
+from dca_bot.core.ladder import Triggers
 from dca_bot.core.model import AssetState, CycleStatus, OrderStatus, OrderUpdate, Side
 from dca_bot.core.story import MEANINGS
 from dca_bot.live.pauses import CASH_MAX_SECONDS, MAX_SECONDS, Pauses

@@ -13,10 +13,10 @@ from functools import cached_property
 from pathlib import Path
 
 from dca_bot.core.asset_row import buying_problem
-from dca_bot.core.decide import Triggers, triggers
+from dca_bot.core.decide import triggers
 from dca_bot.core.earnings import Tally, tally
 from dca_bot.core.fees import fee_step, seen_fee_rate, sell_fee
-from dca_bot.core.ladder import safety_amount, take_profit_price
+from dca_bot.core.ladder import Triggers, safety_amount, take_profit_price
 from dca_bot.core.model import (
     ZERO,
     Asset,

@@ -9,53 +9,18 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
-from functools import cached_property
 from multiprocessing import get_context
 from typing import Any
 
 from dca_bot.backtest.exchange import Terms
-from dca_bot.backtest.prices.series import Prices
 from dca_bot.backtest.sweep import fast
 from dca_bot.backtest.sweep.exact import exact_score
+from dca_bot.backtest.sweep.parts import Parts, Scores, Work, Workers
 from dca_bot.backtest.sweep.score import Score
 from dca_bot.core.model import Asset
 from dca_bot.program.errors import DcaError, SettingsError
 
 CONNECT_SECONDS = 10
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The prices to choose sets on, and those to judge them by."""
-
-    train: Prices
-    test: Prices
-    is_exact: bool = False  # the kernel is not wanted
-
-    @cached_property
-    def markets(self) -> tuple[fast.Market, fast.Market]:
-        """Both parts as the kernel takes them, made once in each process."""
-        return fast.market_of(self.train), fast.market_of(self.test)
-
-    def suits_kernel(self, asset: Asset, terms: Terms) -> bool:
-        """Whether an asset can be run by the kernel, here and now."""
-        if self.is_exact or not fast.is_there():
-            return False
-        return all(fast.knows(prices, asset, terms) for prices in (self.train, self.test))
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One chunk of sets, complete in itself, so that it can be done anywhere."""
-
-    terms: Terms
-    first: int  # the number of the first set
-    assets: tuple[Asset, ...]
-
-
-Scores = list[tuple[Score, Score]]
-Workers = Callable[[Sequence[Work], Parts], Iterator[tuple[Work, Scores]]]
 
 
 def do(work: Work, parts: Parts) -> Scores:

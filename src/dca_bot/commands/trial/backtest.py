@@ -83,7 +83,7 @@ def _content(
     return {
         "symbols": [asset.symbol for asset in assets],
         "exact": len(cases) == 1,
-        "sentence": sentence(cases),
+        "sentence": sentence([case.result for case in cases]),
         "from": iso(result.since),
         "to": iso(result.until),
         "prices": sum(map(len, recordings)),
@@ -103,7 +103,7 @@ def _texts(asset: Asset) -> dict[str, Any]:
 
 def _show(recordings: list[Recording], cases: list[Case], html: Path | None) -> None:
     console = output.console()
-    console.print(sentence(cases), soft_wrap=True)
+    console.print(sentence([case.result for case in cases]), soft_wrap=True)
     console.print()
     console.print(_table(cases))
     forms = ", ".join(f"{len(each):,} {each.form} of {each.symbol}" for each in recordings)

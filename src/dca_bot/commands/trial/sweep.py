@@ -26,9 +26,11 @@ from dca_bot.backtest.parameters import Value, option
 from dca_bot.backtest.prices.recording import points
 from dca_bot.backtest.prices.series import Prices
 from dca_bot.backtest.sweep.grid import read_grid
-from dca_bot.backtest.sweep.run import Sweep, Tried, run_sweep
+from dca_bot.backtest.sweep.outcome import Sweep, Tried
+from dca_bot.backtest.sweep.parts import Parts
+from dca_bot.backtest.sweep.run import run_sweep
 from dca_bot.backtest.sweep.score import Rank
-from dca_bot.backtest.sweep.workers import Parts, here, on_cluster
+from dca_bot.backtest.sweep.workers import here, on_cluster
 from dca_bot.backtest.words import iso, score_json
 from dca_bot.commands import output
 from dca_bot.commands.trial.inputs import (
