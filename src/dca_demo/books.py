@@ -13,11 +13,11 @@ from types import TracebackType
 from typing import Self
 
 from dca_bot.core.model import ZERO, OrderKind, OrderStatus
-from dca_bot.program.settings import DatabaseSettings
+from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
-from dca_bot.store.mysql_store import MySqlStore
+from dca_bot.store.rows import read_state
 from dca_bot.store.schema import ensure_schema
-from dca_bot.store.statements import Row
+from dca_bot.store.statements import ALL_ASSETS, Row
 from dca_demo.state import AssetNow, Flow, OrderNow
 from dca_sandbox.exchange import Prices
 
@@ -88,7 +88,6 @@ class Books:
     """Reads what the bot has written; raises StoreUnavailable when the database is away."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
-        self._store = MySqlStore(settings, pool_size=1)
         self._session = Session(settings, LOCK_WAIT_SECONDS)
 
     def __enter__(self) -> Self:
@@ -101,10 +100,10 @@ class Books:
         traceback: TracebackType | None,
     ) -> None:
         self._session.close()
-        self._store.close()
 
     def assets(self, prices: Mapping[str, Prices]) -> tuple[AssetNow, ...]:
         """Every asset with what its orders have moved so far."""
+        states = [read_state(row) for row in self._session.rows(ALL_ASSETS)]
         flows, completed = self._flows(), self._completed()
         self._session.rollback()  # the next reading is a new transaction
         return tuple(
@@ -117,7 +116,7 @@ class Books:
                 cycles_completed=completed.get(state.asset.asset_id, Completed()).count,
                 completed_at=completed.get(state.asset.asset_id, Completed()).last_at,
             )
-            for state in self._store.assets()
+            for state in states
         )
 
     def latest_orders(self) -> tuple[OrderNow, ...]:

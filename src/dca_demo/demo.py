@@ -24,7 +24,7 @@ from rich.console import Console
 
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError, StoreUnavailable
-from dca_bot.program.settings import PROJECT_ROOT
+from dca_bot.program.setting_groups import PROJECT_ROOT
 from dca_demo import books
 from dca_demo.books import Books
 from dca_demo.caretakers import Caretakers

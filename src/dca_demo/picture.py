@@ -19,7 +19,7 @@ from rich.terminal_theme import MONOKAI
 
 from dca_bot.core.model import CycleStatus
 from dca_bot.program.script import run
-from dca_bot.program.settings import PROJECT_ROOT
+from dca_bot.program.setting_groups import PROJECT_ROOT
 from dca_demo.demo import run_demo
 from dca_demo.state import DemoState
 from dca_demo.view import render

@@ -17,8 +17,8 @@ from alpaca.common.exceptions import APIError
 from alpaca.common.rest import RESTClient
 
 from dca_bot.program.errors import BrokerUnavailable
+from dca_bot.program.setting_groups import AlpacaSettings
 from dca_bot.program.setting_values import is_this_machine
-from dca_bot.program.settings import AlpacaSettings
 
 PAPER_HOST = "paper-api.alpaca.markets"
 TIMEOUT_SECONDS = (3.05, 10.0)

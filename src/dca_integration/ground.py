@@ -15,12 +15,8 @@ from pathlib import Path
 
 from dca_bot.program.errors import AlreadyRunning, DcaError
 from dca_bot.program.script import only_once
-from dca_bot.program.settings import (
-    AlpacaSettings,
-    DatabaseSettings,
-    read_common_settings,
-    read_settings,
-)
+from dca_bot.program.setting_groups import AlpacaSettings, DatabaseSettings
+from dca_bot.program.settings import read_common_settings, read_settings
 from dca_integration.guard import refuse_real_money
 from dca_integration.market import Market, PaperMarket, SimulatedMarket
 from dca_integration.report import Report

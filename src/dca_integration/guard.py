@@ -10,8 +10,8 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from dca_bot.program.errors import BrokerUnavailable, DcaError
+from dca_bot.program.setting_groups import AlpacaSettings
 from dca_bot.program.setting_values import is_this_machine
-from dca_bot.program.settings import AlpacaSettings
 from dca_integration.account import PAPER_HOST, Account, plain
 from dca_integration.interruption import Interruption
 from dca_integration.report import Report

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dca_bot.program.settings import PROJECT_ROOT
+from dca_bot.program.setting_groups import PROJECT_ROOT
 from dca_integration.interruption import Interruption
 from dca_sandbox.children import Child, end_strays
 

@@ -6,16 +6,15 @@ left-over of ours is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from dca_bot.program.errors import DcaError
-from dca_bot.program.settings import DatabaseSettings
+from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.failures import NOT_GRANTED, Failure, grant
-from dca_bot.store.schema import ensure_schema
 from dca_bot.store.statements import Row, Value
 
 SUFFIX = "_integration_test"
@@ -59,9 +58,15 @@ class CycleRow:
 
 
 class Scratch:
-    """The database once `create` is done; `drop` may be called whatever has happened."""
+    """The database once `create` is done; `drop` may be called whatever has happened.
 
-    def __init__(self, beside: DatabaseSettings) -> None:
+    `make_tables` loads the bot's schema (`store/schema.py`).
+    """
+
+    def __init__(
+        self, beside: DatabaseSettings, make_tables: Callable[[DatabaseSettings], None]
+    ) -> None:
+        self._make_tables = make_tables
         self.settings = replace(beside, name=beside.name + SUFFIX)
         self._session: Session | None = None
         self._is_ours = False
@@ -85,7 +90,7 @@ class Scratch:
             raise DcaError(self._what_to_grant(server)) from failure
         finally:
             server.close()
-        ensure_schema(self.settings)
+        self._make_tables(self.settings)
         self._session = Session(self.settings, LOCK_WAIT_SECONDS)
 
     def drop(self) -> None:

@@ -4,16 +4,14 @@ Rule: the system's own server is never touched: no default files are read, and n
 the given directory is written.
 """
 
-import ctypes
 import fcntl
 import os
 import re
 import secrets
 import shutil
-import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +20,7 @@ import mysql.connector
 
 from dca_bot.program.errors import DcaError
 from dca_bot.program.setting_groups import DatabaseSettings
+from dca_sandbox.children import die_with
 from dca_sandbox.mariadb_programs import ServerPrograms, ensure_server_installed
 
 HOST = "127.0.0.1"
@@ -34,7 +33,6 @@ START_ATTEMPTS = 3
 # this one while the server is halted.
 PORTS = range(20_000, 32_768)
 OUR_FILES = {"lock", "data", "tmp", "init.sql", "server.log"}
-PR_SET_PDEATHSIG = 1
 NO_LOCK = -1
 
 
@@ -269,20 +267,6 @@ def _as_root() -> list[str]:
     # The server refuses to run as root by accident.  With plain --user mariadb-install-db would
     # give a directory of the installed server to that user; with "loose" it only passes it on.
     return ["--loose-user=root"] if os.geteuid() == 0 else []
-
-
-def die_with(parent: int) -> Callable[[], None]:
-    """What a child of `parent` runs before it begins, so that it never outlives it."""
-    # A parent that is killed cannot stop its server, and nobody else would.  The kernel does it
-    # (Linux; elsewhere only stop() does).  Its data is fresh each time, so KILL loses nothing.
-    libc = ctypes.CDLL(None)
-
-    def in_child() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the kernel was told
-            os._exit(1)
-
-    return in_child
 
 
 def _checked(name: str) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from dca_bot.core.model import Allowed
-from dca_bot.report.health import Word, health_of
-from dca_bot.report.now import AssetNow, Now
+from dca_bot.report.health import health_of
+from dca_bot.report.now import AssetNow, Now, Word
 from dca_bot.watchdog import heartbeat
 from dca_bot.watchdog.caretaker_marks import Mark
 from dca_bot.watchdog.incidents import PAUSE_FILE_NAME

@@ -9,7 +9,8 @@ import pytest
 
 from dca_bot.core.model import OrderKind
 from dca_bot.program.settings import PROJECT_ROOT
-from dca_bot.report.ladder import Ladder, as_a_preview, finest_rules, ladder_from, money_wanted
+from dca_bot.report.ladder import Ladder, as_a_preview, ladder_from, money_wanted
+from dca_bot.report.now import finest_rules
 from tests.builders import BTC, a_holding_cycle, an_asset
 
 STRATEGY = (PROJECT_ROOT / "docs" / "strategy.md").read_text()

@@ -19,8 +19,7 @@ from dca_bot.core.model import (
     OrderStatus,
     Quote,
 )
-from dca_bot.report.health import Health, Word
-from dca_bot.report.now import AssetNow
+from dca_bot.report.now import AssetNow, Health, Word
 from dca_bot.report.numbers import age_in_words, price_in_words
 from dca_bot.report.words import State, state_of, why
 from dca_bot.watchdog.sight import AssetSight

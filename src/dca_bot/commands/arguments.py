@@ -6,10 +6,11 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
+from dca_bot.program.clock import local_midnight
 from dca_bot.program.errors import SettingsError
-from dca_bot.program.settings import PORT_MAX
+from dca_bot.program.setting_values import PORT_MAX
 from dca_bot.report.now import AssetNow, Now
-from dca_bot.report.profit import LONG_AGO, LONG_AHEAD, local_midnight
+from dca_bot.report.queries import LONG_AGO, LONG_AHEAD
 
 
 class WrongCall(SettingsError):

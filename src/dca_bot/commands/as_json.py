@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from dca_bot.report.json_text import plain_value
+from dca_bot.report.numbers import plain_value
 
 
 def print_json(content: dict[str, Any]) -> None:

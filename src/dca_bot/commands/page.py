@@ -19,8 +19,8 @@ from dca_bot.page.content import Content
 from dca_bot.page.server import make_app
 from dca_bot.page.visitors import is_this_machine
 from dca_bot.program.errors import DcaError
+from dca_bot.program.setting_groups import PROJECT_ROOT
 from dca_bot.program.settings import (
-    PROJECT_ROOT,
     read_data_url,
     read_mode,
     read_page_password,

@@ -30,7 +30,7 @@ from dca_bot.live.quiet import look_after_quotes
 from dca_bot.live.worker import Surroundings
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import StoreUnavailable
-from dca_bot.program.settings import Settings
+from dca_bot.program.setting_groups import Settings
 from dca_bot.store.instance_lock import InstanceLock
 from dca_bot.trading.ports import Broker, Store
 from dca_bot.trading.trader import Trader

@@ -23,8 +23,8 @@ from dca_bot.program.errors import (
 from dca_bot.program.files import unusable_log_dir
 from dca_bot.program.log_text import event
 from dca_bot.program.script import only_once
+from dca_bot.program.setting_groups import AlpacaSettings
 from dca_bot.program.setting_values import is_own_network
-from dca_bot.program.settings import AlpacaSettings
 from dca_bot.store.failures import Failure
 from dca_bot.trading.settle import Recovered
 from dca_bot.watchdog import heartbeat

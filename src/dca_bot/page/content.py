@@ -24,14 +24,16 @@ from dca_bot.page.prices import Prices
 from dca_bot.page.tie_out import tie_out
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import StoreUnavailable
-from dca_bot.program.settings import StoreSettings
+from dca_bot.program.setting_groups import StoreSettings
 from dca_bot.report import queries
 from dca_bot.report.cycles import CycleLine, closed_lines, open_lines, story_of
 from dca_bot.report.health import health_of
 from dca_bot.report.honesty import Honesty, honesty, stuck_now
 from dca_bot.report.ladder import Ladder, ladder_from
-from dca_bot.report.now import AssetNow, Now, look
-from dca_bot.report.profit import LONG_AGO, LONG_AHEAD, Earned, Totals, by_time, totals
+from dca_bot.report.look import look
+from dca_bot.report.now import AssetNow, Now
+from dca_bot.report.profit import Earned, Totals, by_time, totals
+from dca_bot.report.queries import LONG_AGO, LONG_AHEAD
 from dca_bot.report.reader import Reader
 from dca_bot.report.status import status
 from dca_bot.store.rows import read_order

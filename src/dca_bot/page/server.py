@@ -19,7 +19,7 @@ from aiohttp.typedefs import Middleware
 from dca_bot.page.content import Content
 from dca_bot.page.visitors import Door, is_this_machine, password_in
 from dca_bot.program.errors import StoreUnavailable
-from dca_bot.report.json_text import plain_value
+from dca_bot.report.numbers import plain_value
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ that means is said here.
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
 
 Clock = Callable[[], datetime]
@@ -18,6 +18,11 @@ OFFSET_MAX = timedelta(seconds=30)  # beyond, no order is placed (behaviour 15)
 def utc_now() -> datetime:
     """The current time, aware and in UTC."""
     return datetime.now(UTC)
+
+
+def local_midnight(day: date) -> datetime:
+    """When a day of the user's begins."""
+    return datetime.combine(day, time()).astimezone().astimezone(UTC)
 
 
 class Level(IntEnum):

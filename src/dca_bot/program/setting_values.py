@@ -17,6 +17,7 @@ from dotenv.parser import parse_stream
 from dca_bot.program.errors import SettingsError
 
 COUNT_MAX = 1_000_000
+PORT_MAX = 65_535
 SECONDS_MAX = 365 * 24 * 60 * 60
 SETTING_IN_EXAMPLE = re.compile(r"^(?:# )?([A-Z_]+)=", re.MULTILINE)
 MISSING = "is missing"

@@ -25,7 +25,7 @@ from dca_bot.program.setting_groups import (
     StoreSettings,
     mode_of,
 )
-from dca_bot.program.setting_values import Values
+from dca_bot.program.setting_values import PORT_MAX, Values
 
 # A program takes its settings from here, as groups and all.
 __all__ = [
@@ -45,7 +45,6 @@ __all__ = [
 ]
 
 PAPER_KEYS_BEGIN_WITH = "PK"  # and those of live accounts with AK
-PORT_MAX = 65_535
 SECRETS = (
     "APCA_API_KEY_ID",
     "APCA_API_SECRET_KEY",

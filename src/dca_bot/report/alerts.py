@@ -14,10 +14,11 @@ from pathlib import Path
 from dca_bot.program.channel_settings import ChannelSettings, Digest
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import SettingsError, StoreUnavailable
-from dca_bot.program.settings import CommonSettings, read_mode, read_store_settings
+from dca_bot.program.setting_groups import CommonSettings
+from dca_bot.program.settings import read_mode, read_store_settings
 from dca_bot.report import queries
 from dca_bot.report.health import health_of
-from dca_bot.report.now import look
+from dca_bot.report.look import look
 from dca_bot.report.profit import totals
 from dca_bot.report.reader import Reader, known, whole
 from dca_bot.store.statements import Row

@@ -13,7 +13,7 @@ from dca_bot.core.model import ZERO, Asset, Cycle, CycleStatus, Order, Side
 from dca_bot.core.records import CycleResult
 from dca_bot.report import queries
 from dca_bot.report.now import AssetNow, Now
-from dca_bot.report.profit import LONG_AGO, LONG_AHEAD
+from dca_bot.report.queries import LONG_AGO, LONG_AHEAD
 from dca_bot.report.reader import Reader, known, moment, money, whole
 from dca_bot.store import statements
 from dca_bot.store.rows import read_cycle, read_order, read_state

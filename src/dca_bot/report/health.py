@@ -11,13 +11,12 @@ Rule: judged by the signs of life in LOG_DIR and by the rows, without asking Alp
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 from pathlib import Path
 
 from dca_bot.core.model import Allowed
-from dca_bot.report.now import Now
+from dca_bot.report.now import Health, Now, Word
+from dca_bot.report.queries import LONG_AGO
 from dca_bot.watchdog import heartbeat
 from dca_bot.watchdog.caretaker_marks import caretaker_problems
 from dca_bot.watchdog.channels import failing
@@ -28,26 +27,7 @@ from dca_bot.watchdog.problems import Kind
 # The bot reconnects a stream that is silent for 30 s by itself; after a minute it is blind.
 QUOTES_SILENT_SECONDS = 60.0
 TRADE_STREAM_SILENT_SECONDS = 300.0
-LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
 SIGHT_AGE_MAX = timedelta(seconds=30)
-
-
-class Word(StrEnum):
-    OK = "OK"
-    DEGRADED = "DEGRADED"
-    PAUSED = "PAUSED"
-    BLIND = "BLIND"
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    word: Word
-    reasons: tuple[str, ...] = ()
-
-    @property
-    def is_on_the_watch(self) -> bool:
-        """Whether somebody looks at the prices, and may act."""
-        return self.word in (Word.OK, Word.DEGRADED)
 
 
 def health_of(now: Now, log_dir: Path, *, beat_age_max: float) -> Health:

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from dca_bot.core.decide import Buy, Hold, decide, triggers
 from dca_bot.core.fees import fee_step, sell_fee
-from dca_bot.core.ladder import take_profit_price
+from dca_bot.core.ladder import safety_amount, take_profit_price
 from dca_bot.core.model import (
     ZERO,
     Allowed,
@@ -25,12 +25,12 @@ from dca_bot.core.model import (
     Quote,
 )
 from dca_bot.core.money import (
-    COIN_STEP,
     FEE_RATE_ESTIMATE,
     estimated_receipt,
     round_down,
     weighted_average,
 )
+from dca_bot.report.now import AssetNow
 
 RUNGS_MAX = 500  # of a row that says ten thousand; nobody reads more
 ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -63,11 +63,6 @@ class Ladder:
 
     rungs: tuple[Rung, ...]
     warnings: tuple[str, ...] = ()
-
-
-def finest_rules(symbol: str) -> AssetRules:
-    """The increments of every pair at Alpaca in 2026, for when the bot has not told others."""
-    return AssetRules(symbol, True, COIN_STEP, COIN_STEP)
 
 
 def as_a_preview(asset: Asset) -> Asset:
@@ -112,6 +107,19 @@ def ladder_from(
 def money_wanted(ladder: Ladder, invested: Decimal = ZERO) -> Decimal:
     """What all the rungs of a ladder would spend from now on."""
     return ladder.rungs[-1].invested - invested if ladder.rungs else ZERO
+
+
+def still_wanted(now: AssetNow) -> Decimal:
+    """What the rungs that an asset's row has left can still ask for."""
+    asset, cycle = now.asset, now.cycle
+    if not asset.is_enabled or now.problem:
+        return ZERO
+    price = now.quote.ask if now.quote else None
+    price = price or (cycle.last_order_fill_price if cycle else None)
+    if price is not None:
+        return money_wanted(ladder_from(asset, price, now.rules, cycle=cycle))
+    rungs = range(1, min(asset.max_safety_orders, RUNGS_MAX) + 1)
+    return asset.base_order_amount + sum((safety_amount(asset, rung) for rung in rungs), ZERO)
 
 
 def _rungs(

@@ -1,16 +1,15 @@
-"""Everything as it is at one moment, read once: rows, orders of active cycles, and what the bot
-sees.  What is asked of it (invested, next prices, net if sold) is worked out here and nowhere else.
+"""Everything as it is at one moment: rows, orders of active cycles, and what the bot sees.  What
+is asked of it (invested, next prices, net if sold) is worked out here and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from functools import cached_property
-from pathlib import Path
 
 from dca_bot.core.asset_row import buying_problem
 from dca_bot.core.decide import triggers
@@ -27,19 +26,18 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
-from dca_bot.report import queries
-from dca_bot.report.ladder import RUNGS_MAX, finest_rules, ladder_from, money_wanted
-from dca_bot.report.reader import Reader, moment
-from dca_bot.store import statements
-from dca_bot.store.rows import read_order, read_state
-from dca_bot.watchdog import heartbeat, sight
-from dca_bot.watchdog.caretaker_marks import SILENCE_MAX, Mark
+from dca_bot.core.money import COIN_STEP
 from dca_bot.watchdog.heartbeat import Heartbeat
 from dca_bot.watchdog.sight import AssetSight, Sight
 
 NO_SIGHT = AssetSight()
 HUNDRED = Decimal(100)
 WAITING = (CycleStatus.BUYING, CycleStatus.SELLING)
+
+
+def finest_rules(symbol: str) -> AssetRules:
+    """The increments of every pair at Alpaca in 2026, for when the bot has not told others."""
+    return AssetRules(symbol, True, COIN_STEP, COIN_STEP)
 
 
 @dataclass(frozen=True)
@@ -165,24 +163,6 @@ class AssetNow:
             return self.orders[0].created_at
         return self.cycle.created_at if self.cycle else None
 
-    @cached_property
-    def money_wanted(self) -> Decimal:
-        """What the rungs that are left can still ask for."""
-        if not self.asset.is_enabled or self.problem:
-            return ZERO
-        price = self.quote.ask if self.quote else None
-        price = price or (self.cycle.last_order_fill_price if self.cycle else None)
-        if price is None:
-            return self._amounts
-        left = ladder_from(self.asset, price, self.rules, cycle=self.cycle)
-        return money_wanted(left)
-
-    @property
-    def _amounts(self) -> Decimal:
-        rungs = range(1, min(self.asset.max_safety_orders, RUNGS_MAX) + 1)
-        safety = sum((safety_amount(self.asset, rung) for rung in rungs), ZERO)
-        return self.asset.base_order_amount + safety
-
     def distance_pct(self, price: Decimal | None, side: Side) -> Decimal | None:
         """How far the market is from a price, in % of the market's."""
         if price is None or self.quote is None:
@@ -222,61 +202,33 @@ class Now:
         known = [net for net in nets if net is not None]
         return sum(known, ZERO) if len(known) == len(nets) else None
 
-    @property
-    def money_wanted(self) -> Decimal:
-        return sum((each.money_wanted for each in self.assets), ZERO)
-
     def find(self, symbol: str) -> AssetNow | None:
         """The asset with this symbol, however it is spelt: BTC/USD, btcusd."""
         wanted = plain(symbol)
         return next((each for each in self.assets if plain(each.asset.symbol) == wanted), None)
 
 
+class Word(StrEnum):
+    OK = "OK"
+    DEGRADED = "DEGRADED"
+    PAUSED = "PAUSED"
+    BLIND = "BLIND"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    word: Word
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def is_on_the_watch(self) -> bool:
+        """Whether somebody looks at the prices, and may act."""
+        return self.word in (Word.OK, Word.DEGRADED)
+
+
 def plain(symbol: str) -> str:
     """`BTCUSD` for BTC/USD and btc/usd."""
     return symbol.replace("/", "").upper()
-
-
-def look(reader: Reader, log_dir: Path, now: datetime, *, mode: str) -> Now:
-    """Everything as it is at `now`; `mode` is what the settings say, where the bot says nothing."""
-    seen = sight.read(log_dir)
-    orders = defaultdict(list)
-    for row in reader.rows(queries.ORDERS_OF_ACTIVE_CYCLES):
-        order = read_order(row)
-        orders[order.asset_id].append(order)
-    completed = {
-        int(str(row[0])): moment(row[1])
-        for row in reader.rows(queries.LAST_COMPLETED)
-        if row[1] is not None
-    }
-    events = {
-        int(str(row[0])): (moment(row[1]), str(row[2])) for row in reader.rows(queries.LAST_EVENTS)
-    }
-    states = [read_state(row) for row in reader.rows(statements.ALL_ASSETS)]
-    assets = []
-    for state in states:
-        asset = state.asset
-        asset_sight = seen.assets.get(asset.symbol, NO_SIGHT) if seen else NO_SIGHT
-        assets.append(
-            AssetNow(
-                asset=asset,
-                cycle=state.cycle,
-                problem=state.problem or (asset_sight.problem if asset.is_enabled else ""),
-                orders=tuple(orders[asset.asset_id]),
-                seen=asset_sight,
-                completed_at=completed.get(asset.asset_id),
-                cash=seen.cash if seen and asset.quote_currency == "USD" else None,
-                last_event=events.get(asset.asset_id),
-            )
-        )
-    return Now(
-        at=now,
-        mode=seen.mode if seen else mode,
-        beat=heartbeat.read(log_dir),
-        sight=seen,
-        assets=tuple(assets),
-        caretakers={name: Mark(log_dir, name).time() for name in SILENCE_MAX},
-    )
 
 
 def closest_first(assets: Sequence[AssetNow]) -> list[AssetNow]:

@@ -1,8 +1,8 @@
-"""Numbers and ages as people read them."""
+"""Numbers and times as people read them, and as JSON has them."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 
@@ -31,3 +31,12 @@ def price_in_words(price: Decimal | None) -> str:
 
 def amount_in_words(amount: Decimal, currency: str) -> str:
     return f"{amount:,.2f} {currency}"
+
+
+def plain_value(value: object) -> str:
+    """Money, prices and quantities as exact strings, times as ISO 8601 in UTC."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    raise TypeError(f"{value!r} has no place in JSON")

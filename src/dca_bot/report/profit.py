@@ -7,16 +7,15 @@ said beside every sum, and never counted as zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from dca_bot.core.model import ZERO
 from dca_bot.report import queries
+from dca_bot.report.queries import LONG_AHEAD
 from dca_bot.report.reader import Reader, known, money, whole
 from dca_bot.store.statements import Row, Value
 
-LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
-LONG_AHEAD = datetime(2037, 1, 1, tzinfo=UTC)  # a TIMESTAMP ends in 2038
 HUNDRED = Decimal(100)
 
 
@@ -123,11 +122,6 @@ def capital(reader: Reader, since: datetime, until: datetime, net: Decimal) -> C
         return_pct=net / average * HUNDRED if average else None,
         buy_and_hold_pct=sum(changes, ZERO) / len(changes) if changes else None,
     )
-
-
-def local_midnight(day: date) -> datetime:
-    """When a day of the user's begins."""
-    return datetime.combine(day, time()).astimezone().astimezone(UTC)
 
 
 def _earned(group: str, row: Row) -> Earned:

@@ -4,6 +4,12 @@ Rule: SELECT only; each can be pasted into a client once its %s are filled in.  
 and again reads by an index: the assets, their active cycles, and results since a moment.
 """
 
+from datetime import UTC, datetime
+
+# For "all of it": a TIMESTAMP ends in 2038.
+LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
+LONG_AHEAD = datetime(2037, 1, 1, tzinfo=UTC)
+
 # Those that have been filled: an active cycle has few orders.
 ORDERS_OF_ACTIVE_CYCLES = """
 SELECT o.client_order_id, o.asset_id, o.cycle_id, o.kind, o.rung, o.quantity, o.limit_price,

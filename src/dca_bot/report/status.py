@@ -6,16 +6,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from dca_bot.core.model import Side
-from dca_bot.report.health import Health
-from dca_bot.report.now import AssetNow, Now, closest_first
+from dca_bot.core.model import ZERO, Side
+from dca_bot.report.ladder import still_wanted
+from dca_bot.report.now import AssetNow, Health, Now, closest_first
 from dca_bot.report.profit import Totals
 from dca_bot.report.words import state_of, why
 
 
 def status(now: Now, health: Health, earned: Totals) -> dict[str, Any]:
     """Everything that `status` knows; Decimals and times are written out by whoever prints it."""
-    wanted = now.money_wanted
+    assets = closest_first(now.assets)
+    wants = [still_wanted(each) for each in assets]
+    wanted = sum(wants, ZERO)
     cash = now.sight.cash if now.sight else None
     return {
         "mode": now.mode,
@@ -39,7 +41,10 @@ def status(now: Now, health: Health, earned: Totals) -> dict[str, Any]:
         "net_if_sold": now.net_if_sold,
         "ladders_want": wanted,
         "cash_suffices": None if cash is None else cash >= wanted,
-        "assets": [asset_status(each, health, now.at) for each in closest_first(now.assets)],
+        "assets": [
+            asset_status(each, health, now.at, wants=its)
+            for each, its in zip(assets, wants, strict=True)
+        ],
     }
 
 
@@ -57,8 +62,8 @@ def ages(now: Now) -> dict[str, Any]:
     }
 
 
-def asset_status(each: AssetNow, health: Health, at: datetime) -> dict[str, Any]:
-    """One row of the table."""
+def asset_status(each: AssetNow, health: Health, at: datetime, *, wants: Decimal) -> dict[str, Any]:
+    """One row of the table; `wants` is what its ladder can still ask for."""
     asset, cycle, quote = each.asset, each.cycle, each.quote
     target, next_buy = each.take_profit_price, each.next_buy_price
     return {
@@ -76,7 +81,7 @@ def asset_status(each: AssetNow, health: Health, at: datetime) -> dict[str, Any]
         "safety_orders": cycle.safety_orders if cycle else 0,
         "max_safety_orders": asset.max_safety_orders,
         "invested": each.invested,
-        "can_want": each.money_wanted,
+        "can_want": wants,
         "next_buy_price": next_buy,
         "next_buy_pct": _rounded(each.distance_pct(next_buy, Side.BUY)),
         "take_profit_price": target,

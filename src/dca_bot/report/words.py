@@ -13,8 +13,7 @@ from typing import assert_never
 
 from dca_bot.core.ladder import below, spread_pct, stop_loss_price
 from dca_bot.core.model import Allowed, CycleStatus, OrderStatus, Side
-from dca_bot.report.health import Health, Word
-from dca_bot.report.now import AssetNow
+from dca_bot.report.now import AssetNow, Health, Word
 from dca_bot.report.numbers import age_in_words, amount_in_words, price_in_words
 
 QUOTE_OLD = timedelta(seconds=10)

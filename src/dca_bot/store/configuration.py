@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from types import TracebackType
 from typing import Self
 
-from dca_bot.program.settings import DatabaseSettings
+from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.failures import DUPLICATE_KEY, Failure
 from dca_bot.store.statements import Value

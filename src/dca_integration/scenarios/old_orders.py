@@ -5,8 +5,7 @@ Rule: main_app.py does not run, so whatever changes is the caretaker's doing.
 
 from __future__ import annotations
 
-from dca_integration.scenarios.order_ends import ended_without_fill
-from dca_integration.scenarios.parked import name_of, park_buy, park_sell
+from dca_integration.scenarios.parked import ended_without_fill, name_of, park_buy, park_sell
 from dca_integration.stage import AMOUNT, FIRST, FOREIGN, SECOND, Stage
 
 SCRIPT = "order_manager.py"

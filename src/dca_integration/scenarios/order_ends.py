@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from dca_integration.account import OrderSeen
-from dca_integration.scenarios.parked import park_buy
+from dca_integration.scenarios.parked import ended_without_fill, park_buy
 from dca_integration.stage import AMOUNT, FIRST, Stage
 
 # In USD: what is more is refused because of its size, whatever cash there is (docs/alpaca.md 1.1).
@@ -91,20 +90,3 @@ def rejection(stage: Stage) -> None:
     stage.step(f"lower base_order_amount to {AMOUNT}")
     stage.books.write("UPDATE dca_assets SET base_order_amount = %s", (AMOUNT,))
     stage.bought(asset_id)
-
-
-def ended_without_fill(stage: Stage, asset_id: int, order: OrderSeen, status: str) -> None:
-    """The books say so of an order and of its cycle."""
-    stage.order_ends(order, status)
-    stage.soon(
-        "the order in dca_orders",
-        lambda: stage.orders(asset_id, status=status),
-        f"one that is {status}",
-        lambda count: count == 1,
-    )
-    cycle = stage.cycle(asset_id)
-    stage.claim(
-        "status, latest_order_id and quantity of the cycle",
-        (cycle.status, cycle.latest_order_id, cycle.quantity),
-        ("watching", None, 0),
-    )

@@ -61,3 +61,20 @@ def _write_down(stage: Stage, asset_id: int, cycle_id: int, order: OrderSeen, ki
             "quantity": order.quantity,
         },
     )
+
+
+def ended_without_fill(stage: Stage, asset_id: int, order: OrderSeen, status: str) -> None:
+    """The books say so of an order and of its cycle."""
+    stage.order_ends(order, status)
+    stage.soon(
+        "the order in dca_orders",
+        lambda: stage.orders(asset_id, status=status),
+        f"one that is {status}",
+        lambda count: count == 1,
+    )
+    cycle = stage.cycle(asset_id)
+    stage.claim(
+        "status, latest_order_id and quantity of the cycle",
+        (cycle.status, cycle.latest_order_id, cycle.quantity),
+        ("watching", None, 0),
+    )

@@ -25,7 +25,8 @@ from dca_bot.core.model import AssetRules, AssetState, Quote
 from dca_bot.core.overdue import lacks_order_row
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import BrokerUnavailable
-from dca_bot.program.settings import DatabaseSettings, read_settings
+from dca_bot.program.setting_groups import DatabaseSettings
+from dca_bot.program.settings import read_settings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.store.schema import ensure_schema
 from dca_bot.trading.budget import Budget

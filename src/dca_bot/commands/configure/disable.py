@@ -8,7 +8,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from dca_bot.commands.act.session import add_yes
-from dca_bot.commands.configure.set import write
+from dca_bot.commands.configure.rows import write
 
 
 def add_arguments(parser: ArgumentParser) -> None:

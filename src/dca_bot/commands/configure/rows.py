@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 
-from dca_bot.commands.act.session import Session
+from dca_bot.commands.act.session import NOT_DONE, Session, session
 from dca_bot.commands.arguments import WrongCall
-from dca_bot.core.asset_row import buying_problem, pair_problems, trading_problem
-from dca_bot.core.model import ZERO, AfterStopLoss, Allowed, Asset
+from dca_bot.core.asset_row import buying_problem, column_of, pair_problems, trading_problem
+from dca_bot.core.model import ZERO, AfterStopLoss, Allowed, Asset, AssetState
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.report.ladder import as_a_preview, ladder_from, money_wanted
-from dca_bot.store.configuration import UnusableValue, read_values
+from dca_bot.store.configuration import Configuration, UnusableValue, read_values
 from dca_bot.store.statements import Value
 
-# Where a column's name is not the field's.
-FIELDS = {
-    "safety_order_deviation": "safety_order_deviation_pct",
-    "take_profit_percent": "take_profit_pct",
-    "cooldown_period": "cooldown_seconds",
-    "buy_order_price_deviation_percent": "restart_deviation_pct",
-    "trailing_percent": "trailing_pct",
-    "stop_loss_percent": "stop_loss_pct",
-    "max_spread_percent": "max_spread_pct",
-}
+FIELDS = {column_of(each.name): each.name for each in fields(Asset)}
 
 
 def assignments(words: Iterable[str]) -> dict[str, Value]:
@@ -45,10 +37,9 @@ def with_values(asset: Asset, values: Mapping[str, Value]) -> Asset:
     """The asset as its row would be read then."""
     typed: dict[str, object] = {}
     for column, value in values.items():
-        field = FIELDS.get(column, column)
         if column in ("is_enabled", "take_profit_after_fees"):
             value = bool(value)
-        typed[field] = value
+        typed[FIELDS[column]] = value
     if "allowed" in typed:
         typed["allowed"] = Allowed(str(typed["allowed"]))
     if "after_stop_loss" in typed:
@@ -86,6 +77,35 @@ def preview(this: Session, asset: Asset) -> Iterator[str]:
         )
     yield from (f"  {warning}" for warning in ladder.warnings)
     yield f"All of it would take {money_wanted(ladder):.2f} {asset.quote_currency}."
+
+
+def write(arguments: Namespace, values: dict[str, Value]) -> int:
+    """Change the row's columns; the exit status."""
+    with session(arguments) as this:
+        [state] = this.states(arguments.symbol)
+        after = with_values(state.asset, values)
+        if after.is_enabled:
+            check(this, after)
+        plan = [_change(state, values)]
+        if after.is_enabled:
+            plan += preview(this, after)
+        if not this.agree(plan, arguments):
+            return NOT_DONE
+        with Configuration(this.database) as rows:
+            rows.change(state.asset.asset_id, values)
+        said = ", ".join(f"{column} = {value}" for column, value in values.items())
+        this.bare_hand.note(state.asset.asset_id, f"the row was changed by hand: {said}")
+        this.did(f"{state.asset.symbol}: {said}")
+        return this.finish()
+
+
+def _change(state: AssetState, values: dict[str, Value]) -> str:
+    asset, cycle = state.asset, state.cycle
+    told = ", ".join(f"{column} becomes {value}" for column, value in values.items())
+    running = ""
+    if cycle is not None and cycle.quantity > 0:
+        running = f" Its running cycle holds {cycle.quantity:f} {asset.coin}: it counts for it too."
+    return f"{asset.symbol}: {told}.{running}"
 
 
 def _short(price: Decimal) -> str:

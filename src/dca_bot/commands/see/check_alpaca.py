@@ -12,7 +12,7 @@ from dca_bot.commands.see.findings import Finding, bad, note, ok
 from dca_bot.core.asset_row import problem_of
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError, StoreUnavailable
-from dca_bot.program.settings import AlpacaSettings, Settings
+from dca_bot.program.setting_groups import AlpacaSettings, Settings
 from dca_bot.report.reader import Reader
 from dca_bot.store import statements
 from dca_bot.store.rows import read_state

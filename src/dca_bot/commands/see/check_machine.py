@@ -16,7 +16,7 @@ from dca_bot.program.channel_settings import read_channel_settings
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError
 from dca_bot.program.files import exposed
-from dca_bot.program.settings import PROJECT_ROOT, CommonSettings, DatabaseSettings
+from dca_bot.program.setting_groups import PROJECT_ROOT, CommonSettings, DatabaseSettings
 from dca_bot.report import queries
 from dca_bot.report.reader import Reader
 from dca_bot.store.failures import TO_TRADE

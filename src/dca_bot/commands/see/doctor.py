@@ -25,7 +25,8 @@ from dca_bot.commands.see.check_machine import (
 )
 from dca_bot.commands.see.findings import Finding, Mark, bad, ok
 from dca_bot.program.errors import SettingsError
-from dca_bot.program.settings import CommonSettings, Settings, read_common_settings, read_settings
+from dca_bot.program.setting_groups import CommonSettings, Settings
+from dca_bot.program.settings import read_common_settings, read_settings
 
 STYLES = {Mark.OK: "green", Mark.NOTE: "yellow", Mark.BAD: "bold red"}
 

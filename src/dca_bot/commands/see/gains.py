@@ -17,12 +17,11 @@ from dca_bot.commands import output
 from dca_bot.commands.arguments import count
 from dca_bot.commands.output import amount, local
 from dca_bot.core.model import ZERO, OrderKind
-from dca_bot.program.clock import utc_now
+from dca_bot.program.clock import local_midnight, utc_now
 from dca_bot.program.errors import DcaError
 from dca_bot.program.settings import read_store_settings
 from dca_bot.report import queries
 from dca_bot.report.gains import Deal, Gain, gains
-from dca_bot.report.profit import local_midnight
 from dca_bot.report.reader import Reader, known, moment, money
 from dca_bot.store.statements import Row
 

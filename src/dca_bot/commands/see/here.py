@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dca_bot.program.clock import utc_now
-from dca_bot.program.settings import StoreSettings, read_mode
-from dca_bot.report.health import Health, health_of
-from dca_bot.report.now import Now, look
+from dca_bot.program.setting_groups import StoreSettings
+from dca_bot.program.settings import read_mode
+from dca_bot.report.health import health_of
+from dca_bot.report.look import look
+from dca_bot.report.now import Health, Now
 from dca_bot.report.reader import Reader
 
 

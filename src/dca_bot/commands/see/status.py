@@ -20,7 +20,8 @@ from dca_bot.commands import output
 from dca_bot.commands.output import age, amount, percent, price, signed
 from dca_bot.commands.see.here import look_here
 from dca_bot.program.clock import utc_now
-from dca_bot.program.settings import StoreSettings, read_store_settings
+from dca_bot.program.setting_groups import StoreSettings
+from dca_bot.program.settings import read_store_settings
 from dca_bot.report.profit import Totals, totals
 from dca_bot.report.reader import Reader
 from dca_bot.report.status import status

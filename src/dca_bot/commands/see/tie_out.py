@@ -21,9 +21,10 @@ from dca_bot.commands import output
 from dca_bot.commands.arguments import count
 from dca_bot.core.order_ids import is_ours
 from dca_bot.program.clock import utc_now
-from dca_bot.program.settings import Settings, read_settings
+from dca_bot.program.setting_groups import Settings
+from dca_bot.program.settings import read_settings
 from dca_bot.report import queries
-from dca_bot.report.profit import LONG_AHEAD
+from dca_bot.report.queries import LONG_AHEAD
 from dca_bot.report.reader import Reader, texts
 from dca_bot.report.tie_out import BookedOrder, Records, TieOut, seen_twice, tie_out
 from dca_bot.store.rows import read_order

@@ -18,7 +18,8 @@ from dca_bot.backtest.prices.price_files import read_prices
 from dca_bot.backtest.prices.recording import SECOND, Recording, require_some, require_whole
 from dca_bot.core.model import Allowed, Asset
 from dca_bot.program.errors import SettingsError
-from dca_bot.program.settings import PROJECT_ROOT, read_store_settings
+from dca_bot.program.setting_groups import PROJECT_ROOT
+from dca_bot.program.settings import read_store_settings
 
 DATA = PROJECT_ROOT / "data"
 PAIR = re.compile(r"[A-Z0-9]{1,15}/[A-Z0-9]{1,15}")

@@ -1,0 +1,57 @@
+"""One look at everything: the rows and orders of one snapshot, and what the bot says in LOG_DIR."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from pathlib import Path
+
+from dca_bot.report import queries
+from dca_bot.report.now import NO_SIGHT, AssetNow, Now
+from dca_bot.report.reader import Reader, moment
+from dca_bot.store import statements
+from dca_bot.store.rows import read_order, read_state
+from dca_bot.watchdog import heartbeat, sight
+from dca_bot.watchdog.caretaker_marks import SILENCE_MAX, Mark
+
+
+def look(reader: Reader, log_dir: Path, now: datetime, *, mode: str) -> Now:
+    """Everything as it is at `now`; `mode` is what the settings say, where the bot says nothing."""
+    seen = sight.read(log_dir)
+    orders = defaultdict(list)
+    for row in reader.rows(queries.ORDERS_OF_ACTIVE_CYCLES):
+        order = read_order(row)
+        orders[order.asset_id].append(order)
+    completed = {
+        int(str(row[0])): moment(row[1])
+        for row in reader.rows(queries.LAST_COMPLETED)
+        if row[1] is not None
+    }
+    events = {
+        int(str(row[0])): (moment(row[1]), str(row[2])) for row in reader.rows(queries.LAST_EVENTS)
+    }
+    states = [read_state(row) for row in reader.rows(statements.ALL_ASSETS)]
+    assets = []
+    for state in states:
+        asset = state.asset
+        asset_sight = seen.assets.get(asset.symbol, NO_SIGHT) if seen else NO_SIGHT
+        assets.append(
+            AssetNow(
+                asset=asset,
+                cycle=state.cycle,
+                problem=state.problem or (asset_sight.problem if asset.is_enabled else ""),
+                orders=tuple(orders[asset.asset_id]),
+                seen=asset_sight,
+                completed_at=completed.get(asset.asset_id),
+                cash=seen.cash if seen and asset.quote_currency == "USD" else None,
+                last_event=events.get(asset.asset_id),
+            )
+        )
+    return Now(
+        at=now,
+        mode=seen.mode if seen else mode,
+        beat=heartbeat.read(log_dir),
+        sight=seen,
+        assets=tuple(assets),
+        caretakers={name: Mark(log_dir, name).time() for name in SILENCE_MAX},
+    )
