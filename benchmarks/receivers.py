@@ -25,6 +25,7 @@ from common import SECRET_KEY, symbols
 from dca_bot.broker.streams import AS_DATETIME, QuoteStream
 from dca_bot.core.model import Asset, AssetRules, Cycle, CycleStatus
 from dca_bot.live.assets import Desk
+from dca_bot.live.prices import Prices
 from dca_bot.live.worker import Surroundings
 from dca_bot.program.clock import utc_now
 from dca_bot.program.settings import AlpacaSettings
@@ -80,10 +81,11 @@ async def bot(url: str, names: list[str]) -> None:
         on_store_trouble=lambda: None,
         on_refusal=lambda: None,
     )
-    desk = Desk(around, on_gap=lambda: None)
+    prices = Prices()
+    desk = Desk(around, prices, on_gap=lambda: None)
     stream = QuoteStream(
         settings,
-        on_quotes=desk.on_quotes,
+        on_quotes=prices.on_quotes,
         on_connected=lambda: None,
         on_trouble=print,
     )

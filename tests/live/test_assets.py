@@ -16,6 +16,7 @@ import pytest
 
 from dca_bot.core.model import Asset, AssetRules, AssetState, Cycle, Order, OrderStatus, OrderUpdate
 from dca_bot.live.assets import Desk
+from dca_bot.live.prices import Prices
 from dca_bot.live.worker import Surroundings
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import StoreUnavailable
@@ -109,6 +110,7 @@ class World:
     store: UnsteadyStore
     broker: SlowBroker
     desk: Desk
+    prices: Prices
     pool: CountingPool
     gaps: list[str]
     refusals: list[str]
@@ -122,7 +124,11 @@ class World:
 
     def tell(self, symbol: str, bid: str, ask: str, *, at: datetime = NOW) -> None:
         raw = {"T": "q", "S": symbol, "bp": float(bid), "ap": float(ask), "t": at.isoformat()}
-        self.desk.on_quotes([raw])
+        self.prices.on_quotes([raw])
+
+    def late(self) -> set[str]:
+        age_max = self.trader.quote_age_max
+        return self.prices.late(self.desk.wanted_symbols(), NOW, age_max)
 
     def cycle(self, asset_id: int = 1) -> Cycle:
         with self.store.transaction(asset_id) as tx:
@@ -181,14 +187,17 @@ def play(
                 on_store_trouble=lambda: gaps.append("store"),
                 on_refusal=lambda: refusals.append("refused"),
             )
-            desk = Desk(around, on_gap=lambda: gaps.append("gap"))
+            prices = Prices()
+            desk = Desk(around, prices, on_gap=lambda: gaps.append("gap"))
 
             def tell(update: OrderUpdate) -> None:
                 loop.call_soon_threadsafe(desk.on_trade_update, as_message(update))
 
             broker.listener = tell
             await desk.refresh()
-            await scenario(World(store, broker, desk, pool, gaps, refusals, rules, around.trader))
+            await scenario(
+                World(store, broker, desk, prices, pool, gaps, refusals, rules, around.trader)
+            )
             desk.stop()
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -521,7 +530,7 @@ def test_a_row_given_another_symbol_while_its_worker_is_busy_is_watched() -> Non
         world.store.put_asset(replace(BTC, symbol="ETH/USD"))
         world.broker.may_answer.set()
         await world.idle()  # the worker has read the row before the desk does
-        assert world.desk.late_quotes(NOW) == set()
+        assert world.late() == set()
         await world.desk.refresh()
         assert world.desk.wanted_symbols() == ["ETH/USD"]
         count = len(world.broker.submitted)
@@ -557,7 +566,7 @@ def test_nothing_new_is_begun_once_stopped() -> None:
 def test_quotes_that_all_come_late_are_told_in_words() -> None:
     async def scenario(world: World) -> None:
         world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
-        (words,) = world.desk.late_quotes(NOW)
+        (words,) = world.late()
         assert "network" in words
 
     play(scenario)
@@ -567,7 +576,7 @@ def test_one_timely_quote_is_enough_not_to_complain() -> None:
     async def scenario(world: World) -> None:
         world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
         world.tell("ETH/USD", "9", "10")
-        assert world.desk.late_quotes(NOW) == set()
+        assert world.late() == set()
 
     play(scenario, BTC, ETH)
 

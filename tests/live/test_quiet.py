@@ -10,6 +10,7 @@ from typing import Any
 
 from dca_bot.core.model import Cycle, CycleStatus, Quote
 from dca_bot.live.assets import Desk
+from dca_bot.live.prices import Prices
 from dca_bot.live.quiet import LOOK_SECONDS, QuietSymbols
 from dca_bot.live.worker import Surroundings
 from dca_bot.program.errors import BrokerUnavailable
@@ -40,11 +41,15 @@ class Stream:
         self.called_silent.append(what)
 
 
-class ListeningDesk(Desk):
+class ListeningPrices(Prices):
     """Writes down what REST lends."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.lent_symbols: list[str] = []
+
     def on_lent_quote(self, quote: Quote) -> None:
-        self.lent = [*getattr(self, "lent", []), quote.symbol]
+        self.lent_symbols.append(quote.symbol)
         super().on_lent_quote(quote)
 
 
@@ -70,9 +75,17 @@ class World:
             on_store_trouble=lambda: None,
             on_refusal=lambda: None,
         )
-        self.desk = ListeningDesk(around, on_gap=lambda: None)
+        self.prices = ListeningPrices()
+        self.desk = Desk(around, self.prices, on_gap=lambda: None)
         self.stream = Stream()
-        self.quiet = QuietSymbols(self.desk, self.broker, self.clock, self.stream)
+        self.quiet = QuietSymbols(
+            self.prices,
+            self.broker,
+            self.clock,
+            self.stream,
+            wanted=self.desk.wanted_symbols,
+            holds_coins=self.desk.holds_coins,
+        )
         self.reconnects = 0
 
     def market(self, symbol: str) -> None:
@@ -82,7 +95,7 @@ class World:
     def stream_brings(self, symbol: str) -> None:
         self.market(symbol)
         at = self.clock().isoformat()
-        self.desk.on_quotes([{"T": "q", "S": symbol, "bp": 100.0, "ap": 101.0, "t": at}])
+        self.prices.on_quotes([{"T": "q", "S": symbol, "bp": 100.0, "ap": 101.0, "t": at}])
 
     async def look(self) -> None:
         self.clock.pass_by(LOOK_SECONDS)
@@ -110,7 +123,7 @@ def test_a_symbol_that_quotes_now_and_then_never_costs_the_connection() -> None:
                 world.stream_brings(A)
             await world.look()
         assert world.stream.called_silent == []
-        assert world.desk.lent_quote(A) is None
+        assert world.prices.lent(A) is None
 
     play(scenario)
 
@@ -147,7 +160,7 @@ def test_the_price_that_rest_lends_is_looked_at_in_the_meantime() -> None:
             world.market(A)
             made_at = world.clock()
             await world.look()
-            newest = world.desk.newest_quote(A)
+            newest = world.prices.newest(A)
             assert newest is not None
             assert newest.at == made_at
 
@@ -158,7 +171,7 @@ def test_a_quote_from_before_the_connect_is_not_the_streams_to_bring() -> None:
     async def scenario(world: World) -> None:
         world.market(A)
         await world.quiet.look(just_connected=True)
-        assert world.desk.lent_quote(A) is not None
+        assert world.prices.lent(A) is not None
         for _ in range(LOOKS_AN_HOUR):
             await world.look()
         assert world.stream.called_silent == []
@@ -202,7 +215,7 @@ def test_what_the_plan_leaves_out_is_asked_about_once_a_minute_and_held_coins_co
             world.market(D)
             await world.look()
         assert world.asked - asked == 10
-        assert world.desk.lent == [D, C] * 10
+        assert world.prices.lent_symbols == [D, C] * 10
 
     play(scenario)
 
@@ -210,11 +223,11 @@ def test_what_the_plan_leaves_out_is_asked_about_once_a_minute_and_held_coins_co
 def test_while_rest_cannot_be_asked_nothing_is_concluded() -> None:
     async def scenario(world: World) -> None:
         world.broker.fail("latest_quotes", BrokerUnavailable("down"), times=LOOKS_AN_HOUR)
-        known_at = world.desk.prices_known_at
+        known_at = world.prices.known_at
         for _ in range(LOOKS_AN_HOUR):
             world.market(A)
             await world.look()
         assert world.stream.called_silent == []
-        assert world.desk.prices_known_at == known_at
+        assert world.prices.known_at == known_at
 
     play(scenario)

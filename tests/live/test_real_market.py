@@ -4,8 +4,10 @@ large, rows that stand in each other's way."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,10 @@ async def resting_safety_order(world: World) -> str:
     await until(lambda: len(world.broker.submitted) == 2)
     await world.idle()
     return world.broker.submitted[1].client_order_id
+
+
+def following_rules(world: World, refusal: asyncio.Event) -> Coroutine[Any, Any, None]:
+    return follow_rules(world.trader, world.broker, world.desk.symbols_not_traded, refusal)
 
 
 # -- a BUY that still rests when the take profit is due
@@ -330,9 +336,7 @@ def test_a_halted_asset_is_asked_about_every_minute_until_alpaca_trades_it() -> 
         world.broker.asset_rules["BTC/USD"] = AssetRules("BTC/USD", False, STEP, STEP)
         world.desk_rules["BTC/USD"] = world.broker.asset_rules["BTC/USD"]
         await world.desk.refresh()
-        follow = asyncio.create_task(
-            follow_rules(world.trader, world.broker, world.desk, asyncio.Event())
-        )
+        follow = asyncio.create_task(following_rules(world, asyncio.Event()))
         calls = world.broker.calls.count("rules")
         await until(lambda: world.broker.calls.count("rules") == calls + 2)
         world.broker.asset_rules["BTC/USD"] = AssetRules("BTC/USD", True, STEP, STEP)
@@ -347,9 +351,7 @@ def test_a_halted_asset_is_asked_about_every_minute_until_alpaca_trades_it() -> 
 
 def test_the_list_of_assets_is_read_again_once_a_day() -> None:
     async def scenario(world: World) -> None:
-        follow = asyncio.create_task(
-            follow_rules(world.trader, world.broker, world.desk, asyncio.Event())
-        )
+        follow = asyncio.create_task(following_rules(world, asyncio.Event()))
         now = asyncio.get_running_loop().time
         calls, began_at = world.broker.calls.count("rules"), now()
         await until(lambda: now() - began_at > 60_000)
@@ -363,7 +365,9 @@ def test_the_list_of_assets_is_read_again_once_a_day() -> None:
 def test_after_a_refusal_the_list_of_assets_is_read_at_once() -> None:
     async def scenario(world: World) -> None:
         refusal = asyncio.Event()
-        follow = asyncio.create_task(follow_rules(world.trader, world.broker, world.desk, refusal))
+        follow = asyncio.create_task(
+            follow_rules(world.trader, world.broker, world.desk.symbols_not_traded, refusal)
+        )
         calls = world.broker.calls.count("rules")
         refusal.set()
         await until(lambda: world.broker.calls.count("rules") == calls + 1)
@@ -375,7 +379,9 @@ def test_after_a_refusal_the_list_of_assets_is_read_at_once() -> None:
 def test_a_list_that_cannot_be_read_leaves_the_old_one() -> None:
     async def scenario(world: World) -> None:
         refusal = asyncio.Event()
-        follow = asyncio.create_task(follow_rules(world.trader, world.broker, world.desk, refusal))
+        follow = asyncio.create_task(
+            follow_rules(world.trader, world.broker, world.desk.symbols_not_traded, refusal)
+        )
         before = world.trader.rules
         world.broker.fail("rules", BrokerUnavailable("503"))
         calls = world.broker.calls.count("rules")

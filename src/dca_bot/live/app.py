@@ -25,8 +25,9 @@ from dca_bot.live.loops import (
     keep_orders_settled,
     watch_clock,
 )
+from dca_bot.live.prices import Prices
 from dca_bot.live.problems import Problems
-from dca_bot.live.quiet import look_after_quotes
+from dca_bot.live.quiet import QuietSymbols, look_after_quotes
 from dca_bot.live.worker import Surroundings
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import StoreUnavailable
@@ -76,10 +77,11 @@ class App:
             on_store_trouble=self._on_store_trouble,
             on_refusal=self._on_refusal,
         )
-        self._desk = Desk(around, on_gap=self._gap.set)
+        self._prices = Prices()
+        self._desk = Desk(around, self._prices, on_gap=self._gap.set)
         self._quotes = QuoteStream(
             settings.alpaca,
-            on_quotes=self._desk.on_quotes,
+            on_quotes=self._prices.on_quotes,
             on_connected=self._quotes_connected.set,
             on_trouble=log.warning,
         )
@@ -95,7 +97,7 @@ class App:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stop.set)
-        trader, store, broker = self._trader, self._store, self._broker
+        trader, store, broker, desk = self._trader, self._store, self._broker, self._desk
         refresh_seconds = self._settings.limits.asset_refresh_seconds
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -106,24 +108,25 @@ class App:
                     self._beat(),
                     self._keep_lock(),
                     keep_orders_settled(trader.books, store, broker, utc_now, self._gap),
-                    follow_database(self._desk, self._quotes.watch, refresh_seconds),
-                    follow_rules(trader, broker, self._desk, self._refusal),
+                    follow_database(
+                        desk.refresh, desk.wanted_symbols, self._quotes.watch, refresh_seconds
+                    ),
+                    follow_rules(trader, broker, desk.symbols_not_traded, self._refusal),
                     tell_what_is_seen(
-                        self._desk,
+                        desk.looks,
+                        desk.seen,
                         broker,
                         utc_now,
-                        self._settings.alpaca.mode,
-                        self._settings.log.dir,
+                        mode=self._settings.alpaca.mode,
+                        directory=self._settings.log.dir,
                     ),
-                    look_after_quotes(
-                        self._desk, broker, self._alpacas_now, self._quotes, self._quotes_connected
-                    ),
+                    look_after_quotes(self._quiet(), self._late, self._quotes_connected),
                     watch_clock(broker),
                 )
             ]
             await stop.wait()
             log.info("stopping: no new orders, waiting for what is under way")
-            self._desk.stop()
+            desk.stop()
             await self._until_idle()
             for task in tasks:
                 task.cancel()
@@ -133,6 +136,20 @@ class App:
         # than the 5 s we have; what it was doing stands in the database as an intent.
         logging.shutdown()
         os._exit(0)
+
+    def _quiet(self) -> QuietSymbols:
+        return QuietSymbols(
+            self._prices,
+            self._broker,
+            self._alpacas_now,
+            self._quotes,
+            wanted=self._desk.wanted_symbols,
+            holds_coins=self._desk.holds_coins,
+        )
+
+    def _late(self) -> set[str]:
+        symbols, age_max = self._desk.wanted_symbols(), self._trader.quote_age_max
+        return self._prices.late(symbols, self._alpacas_now(), age_max)
 
     def _alpacas_now(self) -> datetime:
         return utc_now() + self._broker.clock_offset
@@ -155,7 +172,7 @@ class App:
             beat = replace(
                 first,
                 at=utc_now(),
-                quote_age_seconds=_age(self._desk.prices_known_at),
+                quote_age_seconds=_age(self._prices.known_at),
                 trade_stream_age_seconds=_age(self._trades.last_sign_of_life),
                 database_reachable=not self._desk.database_trouble,
                 symbols=len(self._desk.wanted_symbols()),

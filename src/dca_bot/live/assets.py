@@ -1,5 +1,5 @@
-"""All assets of one `main_app.py`: hands quotes and updates to the workers, and picks up what SQL
-and the caretakers change.
+"""All assets of one `main_app.py`: hands trade updates to the workers, and picks up what SQL and
+the caretakers change.
 
 Rule: lives on the event loop; what blocks is done in a thread, and its outcome applied here.
 """
@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from dca_bot.broker import translate
 from dca_bot.core.asset_row import buying_problem, pair_problems, trading_problem
-from dca_bot.core.model import AssetState, Quote, Side
+from dca_bot.core.model import AssetState, Side
 from dca_bot.core.order_ids import is_ours
+from dca_bot.live.prices import Prices
 from dca_bot.live.problems import Look
 from dca_bot.live.row_lines import RowLines
-from dca_bot.live.watch import Watch, look_at
 from dca_bot.live.worker import Surroundings, Worker
 from dca_bot.program.errors import DcaError, StoreUnavailable
 from dca_bot.program.log_text import asset_log
@@ -28,36 +26,17 @@ from dca_bot.watchdog.sight import AssetSight
 
 log = logging.getLogger(__name__)
 
-HEARD_SECONDS = 5.0
-LENT = "lent"  # a raw quote with this key came over REST
-
 
 class Desk:
     """`on_gap` is called when updates may have been missed, so that Alpaca is asked."""
 
-    def __init__(self, around: Surroundings, *, on_gap: Callable[[], None]) -> None:
+    def __init__(self, around: Surroundings, prices: Prices, *, on_gap: Callable[[], None]) -> None:
         self._around = around
+        self._prices = prices
         self._on_gap = on_gap
         self._workers: dict[int, Worker] = {}
-        self._watches: dict[str, Watch] = {}
         self._row_lines = RowLines()
-        self.last_quote_at: float | None = None  # monotonic, by the stream
-        self.prices_known_at: float | None = None  # monotonic, by the stream or REST
         self.database_trouble = ""  # why the rows could not be read last time
-
-    def on_quotes(self, frame: list[dict[str, Any]]) -> None:
-        """A frame off the wire: the hot path begins and, nearly always, ends here."""
-        self.last_quote_at = self.prices_known_at = time.monotonic()
-        look_at(self._watches, frame)
-
-    def on_lent_quote(self, quote: Quote) -> None:
-        """One quote that REST has brought instead of the stream."""
-        raw = {"S": quote.symbol, "bp": quote.bid, "ap": quote.ask, "t": quote.at.isoformat()}
-        look_at(self._watches, [raw | {LENT: True}])
-
-    def prices_confirmed(self) -> None:
-        """REST has told the newest quotes of all symbols that were quiet."""
-        self.prices_known_at = time.monotonic()
 
     def on_trade_update(self, raw: dict[str, Any]) -> None:
         """A message of the trade stream: to its asset's worker, in order; never raises."""
@@ -110,22 +89,12 @@ class Desk:
         worker = self._worker_of(symbol)
         return bool(worker and worker.state.cycle and worker.state.cycle.quantity)
 
-    def newest_quote(self, symbol: str) -> Quote | None:
-        """The newest usable quote of a wanted symbol, if there was one."""
-        raw = self._watches[symbol].newest
-        return translate.quote(raw) if raw else None
-
-    def lent_quote(self, symbol: str) -> Quote | None:
-        """The same if it was REST that brought it."""
-        raw = self._watches[symbol].newest
-        return translate.quote(raw) if raw and LENT in raw else None
-
     def seen(self) -> dict[str, AssetSight]:
         """Every asset as it is seen now, by symbol, for whoever looks from outside."""
         rules = self._around.trader.rules
         return {
             worker.symbol: AssetSight(
-                quote=self.newest_quote(worker.symbol),
+                quote=self._prices.newest(worker.symbol),
                 rules=rules.get(worker.symbol),
                 problem=worker.state.problem or buying_problem(worker.state.asset),
                 buy_pause_seconds=worker.pause_of(Side.BUY),
@@ -138,23 +107,9 @@ class Desk:
     def looks(self) -> list[Look]:
         """Every asset as it is now, to be searched for problems."""
         return [
-            Look(worker.state, self.newest_quote(worker.symbol), worker.trouble)
+            Look(worker.state, self._prices.newest(worker.symbol), worker.trouble)
             for worker in self._workers.values()
         ]
-
-    def late_quotes(self, now: datetime) -> set[str]:
-        """In words: quotes come, and by Alpaca's clock every one is too old to be acted on."""
-        if self.last_quote_at is None or time.monotonic() - self.last_quote_at > HEARD_SECONDS:
-            return set()
-        quotes = [quote for each in self.wanted_symbols() if (quote := self.newest_quote(each))]
-        age_max = self._around.trader.quote_age_max
-        if not quotes or now - max(quote.at for quote in quotes) <= age_max:
-            return set()
-        limit = age_max.total_seconds()
-        return {
-            f"all quotes are more than {limit:.0f} s old when they come, so none is acted on: "
-            "look at this machine's network, and at what else it is busy with"
-        }
 
     def symbols_not_traded(self) -> set[str]:
         """Enabled symbols that Alpaca did not list, or does not trade for a while."""
@@ -205,7 +160,7 @@ class Desk:
         if worker is None:
             worker = Worker(state, self._around)
             self._workers[state.asset.asset_id] = worker
-            self._watches[worker.symbol] = worker.watch
+            self._prices.watches[worker.symbol] = worker.watch
             worker.follow(state)
             return
         is_older = worker.is_busy or worker.version != versions.get(state.asset.asset_id)
@@ -218,7 +173,7 @@ class Desk:
             if symbols.get(asset_id) != worker.symbol:
                 worker.stop()
                 self._row_lines.gone(asset_id, worker.symbol, worker.state.cycle)
-                del self._workers[asset_id], self._watches[worker.symbol]
+                del self._workers[asset_id], self._prices.watches[worker.symbol]
 
     def _worker_of(self, symbol: str) -> Worker | None:
         """Alpaca writes BTC/USD in one place and BTCUSD in another (docs/alpaca.md 1.4); so may a

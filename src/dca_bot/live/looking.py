@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
 from dca_bot.core.model import Cycle
-from dca_bot.live.assets import Desk
+from dca_bot.live.problems import Look
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.trading.ports import Broker
@@ -51,14 +51,19 @@ class Purse:
 
 
 async def tell_what_is_seen(
-    desk: Desk, broker: Broker, clock: Clock, mode: str, directory: Path
+    looks: Callable[[], Sequence[Look]],
+    seen: Callable[[], Mapping[str, sight.AssetSight]],
+    broker: Broker,
+    clock: Clock,
+    *,
+    mode: str,
+    directory: Path,
 ) -> None:
     """Write the sight every two seconds."""
     purse = Purse(broker)
     while True:
-        cycles = [look.state.cycle for look in desk.looks()]
+        cycles = [look.state.cycle for look in looks()]
         cash = await asyncio.to_thread(purse.cash, cycles)
-        seen = sight.Sight(clock(), mode, cash, desk.seen())
         with suppress(OSError):  # a full disk: the heartbeat has said so
-            sight.write(seen, directory)
+            sight.write(sight.Sight(clock(), mode, cash, seen()), directory)
         await asyncio.sleep(LOOK_SECONDS)

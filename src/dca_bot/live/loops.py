@@ -11,7 +11,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 
-from dca_bot.live.assets import Desk
 from dca_bot.live.loop_parts import happens_within, tell_news
 from dca_bot.program.clock import Clock, Level, clock_level, clock_trouble
 from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
@@ -83,16 +82,24 @@ async def watch_clock(broker: Broker) -> None:
 
 
 async def follow_database(
-    desk: Desk, watch: Callable[[Iterable[str]], Awaitable[None]], every_seconds: float
+    refresh: Callable[[], Awaitable[None]],
+    wanted_symbols: Callable[[], Iterable[str]],
+    watch: Callable[[Iterable[str]], Awaitable[None]],
+    every_seconds: float,
 ) -> None:
     """Pick up what SQL and the caretakers change, and tell the quote stream what is wanted."""
     while True:
-        await desk.refresh()
-        await watch(desk.wanted_symbols())
+        await refresh()
+        await watch(wanted_symbols())
         await asyncio.sleep(every_seconds)
 
 
-async def follow_rules(trader: Trader, broker: Broker, desk: Desk, refusal: asyncio.Event) -> None:
+async def follow_rules(
+    trader: Trader,
+    broker: Broker,
+    symbols_not_traded: Callable[[], Iterable[str]],
+    refusal: asyncio.Event,
+) -> None:
     """Read Alpaca's list of assets again daily, every 60 s while it does not trade one of ours, and
     soon after an order was refused: a halt or another increment may be why."""
     now = asyncio.get_running_loop().time
@@ -101,7 +108,7 @@ async def follow_rules(trader: Trader, broker: Broker, desk: Desk, refusal: asyn
         is_refused = await happens_within(refusal, NOT_TRADED_SECONDS)
         refusal.clear()
         is_old = now() - read_at >= RULES_SECONDS
-        if not (is_refused or is_old or desk.symbols_not_traded()):
+        if not (is_refused or is_old or symbols_not_traded()):
             continue
         try:
             trader.rules = await asyncio.to_thread(broker.rules)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from dca_bot.core.model import Quote
-from dca_bot.live.assets import Desk
 from dca_bot.live.loop_parts import happens_within, tell_news
+from dca_bot.live.prices import Prices
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.trading.ports import Broker
@@ -44,10 +45,21 @@ class Stream(Protocol):
 
 
 class QuietSymbols:
-    """`clock` is Alpaca's, which stamps the quotes."""
+    """`clock` is Alpaca's, which stamps the quotes; `wanted` are the symbols that are traded, and
+    `holds_coins` says which of them may have a profit to take."""
 
-    def __init__(self, desk: Desk, broker: Broker, clock: Clock, stream: Stream) -> None:
-        self._desk, self._broker, self._clock, self._stream = desk, broker, clock, stream
+    def __init__(
+        self,
+        prices: Prices,
+        broker: Broker,
+        clock: Clock,
+        stream: Stream,
+        *,
+        wanted: Callable[[], Sequence[str]],
+        holds_coins: Callable[[str], bool],
+    ) -> None:
+        self._prices, self._broker, self._clock, self._stream = prices, broker, clock, stream
+        self._wanted, self._holds_coins = wanted, holds_coins
         self._connected_at = self._left_out_at = NEVER
         self._owed: dict[str, int] = {}  # by symbol, at how many looks in a row
         self._tries: dict[str, int] = {}  # by symbol, how many new connections did not help
@@ -74,12 +86,12 @@ class QuietSymbols:
         await self._ask(self._symbols_to_ask_about(now))
 
     def _count_owed(self) -> None:
-        subscribed, desk = self._stream.subscribed, self._desk
-        for symbol in desk.wanted_symbols():
-            lent = desk.lent_quote(symbol)
+        subscribed, prices = self._stream.subscribed, self._prices
+        for symbol in self._wanted():
+            lent = prices.lent(symbol)
             if lent is None:
                 self._owed.pop(symbol, None)
-                if desk.newest_quote(symbol) is not None:  # the stream has brought it
+                if prices.newest(symbol) is not None:  # the stream has brought it
                     self._tries.pop(symbol, None)
             elif symbol in subscribed and lent.at > self._connected_at + SURELY_LATER:
                 self._owed[symbol] = self._owed.get(symbol, 0) + 1
@@ -93,14 +105,13 @@ class QuietSymbols:
         asks_left_out = now - self._left_out_at >= LEFT_OUT_EVERY
         if asks_left_out:
             self._left_out_at = now
-        desk = self._desk
         return [
             symbol
-            for symbol in desk.wanted_symbols()
+            for symbol in self._wanted()
             if (symbol not in subscribed and asks_left_out)
             or (
                 symbol in subscribed
-                and (desk.lent_quote(symbol) or self._newest_at(symbol) < since)
+                and (self._prices.lent(symbol) or self._newest_at(symbol) < since)
             )
         ]
 
@@ -112,32 +123,28 @@ class QuietSymbols:
         except BrokerUnavailable as error:
             log.debug("no latest quotes over REST: %s", error)
             return
-        self._desk.prices_confirmed()
+        self._prices.confirmed()
         for quote in sorted(latest.values(), key=self._is_not_held):
             # a row may have gone in the meantime
-            is_wanted = quote.symbol in self._desk.wanted_symbols()
+            is_wanted = quote.symbol in self._wanted()
             if is_wanted and quote.at > self._newest_at(quote.symbol) + SAME_TIME:
-                self._desk.on_lent_quote(quote)
+                self._prices.on_lent_quote(quote)
 
     def _newest_at(self, symbol: str) -> datetime:
-        quote = self._desk.newest_quote(symbol)
+        quote = self._prices.newest(symbol)
         return quote.at if quote else NEVER
 
     def _is_not_held(self, quote: Quote) -> bool:
-        return not self._desk.holds_coins(quote.symbol)
+        return not self._holds_coins(quote.symbol)
 
 
 async def look_after_quotes(
-    desk: Desk, broker: Broker, clock: Clock, stream: Stream, connected: asyncio.Event
+    quiet: QuietSymbols, late: Callable[[], set[str]], connected: asyncio.Event
 ) -> None:
-    """See that no price is missed; tell of quotes that all come too late.
-
-    `clock` is Alpaca's, which stamps the quotes.
-    """
-    quiet = QuietSymbols(desk, broker, clock, stream)
+    """See that no price is missed; tell of quotes that all come too late (`Prices.late`)."""
     told: set[str] = set()
     while True:
         just_connected = await happens_within(connected, LOOK_SECONDS)
         connected.clear()
-        told = tell_news(desk.late_quotes(clock()), told)
+        told = tell_news(late(), told)
         await quiet.look(just_connected=just_connected)

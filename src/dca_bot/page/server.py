@@ -11,12 +11,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from importlib.resources import files
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from dca_bot.page.content import Content
 from dca_bot.page.visitors import Door, is_this_machine, password_in
 from dca_bot.program.errors import StoreUnavailable
 from dca_bot.report.numbers import plain_value
@@ -36,6 +36,22 @@ HEADERS = {
 }
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Content(Protocol):
+    """What the routes need of `content.py`; each raises StoreUnavailable."""
+
+    async def everything(self) -> Mapping[str, object]: ...
+
+    async def asset(self, symbol: str) -> Mapping[str, object] | None: ...
+
+    async def cycles_csv(self, symbol: str | None) -> str: ...
+
+    async def remember_prices(self, seconds: float) -> None: ...
+
+    async def tie_out_again_and_again(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 def make_app(content: Content, host: str, password: str) -> web.Application:

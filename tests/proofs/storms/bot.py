@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from dca_bot.broker.alpaca_clock import AlpacaClock
@@ -22,7 +23,8 @@ from dca_bot.live.loops import (
     follow_rules,
     keep_orders_settled,
 )
-from dca_bot.live.quiet import look_after_quotes
+from dca_bot.live.prices import Prices
+from dca_bot.live.quiet import QuietSymbols, look_after_quotes
 from dca_bot.live.worker import Surroundings
 from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
 from dca_bot.program.settings import AlpacaSettings
@@ -160,14 +162,29 @@ class Bot:
             on_store_trouble=lambda: loop.call_soon_threadsafe(gap.set),  # type: ignore[arg-type]
             on_refusal=lambda: loop.call_soon_threadsafe(refusal.set),  # type: ignore[arg-type]
         )
-        self._desk = desk = Desk(around, on_gap=gap.set)
+        prices = Prices()
+        self._desk = desk = Desk(around, prices, on_gap=gap.set)
         quotes: Any = self._quotes
+
+        def alpacas_now() -> datetime:
+            return clock() + broker.clock_offset
+
+        quiet = QuietSymbols(
+            prices,
+            broker,
+            alpacas_now,
+            quotes,
+            wanted=desk.wanted_symbols,
+            holds_coins=desk.holds_coins,
+        )
         work = (
             keep_orders_settled(trader.books, store, broker, clock, gap),
-            follow_database(desk, quotes.watch, REFRESH_SECONDS),
-            follow_rules(trader, broker, desk, refusal),
+            follow_database(desk.refresh, desk.wanted_symbols, quotes.watch, REFRESH_SECONDS),
+            follow_rules(trader, broker, desk.symbols_not_traded, refusal),
             look_after_quotes(
-                desk, broker, lambda: clock() + broker.clock_offset, quotes, quotes_connected
+                quiet,
+                lambda: prices.late(desk.wanted_symbols(), alpacas_now(), trader.quote_age_max),
+                quotes_connected,
             ),
             _ask_for_the_cash(broker),
         )
@@ -175,7 +192,7 @@ class Bot:
         for task in self._tasks:
             task.add_done_callback(self._ended)
         self._trades.open(gap.set, self._hear)
-        self._quotes.open(quotes_connected.set, desk.on_quotes)
+        self._quotes.open(quotes_connected.set, prices.on_quotes)
 
     def _hear(self, message: dict[str, Any]) -> None:
         assert self._desk is not None
