@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dca_bot.program.settings import PROJECT_ROOT
+from dca_bot.watchdog import heartbeat, process
 
 PARTS = ("src", "sql", "requirements.txt", "pyproject.toml", "run_script_wrapper.sh")
 
@@ -28,6 +29,13 @@ def install(directory: Path, settings: Mapping[str, str]) -> Path:
     (project / ".env").write_text("".join(f'{key}="{value}"\n' for key, value in settings.items()))
     _make_venv(project)
     return project
+
+
+def bot_of(project: Path) -> int | None:
+    """The number of the bot that runs in the project, once it is trading."""
+    beat = heartbeat.read(project / "logs")
+    runs = beat is not None and process.runs_script(beat.pid, project / "main_app.py")
+    return beat.pid if beat is not None and runs else None
 
 
 def processes_of(project: Path) -> dict[int, str]:

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
-from dca_bot.watchdog import heartbeat, process
-from tests.caretakers.installation import install, processes_of
+from tests.caretakers.installation import bot_of, install, processes_of
 from tests.helpers import Simulator, apply_sql, eventually
 from tests.proofs.whole.auditor import rows
 
@@ -114,13 +113,6 @@ def use_crontab(project: Path) -> None:
     lines = (PROJECT_ROOT / "docs" / "crontab.example").read_text()
     lines = lines.replace("/path_to_project", str(project)).replace("*/5 ", "* ")
     subprocess.run(["crontab", "-"], input=lines.encode(), check=True)
-
-
-def bot_of(project: Path) -> int | None:
-    """The number of the bot that runs in the project, once it is trading."""
-    beat = heartbeat.read(project / "logs")
-    runs = beat is not None and process.runs_script(beat.pid, project / "main_app.py")
-    return beat.pid if beat is not None and runs else None
 
 
 def ether_status(database: DatabaseSettings) -> str:

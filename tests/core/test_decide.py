@@ -297,6 +297,19 @@ def test_what_can_be_sold_of_one_coin(holding: Holding | None, expected: str, wh
     assert sold == Decimal(expected), why
 
 
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [("1000", "1000"), ("999", "999"), ("1000.009", "1000.009"), ("1000.01", "997.5")],
+)
+def test_coins_that_the_books_took_for_a_fee_are_sold_and_no_more(held: str, expected: str) -> None:
+    cycle = a_holding_cycle(quantity="997.5")
+    sold = size_sell(
+        *(an_asset(), cycle, a_holding(held), a_quote(100), rules_of()),
+        assumed_fees=Decimal("2.5"),
+    )
+    assert sold == Decimal(expected)
+
+
 def test_a_cycle_that_holds_nothing_but_dust_sells_it() -> None:
     """A base order canceled after a crumb was filled must not keep the asset for ever."""
     cycle = a_holding_cycle(quantity="0.001")

@@ -7,7 +7,7 @@ import pytest
 
 from dca_bot.core.model import OrderKind
 from dca_bot.core.overdue import PositionVerdict, corrected, position_verdict, shows_the_sale
-from dca_bot.core.position import most_it_could_hold
+from dca_bot.core.position import fees_assumed, most_it_could_hold
 from tests.builders import STEP, a_cycle, a_holding, a_holding_cycle, an_asset, an_order, an_update
 
 # Base order and two safety orders of 100 each, at 100, 90 and 81 = 1 + 1.1111 + 1.2346 coins.
@@ -109,3 +109,12 @@ def test_what_is_gone_is_believed_when_sells_of_the_coin_explain_it(
 ) -> None:
     sale = an_update(an_order(kind=kind), "filled", symbol=symbol, filled_quantity=filled)
     assert shows_the_sale(a_holding_cycle(), "BTC", [sale]) is shows
+
+
+def test_only_a_fee_that_alpaca_has_not_told_is_assumed() -> None:
+    filled: dict[str, Any] = {"quantity": "1000", "filled_quantity": "1000"}
+    assumed = an_order(**filled, received_quantity="997.5")
+    told = an_order(**filled, received_quantity="998.5")
+    sold = an_order(**filled, kind=OrderKind.TAKE_PROFIT, received_quantity="0")
+    unfilled = an_order(quantity="1000")
+    assert fees_assumed([assumed, told, sold, unfilled, assumed]) == Decimal("5.0")

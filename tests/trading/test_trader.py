@@ -442,6 +442,38 @@ def test_the_fee_of_any_tier_leaves_nothing_unsold(fee_rate: str) -> None:
     assert floor.cycle.status is CycleStatus.COOLDOWN
 
 
+def large_floor_with_an_assumed_fee() -> Floor:
+    """A floor whose cycle has bought 1000 at 100 without a fee, and the books think of the usual
+    one: Alpaca told no position, and its update was lost."""
+    floor = Floor(
+        at_once=False, broker=FakeBroker(fee_rate="0"), base_order_amount=Decimal(100_000)
+    )
+    order = floor.see(100)
+    assert order is not None
+    floor.broker.fail("holdings", BrokerUnavailable("down"))
+    floor.settle(order.client_order_id)
+    assert (floor.cycle.quantity, floor.held) == (Decimal("997.5"), Decimal(1000))
+    return floor
+
+
+def test_a_fee_that_the_books_only_assumed_leaves_nothing_unsold() -> None:
+    floor = large_floor_with_an_assumed_fee()
+    order = floor.see(101)
+    assert order is not None
+    assert order.quantity == 1000
+    floor.settle(order.client_order_id)
+    assert floor.cycle.status is CycleStatus.COOLDOWN
+    assert floor.held == 0
+
+
+def test_coins_beyond_the_assumed_fee_are_somebody_elses() -> None:
+    floor = large_floor_with_an_assumed_fee()
+    floor.broker.hold("BTC/USD", "1000.1", 100)
+    order = floor.see(101)
+    assert order is not None
+    assert order.quantity == Decimal("997.5")
+
+
 @pytest.mark.parametrize("dust", ["0.000000001", "0.009"])
 def test_dust_is_sold_along_with_the_next_cycle(dust: str) -> None:
     floor = Floor()

@@ -127,6 +127,16 @@ def test_a_bot_that_dies_again_and_again_fills_no_mailbox(runs: Runs) -> None:
     assert runs.mails.count("was restarted") == RESTART_MAILS_MAX
 
 
+def test_a_mail_calls_a_bot_well_only_if_it_waits_for_nothing(runs: Runs) -> None:
+    for waits_for in ("", "the database"):
+        with runs.at(NOW) as incidents:
+            incidents.started("it hung", "log", is_first=False, waits_for=waits_for)
+    well, waiting = runs.bodies
+    assert "which is well" in well
+    assert "which waits for the database" in waiting
+    assert "is well" not in waiting
+
+
 def test_what_is_kept_for_a_mail_holds_no_secret(runs: Runs) -> None:
     with runs.at(NOW) as incidents:
         incidents.start_failed("it hung", "why", "key is top-secret")

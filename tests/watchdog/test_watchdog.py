@@ -198,6 +198,18 @@ def test_a_database_that_is_away_is_waited_for_by_a_bot_that_counts_as_running(
     assert subjects(mail) == []
 
 
+def test_the_mail_of_a_restart_says_when_the_new_bot_still_waits(
+    bot: WatchedBot, mail: MailServer
+) -> None:
+    bot.watch(expect=0)
+    bot.kill()
+    said = bot.watch(expect=0, DB_PORT="1").stdout
+    assert "is started but it waits for the database" in said
+    text = " ".join(mail.first_mail()["text"].replace("=\n", "").split())
+    assert "which waits for the database" in text
+    assert "which is well" not in text
+
+
 def test_a_database_that_goes_and_comes_back_is_mailed_once_each(
     bot: WatchedBot, mail: MailServer, database: DatabaseSettings
 ) -> None:

@@ -5,16 +5,39 @@ Rule: whose coins a position holds, the books say; the position only limits what
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from dca_bot.core.holdings import is_dust
 from dca_bot.core.ladder import HUNDRED, RUNGS_MAX, below, safety_amount, safety_deviation
-from dca_bot.core.model import USD_LIKE, ZERO, Asset, AssetRules, Cycle, Holding, Quote
-from dca_bot.core.money import FEE_RATE_ESTIMATE, MAX_ORDER_USD, SELL_SHARE, round_down
+from dca_bot.core.model import (
+    USD_LIKE,
+    ZERO,
+    Asset,
+    AssetRules,
+    Cycle,
+    Holding,
+    Order,
+    Quote,
+    Side,
+)
+from dca_bot.core.money import (
+    FEE_RATE_ESTIMATE,
+    MAX_ORDER_USD,
+    SELL_SHARE,
+    estimated_receipt,
+    round_down,
+)
 
 
 def size_sell(
-    asset: Asset, cycle: Cycle, holding: Holding | None, quote: Quote, rules: AssetRules
+    asset: Asset,
+    cycle: Cycle,
+    holding: Holding | None,
+    quote: Quote,
+    rules: AssetRules,
+    *,
+    assumed_fees: Decimal = ZERO,
 ) -> Decimal:
     """How much of the cycle's quantity can be sold now; 0: nothing worth an order.
 
@@ -23,17 +46,32 @@ def size_sell(
     that holds nothing but dust sells it, or it would never end; what little another order leaves
     free is left alone.  What is worth more than Alpaca takes in one order is sold in parts, one
     after the other.
+
+    `assumed_fees` are coins that the books took off as fees and Alpaca may not have
+    (`fees_assumed`): what the position has beyond the books is the cycle's own up to there.
     """
     if holding is None:
         return ZERO
     sellable = holding.available
-    if not is_dust(sellable - cycle.quantity, quote.bid, asset):
+    if not is_dust(sellable - cycle.quantity - assumed_fees, quote.bid, asset):
         sellable = cycle.quantity  # the rest is not ours: bought by hand, say
     if asset.quote_currency in USD_LIKE:
         sellable = min(sellable, MAX_ORDER_USD * SELL_SHARE / quote.bid)
     quantity = round_down(max(sellable, ZERO), rules.min_trade_increment)
     is_held_back = holding.available < holding.quantity
     return ZERO if is_held_back and is_dust(quantity, quote.bid, asset) else quantity
+
+
+def fees_assumed(orders: Iterable[Order]) -> Decimal:
+    """The coins by which a cycle's BUYs may have brought more than the books say: the usual fee was
+    taken off where Alpaca had not told the position, and an account may pay less."""
+    assumed = (
+        order.filled_quantity - order.received_quantity
+        for order in orders
+        if order.side is Side.BUY
+        and order.received_quantity == estimated_receipt(order.filled_quantity)
+    )
+    return sum(assumed, ZERO)
 
 
 def why_nothing_to_sell(cycle: Cycle, holding: Holding | None) -> str:

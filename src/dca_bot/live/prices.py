@@ -6,7 +6,7 @@ Rule: lives on the event loop; the hot path begins here.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,14 +21,15 @@ LENT = "lent"  # a raw quote with this key came over REST
 class Prices:
     """`watches` are the assets' own, by symbol; a quote of any other symbol is dropped."""
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
         self.watches: dict[str, Watch] = {}
         self.known_at: float | None = None  # monotonic, by the stream or REST
         self._heard_at: float | None = None  # monotonic, by the stream
 
     def on_quotes(self, frame: list[dict[str, Any]]) -> None:
         """A frame off the wire: the hot path begins and, nearly always, ends here."""
-        self._heard_at = self.known_at = time.monotonic()
+        self._heard_at = self.known_at = self._monotonic()
         look_at(self.watches, frame)
 
     def on_lent_quote(self, quote: Quote) -> None:
@@ -38,7 +39,7 @@ class Prices:
 
     def confirmed(self) -> None:
         """REST has told the newest quotes of all symbols that were quiet."""
-        self.known_at = time.monotonic()
+        self.known_at = self._monotonic()
 
     def newest(self, symbol: str) -> Quote | None:
         """The newest usable quote of a watched symbol, if there was one."""
@@ -51,11 +52,15 @@ class Prices:
         return translate.quote(raw) if raw and LENT in raw else None
 
     def late(self, symbols: Iterable[str], now: datetime, age_max: timedelta) -> set[str]:
-        """In words: quotes come, and by Alpaca's clock every one is too old to be acted on."""
-        if self._heard_at is None or time.monotonic() - self._heard_at > HEARD_SECONDS:
+        """In words: quotes come, and by Alpaca's clock every one was too old when it came."""
+        if self._heard_at is None:
             return set()
+        heard_ago = self._monotonic() - self._heard_at
         quotes = [quote for each in symbols if (quote := self.newest(each))]
-        if not quotes or now - max(quote.at for quote in quotes) <= age_max:
+        if heard_ago > HEARD_SECONDS or not quotes:
+            return set()
+        heard_at = now - timedelta(seconds=heard_ago)
+        if heard_at - max(quote.at for quote in quotes) <= age_max:
             return set()
         limit = age_max.total_seconds()
         return {

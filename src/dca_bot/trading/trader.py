@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import assert_never
 
 from dca_bot.core import story
@@ -27,6 +28,7 @@ from dca_bot.core.decide import (
 )
 from dca_bot.core.ladder import watched
 from dca_bot.core.model import (
+    ZERO,
     Asset,
     AssetRules,
     AssetState,
@@ -39,6 +41,7 @@ from dca_bot.core.model import (
 from dca_bot.core.order_ids import new_order
 from dca_bot.core.position import (
     blocks_base_order,
+    fees_assumed,
     size_sell,
     why_blocked,
     why_nothing_to_sell,
@@ -209,7 +212,14 @@ class Trader:
                     cycle, kind, rung, quantity=quantity, limit_price=limit_price, now=now
                 )
             case Sell(_, kind):
-                quantity = size_sell(tx.asset, cycle, holding, quote, self.rules[quote.symbol])
+                quantity = size_sell(
+                    tx.asset,
+                    cycle,
+                    holding,
+                    quote,
+                    self.rules[quote.symbol],
+                    assumed_fees=_assumed_fees(tx, cycle, holding),
+                )
                 if not quantity:
                     raise OrderRefused(why_nothing_to_sell(cycle, holding))
                 order = new_order(cycle, kind, quantity=quantity, now=now)
@@ -233,3 +243,10 @@ class Trader:
             tx.save_cycle(cycle, after)
         log_lines.remembered(asset, cycle, after, quote)
         return AssetState(asset, after)
+
+
+def _assumed_fees(tx: Transaction, cycle: Cycle, holding: Holding | None) -> Decimal:
+    """Asked for only where Alpaca has more than the books: a SELL waits for each statement."""
+    if holding is None or holding.available <= cycle.quantity:
+        return ZERO
+    return fees_assumed(tx.orders_of_cycle(cycle.cycle_id))

@@ -126,6 +126,11 @@ class BotProcess:
             self._sleep(POLL_SECONDS)
         return f"it is not well after {seconds:.0f} s"
 
+    def waits_for(self) -> str:
+        """What must answer before it trades; "" when nothing keeps it."""
+        signs = self._signs()
+        return signs.waits_for or ("" if signs.database_reachable else "the database")
+
     @property
     def exit_status(self) -> int | None:
         """Of the bot just started, if it has ended."""

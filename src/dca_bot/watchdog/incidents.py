@@ -128,18 +128,23 @@ class Incidents:
         if health is Health.MUTE:
             self._memory.mute_restart_at = self._now
 
-    def started(self, found: str, log_lines: str, *, is_first: bool) -> None:
+    def started(self, found: str, log_lines: str, *, is_first: bool, waits_for: str = "") -> None:
         """A start went well: tell about it, unless it is the very first."""
         if self._memory.down_since is not None:
             self.well()
         elif not is_first:
             self._memory.restarts.append(self._now)
             count = len(self._memory.restarts)
+            how = "which is well"
+            if waits_for:
+                how = (
+                    f"which waits for {waits_for}, and begins to trade by itself once that answers"
+                )
             last = " More restarts within this hour are only logged: look at its log."
             if count <= RESTART_MAILS_MAX:
                 self._mail(
                     "main_app.py was restarted",
-                    f"{self._found(found)} It has started main_app.py anew, which is well."
+                    f"{self._found(found)} It has started main_app.py anew, {how}."
                     f"{last if count == RESTART_MAILS_MAX else ''}",
                     log_lines,
                 )

@@ -105,8 +105,7 @@ def _calm_sea(world: World, market: RandomMarket, mishaps: Storm) -> list[str]:
         if world.complaints:
             break
         if minute == CONVERGENCE_MINUTES // 2:
-            # A large cycle that was sold before its estimated fee was corrected leaves a rest,
-            # and dust may be worth a dollar by now (docs/reliability.md).
+            # dust may be worth a dollar by now (docs/reliability.md)
             world.hand.follow_advice()
         world.run(MINUTE)
         found = [*complaints(world.books()), *world.in_doubt()]

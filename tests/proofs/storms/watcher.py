@@ -188,9 +188,11 @@ class Watcher:
         asset, cycle, name = ground.asset, ground.cycle, row.client_order_id
         if not asset.is_enabled:
             self._complain(f"{name} sells for a disabled asset")
-        others = (row.quantity - cycle.quantity) * self._quotes[asset.symbol][-1][1]
-        if others > DUST_USD_AT_MOST:
-            self._complain(f"{name} sells {others} USD of coins that are not the cycle's")
+        # what the books took for the usual fee may be there all the same
+        others = row.quantity - cycle.quantity - self._bought(cycle) * FEE_RATE
+        worth = others * self._quotes[asset.symbol][-1][1]
+        if worth > DUST_USD_AT_MOST:
+            self._complain(f"{name} sells {worth} USD of coins that are not the cycle's")
         if row.kind is OrderKind.STOP_LOSS:
             self._check_stop_loss(row, ground)
             return
@@ -203,6 +205,15 @@ class Watcher:
             self._complain(f"{name} sells for less than {target}, its target")
         if cycle.quantity <= 0:
             self._complain(f"{name} sells for a cycle that holds nothing")
+
+    def _bought(self, cycle: Cycle) -> Decimal:
+        """The coins of the cycle's BUYs before any fee, as the exchange has filled them."""
+        orders = self._venue.exchange.orders
+        ours = [
+            name for name in self.order_ids if self._grounds[name].cycle.cycle_id == cycle.cycle_id
+        ]
+        there = [each for each in map(orders.by_client_id, ours) if each]
+        return sum((e.filled_qty for e in there if e.terms.side is Side.BUY), Decimal(0))
 
     # -- a cycle that is brought to what the position says
 
