@@ -152,8 +152,10 @@ def restart(bot: BotProcess, incidents: Incidents, verdict: Verdict, start_secon
         )
         return 1
     waits_for = bot.waits_for()
-    how = f"but it waits for {waits_for}" if waits_for else "and well"
-    log.info(event(f"main_app.py is started {how}", pid=bot.pid()))
+    if waits_for:
+        log.info(event(f"main_app.py is started but it waits for {waits_for}", pid=bot.pid()))
+    else:
+        log.info(event("main_app.py is started and well", pid=bot.pid()))
     incidents.started(found, lines_before, is_first=is_first, waits_for=waits_for)
     return 0
 

@@ -75,8 +75,9 @@ class RateLimiter:
                     return
                 too_long = self._clock() + wait > give_up_at
             if too_long:
+                # the same words however long it takes: a trouble that lasts is told once
                 raise BrokerUnavailable(
-                    f"rate limit: no request may be sent for {wait:.0f} s; "
+                    "rate limit: no request may be sent for now; "
                     "tried again by itself, if it lasts look what else uses these keys"
                 )
             self._sleep(wait)

@@ -123,14 +123,20 @@ class Hour:
         """Wait until both sides agree; what cron starts helps."""
         give_up_at = time.monotonic() + SETTLED_SECONDS
         while True:
-            books = read_books(self._ground.database, self._ground.exchange)
-            found = complaints(replace(books, touched=self._corrected()))
+            found = self._complaints()
             if not found or time.monotonic() > give_up_at:
                 break
             time.sleep(SAMPLE_SECONDS)
-        self._requests.gather(books.record)
-        self._faults.update(each["name"] for each in books.record["faults_struck"])
         self._wrong += [each for each in found if each not in self._wrong]
+        record = self._ground.exchange.get("/sim/record")
+        self._requests.gather(record)
+        self._faults.update(each["name"] for each in record["faults_struck"])
+
+    def _complaints(self) -> list[str]:
+        books = read_books(self._ground.database, self._ground.exchange)
+        if len(self._ground.exchange.get("/sim/record")["fills"]) != len(books.record["fills"]):
+            return ["something was filled while the books were read"]
+        return complaints(replace(books, touched=self._corrected()))
 
     def _corrected(self) -> frozenset[int]:
         """The cycles that consistency_checker.py has brought to what Alpaca holds."""
