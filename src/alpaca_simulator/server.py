@@ -3,22 +3,15 @@
 import asyncio
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from ipaddress import ip_address
 from typing import Any
 
 from aiohttp import ClientSession, web
 
-from alpaca_simulator.api.account_rest import AccountApi
-from alpaca_simulator.api.control_exchange import ExchangeControl
-from alpaca_simulator.api.control_market import MarketControl
 from alpaca_simulator.api.control_read import ControlError
-from alpaca_simulator.api.data_rest import DataApi
 from alpaca_simulator.api.gate import Gate, Handler, credentials, is_loopback, json_answer
-from alpaca_simulator.api.trading_rest import OrdersApi
-from alpaca_simulator.api.wallets import WalletsApi
-from alpaca_simulator.api.watchlists import WatchlistsApi
 from alpaca_simulator.exchange.rejections import Rejection
 from alpaca_simulator.feeds import Feeds, Replay
 from alpaca_simulator.options import Options
@@ -37,12 +30,14 @@ DATA_STREAMS = (
     "/v1beta1/crypto",
 )
 SITES_MOST = 1000
+Play = Callable[[Scenario], str]  # plays a scenario; the name of its feed
+Routes = Callable[[World, Feeds, Gate, Play], Iterable[web.RouteDef]]  # of one exchange
 
 
 class Site:
     """An exchange, its feeds, and the handlers of its paths."""
 
-    def __init__(self, options: Options, play: Callable[[Scenario], str]) -> None:
+    def __init__(self, options: Options, routes: Routes, play: Play) -> None:
         self.world = World(options)
         self.feeds = Feeds(self.world, options)
         self.gate = Gate(
@@ -52,15 +47,7 @@ class Site:
             self.world.clock,
             options.rate_limit,
         )
-        self.routes: list[web.RouteDef] = [
-            *OrdersApi(self.world).routes(),
-            *AccountApi(self.world).routes(),
-            *WatchlistsApi(self.world).routes(),
-            *WalletsApi(self.world).routes(),
-            *DataApi(self.world).routes(),
-            *ExchangeControl(self.world, self.feeds, self.gate).routes(),
-            *MarketControl(self.world, self.feeds, play).routes(),
-        ]
+        self.routes = list(routes(self.world, self.feeds, self.gate, play))
 
     def stop(self) -> None:
         """Ends what runs, and the websockets."""
@@ -71,14 +58,15 @@ class Site:
 class Sites:
     """Every exchange of this process, by key; without a key, or when all share it, the first."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, routes: Routes) -> None:
         self._options = options
+        self._routes = routes
         self._of_key: dict[str, Site] = {}
         self.address = ""  # where this process listens, once it does
         self.first = self._made("")
 
     def _made(self, key: str) -> Site:
-        site = Site(self._options, lambda scenario: self.play(key, scenario))
+        site = Site(self._options, self._routes, lambda scenario: self.play(key, scenario))
         self._of_key[key] = site
         return site
 
@@ -202,13 +190,13 @@ async def _control(request: web.Request, handler: Handler) -> web.StreamResponse
         return json_answer(e.status, {"message": f"{e.reason}: {request.method} {request.path}"})
 
 
-async def serve(options: Options) -> None:
+async def serve(options: Options, routes: Routes) -> None:
     """Serves until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Running(options) as running:
+    async with Running(options, routes) as running:
         print(running.line, flush=True)  # noqa: T201
         await stop.wait()
 
@@ -216,9 +204,9 @@ async def serve(options: Options) -> None:
 class Running:
     """A simulator that listens, from `async with` to the end of its block."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, routes: Routes) -> None:
         self._options = options
-        self._sites = Sites(options)
+        self._sites = Sites(options, routes)
         self._steps = self._read_inputs()
         # A fault may leave requests hanging for ever: they end with their client, or with us.
         self._runner = web.AppRunner(

@@ -2,6 +2,7 @@
 
 import re
 
+from alpaca_simulator.__main__ import routes
 from alpaca_simulator.faults import CATALOGUE
 from alpaca_simulator.options import argument_parser, read_options
 from alpaca_simulator.server import Sites, application
@@ -21,7 +22,7 @@ def test_every_fault_is_described() -> None:
 
 def test_every_control_path_is_described() -> None:
     options = read_options([])
-    app = application(Sites(options), options)
+    app = application(Sites(options, routes), options)
     paths = {route.resource.canonical for route in app.router.routes() if route.resource}
     ours = sorted(path for path in paths if path.startswith("/sim/"))
     assert len(ours) >= 20
