@@ -47,3 +47,15 @@ def test_every_fact_about_alpaca_that_a_comment_cites_is_in_the_repository() -> 
         if section not in known or item and f"{item}:" not in FACTS and f"{item}," not in FACTS
     ]
     assert missing == []
+
+
+def test_the_map_lists_every_module_by_its_path() -> None:
+    text = (PROJECT_ROOT / "docs" / "map.md").read_text()
+    listed = re.findall(r"^\| `(src/\S+\.py)` \| \S", text, re.MULTILINE)
+    modules = [
+        str(path.relative_to(PROJECT_ROOT))
+        for package in ("dca_bot", "dca_demo", "dca_integration", "dca_sandbox")
+        for path in (PROJECT_ROOT / "src" / package).rglob("*.py")
+        if path.name != "__init__.py"
+    ]
+    assert sorted(listed) == sorted(modules)
