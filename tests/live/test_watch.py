@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,18 @@ def test_any_ask_hits_when_any_price_will_do() -> None:
     watch, hits = armed(Triggers(ANY_PRICE))
     look_at({"BTC/USD": watch}, [raw("BTC/USD", 1e6, 1.1e6)])
     assert hits.count == 1
+
+
+@pytest.mark.parametrize("prices", [("99", 100.0), (99.0, None), (99.0, []), (None, 1.0), (99.0,)])
+def test_a_quote_that_cannot_be_compared_is_not_kept(prices: tuple[Any, ...]) -> None:
+    watch, hits = armed(Triggers(Decimal(90), Decimal(110)))
+    good = raw("BTC/USD", 99, 100)
+    look_at({"BTC/USD": watch}, [good])
+    bad = {"S": "BTC/USD"} | dict(zip(("bp", "ap"), prices, strict=False))
+    with pytest.raises((TypeError, KeyError)):
+        look_at({"BTC/USD": watch}, [bad])
+    watch.arm(Triggers(Decimal(100)))
+    assert (watch.newest, hits.count) == (good, 1)
 
 
 def test_nothing_hits_while_disarmed() -> None:

@@ -80,13 +80,18 @@ class Watch:
 
 
 def look_at(watches: dict[str, Watch], frame: list[dict[str, Any]]) -> None:
-    """Compare every quote of a frame with its asset's prices; the quotes' whole hot path."""
+    """Compare every quote of a frame with its asset's prices; the quotes' whole hot path.
+
+    Raises TypeError or KeyError for a quote whose prices can't be compared; it is not kept, since
+    it would be compared again whenever the asset's prices change.
+    """
     for raw in frame:
         watch = watches.get(raw["S"])
         if watch is None:
             continue
+        is_low, is_high = raw["ap"] <= watch.buy_at_or_below, raw["bp"] >= watch.sell_at_or_above
         watch.newest = raw
-        if raw["ap"] <= watch.buy_at_or_below or raw["bp"] >= watch.sell_at_or_above:
+        if is_low or is_high:
             watch.reached(raw)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from email.utils import formatdate
 from typing import Any
@@ -23,6 +25,7 @@ from .virtual_time import VirtualLoop
 TIMEOUT_SECONDS = 10.0
 # A request that its sender has given up may still arrive; by then it must not be given up too.
 LATE_SECONDS = 12.0
+GONE = 0.2  # the share of garbled quotes that lack a field
 BEFORE_THE_VENUE = {
     "429": (429, "rate limit exceeded"),
     "5xx": (503, ""),
@@ -241,12 +244,24 @@ class QuoteLine:
             self._loop.call_later(180, self._lose, 1.0)
         if not self._is_up or self._is_mute or symbol not in self._wanted:
             return
-        if strikes("quote lost") or strikes("quote garbled"):
-            return  # the stream drops what can't be read
+        if strikes("quote lost"):
+            return
         if strikes("quote delayed"):
             at -= round(self._dice.uniform(10, 60) * SECOND)
         if strikes("quote crossed"):
             bid, ask = ask, bid
         if strikes("quote zero"):
             bid, ask = (Decimal(0), ask) if self._dice.random() < 0.5 else (bid, Decimal(0))
-        self._hear([{"T": "q", "S": symbol, "bp": float(bid), "ap": float(ask), "t": rfc3339(at)}])
+        raw = {"T": "q", "S": symbol, "bp": float(bid), "ap": float(ask), "t": rfc3339(at)}
+        if not strikes("quote garbled"):
+            self._hear([raw])
+            return
+        with suppress(Exception):  # as the stream does: a bad frame loses only itself
+            self._hear([self._garbled(raw)])
+
+    def _garbled(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """The quote with one field that is missing, of a wrong type, or no number or time."""
+        field = self._dice.choice(("S", "bp", "ap", "t"))
+        value = self._dice.choice((None, "", "abc", math.nan, -1, [], {}, str(raw[field])))
+        rest = {name: each for name, each in raw.items() if name != field}
+        return rest if self._dice.random() < GONE else rest | {field: value}
