@@ -84,9 +84,12 @@ class Desk:
 
     def cycle(self, symbol: str = BTC) -> Row:
         """The active cycle."""
-        sql = f"SELECT * FROM dca_cycles WHERE active_asset_id = {self.asset_id(symbol)}"  # noqa: S608
-        [found] = rows(self.database, sql)
+        [found] = self._active(symbol)
         return found
+
+    def _active(self, symbol: str) -> list[Row]:
+        sql = f"SELECT * FROM dca_cycles WHERE active_asset_id = {self.asset_id(symbol)}"  # noqa: S608
+        return rows(self.database, sql)
 
     def asset_id(self, symbol: str) -> int:
         found = rows(self.database, "SELECT id, asset_symbol FROM dca_assets")
@@ -114,8 +117,10 @@ class Desk:
 
         def holds() -> Row | None:
             self.put(bought_at, symbol)
-            found = self.cycle(symbol)
-            return found if found["quantity"] > 0 and found["status"] == "watching" else None
+            for found in self._active(symbol):  # none before the bot has looked at the row
+                if found["quantity"] > 0 and found["status"] == "watching":
+                    return found
+            return None
 
         return eventually(holds, 30)
 

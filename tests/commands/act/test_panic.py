@@ -4,7 +4,7 @@ import signal
 from decimal import Decimal
 
 from tests.commands.act.small_exchange import BTC, Desk
-from tests.helpers import eventually
+from tests.helpers import eventually, locked_asset
 
 ETH = "ETH/USD"
 
@@ -73,3 +73,36 @@ def test_two_at_once_sell_once(desk: Desk) -> None:
     assert (desk.position(), desk.position(ETH)) == (0, 0)
     filled = [order for order in desk.orders() if order["filled_quantity"] > 0]
     assert sorted(order["kind"] for order in filled) == ["base", "base", "close", "close"]
+
+
+def test_a_row_that_cannot_be_read_is_named_and_stops_no_other(desk: Desk) -> None:
+    holding_both(desk)
+    number = desk.cycle()["id"]
+    desk.sql(f"UPDATE dca_cycles SET status = 'paused' WHERE id = {number}")  # noqa: S608
+    answer = desk.dca("panic", status=1)
+    assert desk.allowed()[ETH] == "exit"
+    assert desk.position(ETH) == 0
+    [trouble] = answer["troubles"]
+    assert trouble.startswith("BTC/USD: ")
+    assert "paused" in trouble
+
+
+def test_a_row_that_somebody_locks_waits_alone(desk: Desk) -> None:
+    holding_both(desk)
+    with locked_asset(desk.database, BTC):
+        panic = desk.start("panic", "--yes", "--json")
+        eventually(lambda: len(desk.finished()) == 1, 60)
+        assert panic.poll() is None
+    assert panic.wait(60) == 0
+    assert (desk.position(), desk.allowed()) == (0, {BTC: "exit", ETH: "exit"})
+
+
+def test_the_plan_has_the_bots_own_prices_and_waits_for_no_answer_of_alpaca(desk: Desk) -> None:
+    holding_both(desk)
+
+    def plan() -> str:
+        return " ".join(desk.run("panic", typed="n\n").stdout.split())
+
+    eventually(lambda: plan().count("(bid 50000") == 2, 30)
+    desk.market.post("/sim/faults", {"name": "server_error", "params": {"status": 503}})
+    assert plan().count("(bid 50000") == 2

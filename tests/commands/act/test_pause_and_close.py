@@ -165,3 +165,14 @@ def test_a_question_that_is_answered_with_yes_is_done(desk: Desk) -> None:
     agreed = desk.run("pause", typed="y\n")
     assert (agreed.returncode, desk.allowed()) == (0, {BTC: "exit"})
     assert "from now on it is paused" in agreed.stdout
+
+
+def test_a_row_that_cannot_be_read_stops_no_other_pause(desk: Desk) -> None:
+    desk.add(BTC, "ETH/USD")
+    desk.start_bot()
+    number = desk.hold()["id"]
+    desk.sql(f"UPDATE dca_cycles SET status = 'nonsense' WHERE id = {number}")  # noqa: S608
+    answer = desk.dca("pause", status=1)
+    assert desk.allowed()["ETH/USD"] == "exit"
+    [trouble] = answer["troubles"]
+    assert trouble.startswith("BTC/USD is as it was: ")

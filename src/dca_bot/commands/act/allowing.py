@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dca_bot.commands.act.session import Session
-from dca_bot.core.model import Allowed, AssetState
+from dca_bot.core.model import Allowed, Asset, AssetState
+from dca_bot.program.errors import CycleChanged, StoreUnavailable, UnreadableRow
 
 WORDS = {
     Allowed.ALL: "trades without restriction",
@@ -30,9 +31,19 @@ def describe(state: AssetState, allowed: Allowed) -> str:
 
 def allow_all(
     session: Session, states: Iterable[AssetState], allowed: Allowed, *, verb: str
-) -> None:
-    """Set it for each; whoever locks a row after this decides by it."""
+) -> list[Asset]:
+    """Set it for each; whoever locks a row after this decides by it.  Returns those it is set for.
+
+    A row that can't be read or is locked stops no other, and is one of the session's troubles.
+    """
+    reached = []
     for state in states:
-        before = session.bare_hand.allow(state.asset.asset_id, allowed, f"by hand (dca {verb})")
+        try:
+            before = session.bare_hand.allow(state.asset.asset_id, allowed, f"by hand (dca {verb})")
+        except (CycleChanged, StoreUnavailable, UnreadableRow) as error:
+            session.troubles.append(f"{state.asset.symbol} is as it was: {error}")
+            continue
+        reached.append(state.asset)
         already = " already" if before is allowed else ""
         session.did(f"{state.asset.symbol} {WORDS[allowed]}{already}")
+    return reached

@@ -8,13 +8,15 @@ again.  Repeat the command when it was interrupted: it goes on where it was.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from decimal import Decimal
 
 from dca_bot.commands.act.allowing import allow_all
 from dca_bot.commands.act.closing import sale_of
 from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.act.pursuit import pursue
-from dca_bot.commands.act.session import NOT_DONE, add_yes, session
-from dca_bot.core.model import Allowed
+from dca_bot.commands.act.session import NOT_DONE, Session, add_yes, session
+from dca_bot.core.model import Allowed, AssetState
+from dca_bot.program.errors import BrokerUnavailable
 
 OUTAGE_SECONDS = 60.0
 
@@ -27,11 +29,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     with session(arguments) as this:
         states = this.states(arguments.symbol)
-        plan = [line for state in states for line in sale_of(this, state)]
+        plan = [line for state in states for line in sale_of(this, state, _bid(this, state))]
         if not this.agree(plan, arguments):
             return NOT_DONE
-        allow_all(this, states, Allowed.EXIT, verb="close")
-        assets = [state.asset for state in states]
+        assets = allow_all(this, states, Allowed.EXIT, verb="close")
         for asset in pursue(this, assets, this.close_step, outage_seconds=OUTAGE_SECONDS):
             this.did(f"{asset.symbol}: its cycle holds nothing any more")
         return this.finish(left_at_alpaca(this, arguments.symbol))
+
+
+def _bid(session: Session, state: AssetState) -> Decimal | None:
+    try:
+        return session.quote(state.asset.symbol).bid
+    except BrokerUnavailable:
+        return None

@@ -9,13 +9,12 @@ from dca_bot.commands.act.session import Session
 from dca_bot.core.fees import fee_step, sell_fee
 from dca_bot.core.model import AssetState
 from dca_bot.core.money import FEE_RATE_ESTIMATE
-from dca_bot.program.errors import BrokerUnavailable
 
 CENT = Decimal("0.01")
 
 
-def sale_of(session: Session, state: AssetState) -> Iterator[str]:
-    """What the sale of one asset's cycle would bring at the price of now."""
+def sale_of(session: Session, state: AssetState, bid: Decimal | None) -> Iterator[str]:
+    """What the sale of one asset's cycle would bring at `bid`; None where no price is known."""
     asset, cycle = state.asset, state.cycle
     live = [each for each in session.store.live_orders() if each.asset_id == asset.asset_id]
     for order in live:
@@ -25,14 +24,12 @@ def sale_of(session: Session, state: AssetState) -> Iterator[str]:
         return
     cost = (cycle.quantity * cycle.average_purchase_price).quantize(CENT)
     sold = f"{asset.symbol}: {cycle.quantity:f} {asset.coin}, bought for about {cost}"
-    try:
-        bid = session.quote(asset.symbol).bid
-    except BrokerUnavailable:
-        yield f"{sold}, are sold at market; Alpaca tells no price now. Then it is paused."
+    if bid is None:
+        yield f"{sold}, are sold at market; no price is known now. It is paused."
         return
     worth = cycle.quantity * bid
     net = worth - sell_fee(worth, FEE_RATE_ESTIMATE, fee_step(asset))
     yield (
         f"{sold}, are sold at market for about {net.quantize(CENT)} {asset.quote_currency} after "
-        f"the fee (bid {bid:f}): {(net - cost).quantize(CENT):+f}. Then it is paused."
+        f"the fee (bid {bid:f}): {(net - cost).quantize(CENT):+f}. It is paused."
     )

@@ -10,15 +10,23 @@ from __future__ import annotations
 
 import math
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
 
-from dca_bot.commands.act.allowing import allow_all
 from dca_bot.commands.act.closing import sale_of
 from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.act.pursuit import pursue
 from dca_bot.commands.act.session import NOT_DONE, Session, add_yes, session
 from dca_bot.core.model import Allowed
 from dca_bot.core.order_ids import is_ours
+from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import BrokerUnavailable
+from dca_bot.trading.by_hand import Step
+from dca_bot.watchdog import sight
+
+SIGHT_AGE_MAX = timedelta(minutes=1)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -28,22 +36,46 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     with session(arguments) as this:
         states = this.states(None)
-        plan = [line for state in states for line in sale_of(this, state)]
+        bids = _last_bids(this.log_dir)
+        plan = [
+            line for state in states for line in sale_of(this, state, bids.get(state.asset.symbol))
+        ]
         if not this.agree(plan, arguments):
             return NOT_DONE
-        allow_all(this, states, Allowed.EXIT, verb="panic")
+        assets = [state.asset for state in states]
         try:
-            _sell_everything(this)
+            for asset in pursue(this, assets, _step(this), outage_seconds=math.inf):
+                this.did(f"{asset.symbol}: its cycle holds nothing any more")
+            _cancel_strays(this)
         except KeyboardInterrupt:
-            this.troubles.append("interrupted; all is paused: `dca panic` goes on where this was")
+            this.troubles.append("interrupted: `dca panic` goes on where this was")
         return this.finish(left_at_alpaca(this))
 
 
-def _sell_everything(this: Session) -> None:
-    assets = [state.asset for state in this.states(None)]
-    for asset in pursue(this, assets, this.close_step, outage_seconds=math.inf):
-        this.did(f"{asset.symbol}: its cycle holds nothing any more")
-    _cancel_strays(this)
+def _last_bids(log_dir: Path) -> Mapping[str, Decimal]:
+    """As main_app.py wrote them a moment ago.  Asking Alpaca could hang, and the pause with it."""
+    seen = sight.read(log_dir)
+    if seen is None or utc_now() - seen.at > SIGHT_AGE_MAX:
+        return {}
+    return {symbol: each.quote.bid for symbol, each in seen.assets.items() if each.quote}
+
+
+def _step(session: Session) -> Callable[[int], Step]:
+    """The steps of one asset: its pause first, then those of its sale.
+
+    All assets take their first step before any takes its second, so all are paused before the
+    first sale; one that can't be paused yet holds up no other.
+    """
+    paused: set[int] = set()
+
+    def step(asset_id: int) -> Step:
+        if asset_id in paused:
+            return session.close_step(asset_id)
+        session.bare_hand.allow(asset_id, Allowed.EXIT, "by hand (dca panic)")
+        paused.add(asset_id)
+        return Step("is paused: no BUYs")
+
+    return step
 
 
 def _cancel_strays(this: Session) -> None:

@@ -36,9 +36,9 @@ def run(arguments: Namespace) -> int:
         plan += [f"The BUY {order.client_order_id} is cancelled." for order in resting]
         if not this.agree(plan, arguments):
             return NOT_DONE
-        allow_all(this, states, Allowed.EXIT, verb="pause")
+        paused = allow_all(this, states, Allowed.EXIT, verb="pause")
         buying = {order.asset_id for order in this.store.live_orders() if order.side is Side.BUY}
-        assets = [state.asset for state in states if state.asset.asset_id in buying]
+        assets = [asset for asset in paused if asset.asset_id in buying]
         for asset in pursue(this, assets, this.bare_hand.end_buy, outage_seconds=OUTAGE_SECONDS):
             this.did(f"{asset.symbol}: no BUY rests at Alpaca any more")
         return this.finish(left_at_alpaca(this, arguments.symbol))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from dca_bot.commands.act.session import Session
 from dca_bot.core.model import Asset
 from dca_bot.program.errors import (
+    AssetDeleted,
     BrokerUnavailable,
     CycleChanged,
     DcaError,
@@ -69,6 +70,9 @@ def _try(
     symbol = pursued.asset.symbol
     try:
         taken = step(pursued.asset.asset_id)
+    except AssetDeleted:
+        session.troubles.append(f"{symbol}: its row was deleted meanwhile, nothing more is done")
+        return False
     except (CycleChanged, OrderOutcomeUnknown):
         return None  # main_app.py was faster, or the answer was lost: look again
     except (BrokerUnavailable, StoreUnavailable) as error:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from textwrap import fill
 
 from dca_bot.broker.rate_limit import RateLimiter
@@ -45,6 +46,7 @@ class Session:
     broker: Broker
     database: DatabaseSettings
     budget: Budget
+    log_dir: Path
     is_json: bool
     done: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
@@ -157,4 +159,4 @@ def session(arguments: Namespace) -> Iterator[Session]:
         broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
         limits = settings.limits
         budget = Budget(limits.active_cycles_max, limits.invested_max, limits.daily_loss_max)
-        yield Session(store, broker, settings.database, budget, arguments.json)
+        yield Session(store, broker, settings.database, budget, settings.log.dir, arguments.json)

@@ -1,0 +1,26 @@
+"""What is tried again, and what is given up."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from dca_bot.commands.act.pursuit import pursue
+from dca_bot.commands.act.session import Session
+from dca_bot.program.errors import AssetDeleted
+from dca_bot.trading.budget import NO_LIMITS
+from dca_bot.trading.by_hand import Step
+from tests.builders import an_asset
+
+
+def test_an_asset_whose_row_was_deleted_is_given_up_at_once() -> None:
+    nothing: Any = None  # no step here asks the store or Alpaca
+    session = Session(nothing, nothing, nothing, NO_LIMITS, Path(), is_json=True)
+    pauses: list[float] = []
+
+    def deleted(asset_id: int) -> Step:
+        raise AssetDeleted(f"asset {asset_id} has no row")
+
+    arrived = pursue(session, [an_asset()], deleted, outage_seconds=math.inf, sleep=pauses.append)
+    assert arrived == []
+    assert pauses == []
+    assert "deleted" in session.troubles[0]
