@@ -1,37 +1,31 @@
 """One connection to MySQL or MariaDB, set up the only way the store works with.
 
-Rule: the connector is used here and nowhere else; what leaves this file is typed, and every error
-is a Failure.  Statements travel as text with their parameters bound by the connector's own
-converter: its cursors parse every statement again, which costs as much as the statement itself.
+Rule: the connector is used here and in wire.py, and nowhere else; what leaves this file is typed,
+and every error is a Failure.  Statements travel as text; the connector's cursors would parse every
+one again, which costs as much as the statement itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from mysql.connector.connection import MySQLConnection
 from mysql.connector.constants import ClientFlag
 from mysql.connector.conversion import MySQLConverter
-from mysql.connector.errors import Error, InterfaceError
-from mysql.connector.network import NetworkBrokerPlain
-from mysql.connector.protocol import MySQLProtocol
+from mysql.connector.errors import Error
 
 from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.failures import Failure, explain
 from dca_bot.store.statements import Row, Value
+from dca_bot.store.wire import Answer, Wire
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10  # for one statement; longer than the wait for a lock
 LOCK_WAIT_SECONDS = 5
-READ_AHEAD_BYTES = 65_536
-HEADER_BYTES = 4  # of a packet: length and number
-CONNECTION_LOST = 2013
 
 # Strict, so that nothing is ever cut or rounded to fit; without NO_BACKSLASH_ESCAPES and
 # ANSI_QUOTES, which would change how text has to be escaped.
@@ -44,14 +38,6 @@ COLLATION = "utf8mb4_general_ci"
 SET_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 SET_LOCK_WAIT = "SET SESSION innodb_lock_wait_timeout = %s"
 COMMIT = b"COMMIT"
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """`matched` counts the rows that the statement found, changed or not."""
-
-    matched: int
-    insert_id: int
 
 
 class Session:
@@ -73,6 +59,7 @@ class Session:
         self.is_sound = False
         self._in_transaction = False
         self._cnx = self._connect()
+        self._wire = Wire(self._cnx, timeout_seconds=answer_seconds)
         self._converter: MySQLConverter = self._cnx.converter
         try:
             self.write(SET_ISOLATION)
@@ -85,7 +72,7 @@ class Session:
     def _connect(self) -> Any:
         try:
             # the pure Python class: the C extension fails to load where OpenSSL differs
-            cnx: Any = MySQLConnection(
+            return MySQLConnection(
                 host=self._settings.host,
                 port=self._settings.port,
                 user=self._settings.user,
@@ -102,15 +89,9 @@ class Session:
                 connection_timeout=CONNECT_SECONDS,
                 read_timeout=self._answer_seconds,
                 write_timeout=self._answer_seconds,
-                converter_class=_Converter,
             )
         except (Error, OSError) as error:
             raise self._failure(error) from error
-        cnx._socket._netbroker = _ReadingAhead()
-        # for good: the connector would set it anew for each packet
-        cnx._socket.set_connection_timeout(self._answer_seconds)
-        cnx._protocol = _Protocol()
-        return cnx
 
     @property
     def connection_id(self) -> int:
@@ -120,23 +101,25 @@ class Session:
 
     def rows(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
         """All rows of a SELECT."""
-        return self._run(sql, params)[1]
+        return self._run(sql, params).rows
 
-    def write(self, sql: str, params: Sequence[Value] = ()) -> Written:
+    def write(self, sql: str, params: Sequence[Value] = ()) -> Answer:
         """Run any other statement."""
-        return _written(self._run(sql, params)[0])
+        return self._run(sql, params)
 
     def write_all(
         self, statements: Sequence[tuple[str, Sequence[Value]]], *, then_commit: bool = False
-    ) -> Iterator[Written]:
+    ) -> Iterator[Answer]:
         """Run them in one go, and COMMIT if all went well; the first that fails is the last run.
 
         Each answer must be taken.  A Failure of the COMMIT leaves open whether it was done.
         """
         texts = [self._bind(sql, params) for sql, params in statements]
         with self._under_way():
-            for outcome in self._cnx.cmd_query_iter(b";".join(texts + [COMMIT] * then_commit)):
-                yield _written(outcome)
+            self._wire.send(b";".join(texts + [COMMIT] * then_commit))
+            while not (answer := self._wire.answer()).is_last:
+                yield answer
+            yield answer
         self._in_transaction = not then_commit
 
     def commit(self) -> None:
@@ -158,15 +141,11 @@ class Session:
         with suppress(Error, OSError):
             self._cnx.close()
 
-    def _run(self, sql: str, params: Sequence[Value] = ()) -> tuple[dict[str, Any], list[Row]]:
+    def _run(self, sql: str, params: Sequence[Value] = ()) -> Answer:
         statement = self._bind(sql, params)
-        rows: list[Row] = []
         with self._under_way():
-            outcome = self._cnx.cmd_query(statement)
-            if "columns" in outcome:
-                self._cnx.unread_result = True
-                rows, _ = self._cnx.get_rows()
-        return outcome, rows
+            self._wire.send(statement)
+            return self._wire.answer()
 
     @contextmanager
     def _under_way(self) -> Iterator[None]:
@@ -202,61 +181,3 @@ class Session:
         number = error.errno if isinstance(error.errno, int) else -1
         told = getattr(error, "msg", None) or str(error)
         return explain(number, str(told), self._settings)
-
-
-def _written(outcome: dict[str, Any]) -> Written:
-    return Written(outcome["affected_rows"], outcome["insert_id"])
-
-
-class _ReadingAhead(NetworkBrokerPlain):
-    """Takes from the system whatever has come.
-
-    An answer has a packet for each of its columns, and the connector asks twice for every packet:
-    a hundred times per query, each time handing the processor to another thread.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._come = b""
-        self._read = 0
-
-    def recv(self, sock: Any, address: str) -> bytearray:
-        start, come = self._read, self._come
-        end = start + HEADER_BYTES + int.from_bytes(come[start : start + 3], "little")
-        if len(come) < end:
-            return super().recv(sock, address)  # which waits for more
-        self._pktnr, self._read = come[start + 3], end
-        return bytearray(come[start:end])
-
-    def _recv_chunk(self, sock: Any, size: int = 0) -> bytearray:
-        while len(self._come) - self._read < size:
-            more = sock.recv(READ_AHEAD_BYTES)
-            if not more:
-                raise InterfaceError(errno=CONNECTION_LOST)
-            self._come = self._come[self._read :] + more
-            self._read = 0
-        start, self._read = self._read, self._read + size
-        return bytearray(self._come[start : self._read])
-
-
-class _Protocol(MySQLProtocol):
-    """Takes the description of a column apart once; every answer repeats them all."""
-
-    @staticmethod
-    def parse_column(packet: bytes, encoding: str = "utf-8") -> Any:
-        return _parse_column(bytes(packet), encoding)
-
-
-@lru_cache(maxsize=512)
-def _parse_column(packet: bytes, encoding: str) -> Any:
-    return MySQLProtocol.parse_column(packet, encoding)
-
-
-class _Converter(MySQLConverter):
-    """Decimals without the zeros that fill up their column: people read them in the log."""
-
-    def _decimal_to_python(self, value: bytes, desc: Any = None) -> Decimal:
-        text = value.decode("ascii")
-        return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
-
-    _newdecimal_to_python = _decimal_to_python
