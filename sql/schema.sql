@@ -127,7 +127,8 @@ CREATE TABLE IF NOT EXISTS dca_orders (
     quantity_before DECIMAL(30, 15) NULL, -- the cycle's quantity when the first fill was booked
     average_before DECIMAL(20, 10) NULL, -- the cycle's average price then
     symbol VARCHAR(25) NULL, -- as the asset's row had it, which may be gone
-    fee DECIMAL(30, 15) NULL, -- of a SELL's fills, in the coin behind the slash, estimated; NULL: not known
+    fee DECIMAL(30, 15) NULL, -- of a SELL's fills, in the coin behind the slash; NULL: not known
+    fee_is_known BOOLEAN NOT NULL DEFAULT FALSE, -- by Alpaca's own records; an estimate until then
     created_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
     updated_at TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,
     live_asset_id INT GENERATED ALWAYS AS
@@ -169,6 +170,16 @@ PREPARE addition FROM @addition;
 EXECUTE addition;
 
 SET @addition = (
+    SELECT IF(COUNT(*) > 0, 'DO 0', 'ALTER TABLE dca_orders
+        ADD COLUMN fee_is_known BOOLEAN NOT NULL DEFAULT FALSE AFTER fee')
+      FROM information_schema.columns
+     WHERE table_schema = DATABASE() AND table_name = 'dca_orders'
+       AND column_name = 'fee_is_known'
+);
+PREPARE addition FROM @addition;
+EXECUTE addition;
+
+SET @addition = (
     SELECT IF(COUNT(*) > 0, 'DO 0', 'ALTER TABLE dca_orders ADD KEY orders_by_time (created_at)')
       FROM information_schema.statistics
      WHERE table_schema = DATABASE() AND table_name = 'dca_orders'
@@ -176,7 +187,6 @@ SET @addition = (
 );
 PREPARE addition FROM @addition;
 EXECUTE addition;
-DEALLOCATE PREPARE addition;
 
 UPDATE dca_orders o JOIN dca_assets a ON a.id = o.asset_id
    SET o.symbol = a.asset_symbol, o.updated_at = o.updated_at
@@ -221,9 +231,21 @@ CREATE TABLE IF NOT EXISTS dca_results (
     net DECIMAL(20, 10) NULL, -- after all fees
     left_quantity DECIMAL(30, 15) NOT NULL, -- coins that its orders did not sell
     drawdown_pct DECIMAL(10, 4) NULL, -- below its average at its deepest BUY
+    fees_are_known BOOLEAN NOT NULL DEFAULT FALSE, -- those of its SELLs, by Alpaca's own records
     KEY results_by_time (completed_at),
     KEY results_of_asset (asset_id, completed_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+SET @addition = (
+    SELECT IF(COUNT(*) > 0, 'DO 0', 'ALTER TABLE dca_results
+        ADD COLUMN fees_are_known BOOLEAN NOT NULL DEFAULT FALSE')
+      FROM information_schema.columns
+     WHERE table_schema = DATABASE() AND table_name = 'dca_results'
+       AND column_name = 'fees_are_known'
+);
+PREPARE addition FROM @addition;
+EXECUTE addition;
+DEALLOCATE PREPARE addition;
 
 -- Cycles from before have what can be known of them: an unknown fee of a SELL is taken for what
 -- the cycle's BUYs were seen to pay.

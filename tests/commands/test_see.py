@@ -19,7 +19,14 @@ from typing import Any
 import pytest
 
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
-from tests.helpers import Simulator, apply_sql, database_environment, eventually, sql_client
+from tests.helpers import (
+    Simulator,
+    apply_sql,
+    database_environment,
+    eventually,
+    run_script,
+    sql_client,
+)
 from tests.proofs.whole.busy import LIVELY, Bot, add_assets, calm, settle
 
 CENT = Decimal("0.01")
@@ -178,12 +185,12 @@ def check_story(dca: Dca, cycle: dict[str, Any], moved: Moved) -> None:
 
 @pytest.mark.parametrize("simulator", [MARKET], indirect=True)
 def test_the_tie_out_names_what_differs(
-    database: DatabaseSettings, simulator: Simulator, bot: Bot, dca: Dca
+    database: DatabaseSettings, simulator: Simulator, bot: Bot, dca: Dca, bot_env: dict[str, str]
 ) -> None:
     add_assets(database, percent="0.6")
     trade_until(database, simulator, bot, 3)
     assert bot.end() == 0
-    simulator.post("/sim/fees", {})
+    check_posted_fees(simulator, dca, bot_env)
     assert dca.json("tie-out")["differences"] == []
     orders = query(
         database,
@@ -208,6 +215,25 @@ def test_the_tie_out_names_what_differs(
     assert kinds.count("foreign trade") == 1
     assert "fee difference" in kinds
     assert all(each["what"] and each["symbol"] for each in found)
+
+
+def check_posted_fees(simulator: Simulator, dca: Dca, env: dict[str, str]) -> None:
+    """What was estimated is known once the caretaker has asked for what Alpaca posted."""
+    assert dca.json("profit")["fees_estimated"]
+    simulator.post("/sim/fees", {})
+    simulator.post(
+        "/sim/faults", {"name": "forbidden", "params": {"path": "/v2/account/activities"}}
+    )
+    assert run_script("consistency_checker.py", env=env).returncode == 0
+    assert dca.json("profit")["fees_estimated"]
+    simulator.post("/sim/faults", {"name": "forbidden", "on": False})
+    (Path(env["LOG_DIR"]) / "posted_fees.success").unlink()  # an hour has passed
+    assert run_script("consistency_checker.py", env=env).returncode == 0
+    profit, moved = dca.json("profit"), Moved(simulator)
+    assert (profit["fees_estimated"], dca.json("status")["cycles_estimated"]) == (False, 0)
+    for cycle in dca.json("cycles", "--closed")["cycles"]:
+        assert not cycle["fees_estimated"]
+        assert near(cycle["net"], moved.net[cycle["id"]]), cycle
 
 
 @pytest.mark.parametrize("simulator", [(*MARKET, "--no-walk")], indirect=True)

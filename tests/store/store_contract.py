@@ -240,10 +240,29 @@ class StoreContract:
             quantity_before=SMALLEST,
             average_before=Decimal(1),
             fee=Decimal("0.05"),
+            fee_is_known=True,
         )
         with store.transaction(1) as tx:
             tx.save_order(before, after)
         assert store.order(before.client_order_id) == after
+
+    def test_sells_wait_for_their_fee_once_they_have_ended_until_it_is_told(
+        self, store: Store
+    ) -> None:
+        cycle = start_cycle(store)
+        sold = {"kind": OrderKind.TAKE_PROFIT, "filled_quantity": Decimal(1)}
+        waits = make_order(cycle, 1, status=OrderStatus.FILLED, **sold)
+        early = timedelta(seconds=1)
+        with store.transaction(1) as tx:
+            tx.add_order(waits)
+            tx.add_order(make_order(cycle, 2, status=OrderStatus.CANCELED, kind=sold["kind"]))
+            tx.add_order(make_order(cycle, 3, status=OrderStatus.FILLED))
+            tx.add_order(make_order(cycle, 4, status=OrderStatus.OPEN, **sold))
+        assert store.sells_of_estimated_fee(waits.created_at - early) == [waits]
+        assert store.sells_of_estimated_fee(waits.created_at + early) == []
+        with store.transaction(1) as tx:
+            tx.save_order(waits, replace(waits, fee_is_known=True))
+        assert store.sells_of_estimated_fee(waits.created_at - early) == []
 
     def test_times_of_other_zones_come_back_as_the_same_moment(self, store: Store) -> None:
         india = timezone(timedelta(hours=5, minutes=30))

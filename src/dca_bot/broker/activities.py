@@ -25,7 +25,10 @@ CASH = "USD"
 class AlpacaActivities:
     """Every method raises BrokerUnavailable when not everything could be learnt."""
 
-    def __init__(self, settings: AlpacaSettings, limiter: RateLimiter) -> None:
+    def __init__(
+        self, settings: AlpacaSettings, limiter: RateLimiter, *, pages_max: int = PAGES_MAX
+    ) -> None:
+        self._pages_max = pages_max
         self._transport = Transport(
             settings,
             base_url=settings.base_url,
@@ -54,13 +57,15 @@ class AlpacaActivities:
             "direction": "asc",
             "page_size": PAGE_SIZE,
         }
-        for _ in range(PAGES_MAX):
+        for _ in range(self._pages_max):
             page = self._page(f"/account/activities/{kind}", parameters)
             yield from (read(row) for row in page)
             if len(page) < PAGE_SIZE:
                 return
             parameters["page_token"] = str(page[-1].get("id"))
-        raise BrokerUnavailable(f"more than {PAGES_MAX * PAGE_SIZE} rows of {kind}: ask for less")
+        raise BrokerUnavailable(
+            f"more than {self._pages_max * PAGE_SIZE} rows of {kind}: ask for less"
+        )
 
     def _page(self, path: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         try:

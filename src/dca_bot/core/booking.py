@@ -174,7 +174,9 @@ def _book_fill(
     if order.side is Side.SELL:
         rest = max(ZERO, cycle.quantity - (filled - order.filled_quantity))
         fee = (order.fee or ZERO) + growth_of_fee(asset, order, told, fee_rate)
-        return Booked(replace(cycle, quantity=rest), replace(told, fee=fee))
+        is_known = order.fee_is_known and filled == order.filled_quantity
+        told = replace(told, fee=fee, fee_is_known=is_known)
+        return Booked(replace(cycle, quantity=rest), told)
     if order.quantity_before is None:
         told = replace(
             told, quantity_before=cycle.quantity, average_before=cycle.average_purchase_price

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
-from dca_bot.core.fees import seen_fee_rate, sell_fee
+from dca_bot.core.fees import CENT, seen_fee_rate, sell_fee
 from dca_bot.core.holdings import is_dust
 from dca_bot.core.model import ZERO, Asset, Cycle, CycleStatus, Order, Side
-from dca_bot.core.money import PRICE_STEP
-from dca_bot.core.records import CycleResult
+from dca_bot.core.money import COIN_STEP, PRICE_STEP
+from dca_bot.core.records import CycleResult, FillActivity
 
 HUNDRED = Decimal(100)
 
@@ -60,6 +60,14 @@ def tally(orders: Iterable[Order]) -> Tally:
     return Tally(received, sold, cost, proceeds, buy_fees, sell_fees)
 
 
+def usual_fee(fill: FillActivity, rate: Decimal) -> Decimal:
+    """What a fill costs at a rate, in what it is credited in."""
+    if fill.side is Side.BUY:
+        return (fill.quantity * rate).quantize(COIN_STEP, ROUND_CEILING)
+    step = CENT if fill.fee_currency == "USD" else COIN_STEP
+    return sell_fee(fill.quantity * fill.price, rate, step)
+
+
 def result_of(asset: Asset, cycle: Cycle, orders: Sequence[Order]) -> CycleResult:
     """What a finished cycle came to, given all its orders."""
     assert cycle.completed_at is not None, f"cycle {cycle.cycle_id} is not finished"  # noqa: S101
@@ -81,6 +89,7 @@ def result_of(asset: Asset, cycle: Cycle, orders: Sequence[Order]) -> CycleResul
         net=None if net is None else _stored(net),
         left_quantity=sums.left,
         drawdown_pct=deepest_drawdown(orders),
+        fees_are_known=all(each.fee_is_known for each in orders if _is_sale(each)),
     )
 
 
@@ -115,6 +124,10 @@ def deepest_drawdown(orders: Iterable[Order]) -> Decimal:
         quantity += order.filled_quantity
         cost += order.filled_quantity * price
     return deepest.quantize(Decimal("0.0001"), ROUND_HALF_EVEN)
+
+
+def _is_sale(order: Order) -> bool:
+    return order.side is Side.SELL and order.filled_quantity > 0
 
 
 def _stored(amount: Decimal) -> Decimal:

@@ -24,6 +24,8 @@ TAKER_RATES = {
     Decimal("0.0010"): Decimal("0.0020"),
     Decimal("0.0008"): Decimal("0.0018"),
 }
+# All that Alpaca charges, highest first, by volume and by whether an order rested.
+RATES = tuple(Decimal(points) / 10_000 for points in (25, 22, 20, 18, 15, 13, 12, 10, 8, 5, 2))
 LOWEST_MIXED = Decimal("0.0015")
 
 

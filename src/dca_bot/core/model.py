@@ -218,7 +218,8 @@ class Order:
     received_quantity: Decimal = ZERO
     quantity_before: Decimal | None = None
     average_before: Decimal | None = None
-    fee: Decimal | None = None  # of a SELL's fills, estimated; None: no fill yet, or not known
+    fee: Decimal | None = None  # of a SELL's fills; None: no fill yet, or not known
+    fee_is_known: bool = False  # by Alpaca's own records; an estimate until then
 
     @property
     def side(self) -> Side:

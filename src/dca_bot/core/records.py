@@ -44,6 +44,7 @@ class CycleResult:
     net: Decimal | None
     left_quantity: Decimal  # dust, or what went another way than by the bot's orders
     drawdown_pct: Decimal  # the deepest that the bot's own BUYs have seen, below the average
+    fees_are_known: bool = False  # of its SELLs, by Alpaca's own records; an estimate until then
 
 
 class EventKind(StrEnum):
@@ -88,6 +89,12 @@ class FillActivity:
     side: Side
     quantity: Decimal
     price: Decimal
+
+    @property
+    def fee_currency(self) -> str:
+        """What its fee is taken in: what is credited."""
+        coin, _, quote = self.symbol.partition("/")
+        return coin if self.side is Side.BUY else quote
 
 
 @dataclass(frozen=True, slots=True)

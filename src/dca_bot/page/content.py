@@ -17,7 +17,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
-from dca_bot.core.model import ZERO, CycleStatus, Side
+from dca_bot.core.model import ZERO, CycleStatus, OrderKind, Side
 from dca_bot.page.charts import capital_curve, daily, earned_curve
 from dca_bot.page.honest_words import in_words
 from dca_bot.page.prices import Prices
@@ -26,7 +26,7 @@ from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import StoreUnavailable
 from dca_bot.program.setting_groups import StoreSettings
 from dca_bot.report import queries
-from dca_bot.report.cycles import CycleLine, closed_lines, open_lines, story_of
+from dca_bot.report.cycles import CycleLine, Story, closed_lines, open_lines, story_of
 from dca_bot.report.health import health_of
 from dca_bot.report.honesty import Honesty, honesty, stuck_now
 from dca_bot.report.ladder import Ladder, ladder_from
@@ -34,9 +34,8 @@ from dca_bot.report.look import look
 from dca_bot.report.now import AssetNow, Now
 from dca_bot.report.profit import Earned, Totals, by_time, totals
 from dca_bot.report.queries import LONG_AGO, LONG_AHEAD
-from dca_bot.report.reader import Reader
+from dca_bot.report.reader import Reader, known, moment
 from dca_bot.report.status import status
-from dca_bot.store.rows import read_order
 
 DAY = timedelta(days=1)
 LOOK_SECONDS = 1.0
@@ -192,6 +191,7 @@ class Content:
                     "price": order.filled_average_price,
                     "limit_price": order.limit_price,
                     "fee": story.fee_of(order) if story and order.filled_quantity else None,
+                    "fee_estimated": Story.is_estimated(order),
                 }
                 for order in (story.orders if story else ())
             ],
@@ -203,11 +203,15 @@ class Content:
         }
 
     def _trades_of_a_day(self, found: AssetNow) -> list[dict[str, Any]]:
-        rows = self._reader.rows(queries.FILLED_ORDERS, utc_now() - DAY, LONG_AHEAD)
-        orders = [read_order(row) for row in rows if row[1] == found.asset.asset_id]
+        since = utc_now() - DAY
+        rows = self._reader.rows(queries.TRADES_OF_ASSET, found.asset.asset_id, since)
         return [
-            {"at": each.created_at, "side": each.side.value, "price": each.filled_average_price}
-            for each in orders
+            {
+                "at": moment(row[0]),
+                "side": OrderKind(str(row[1])).side.value,
+                "price": known(row[2]),
+            }
+            for row in rows
         ]
 
     def _all_cycles(self, symbol: str | None) -> list[CycleLine]:
@@ -227,6 +231,7 @@ def cycle_object(line: CycleLine) -> dict[str, Any]:
         "safety_orders": line.safety_orders,
         "began_at": line.began_at,
         "completed_at": line.completed_at,
+        "fees_estimated": line.fees_estimated,
     }
 
 
@@ -261,6 +266,7 @@ def _with_newest(history: History, closed: list[CycleLine]) -> Totals:
         then,
         cycles=then.cycles + len(new),
         unknown=then.unknown + len(new) - len(known),
+        estimated=then.estimated + sum(line.fees_estimated for line in known),
         net=then.net + net,
         fees=then.fees + sum((line.fees or ZERO for line in known), ZERO),
         today=then.today + net,

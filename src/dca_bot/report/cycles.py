@@ -33,6 +33,7 @@ class CycleLine:
     safety_orders: int
     began_at: datetime | None
     completed_at: datetime | None
+    fees_estimated: bool = False  # the fee of a SELL, which Alpaca's records have not told yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,11 @@ class Story:
     line: CycleLine
     orders: tuple[Order, ...]
     events: tuple[Told, ...]
+
+    @staticmethod
+    def is_estimated(order: Order) -> bool:
+        """Whether Alpaca's records have not told its fee yet; a BUY's is in its coins at once."""
+        return order.side is Side.SELL and order.filled_quantity > 0 and not order.fee_is_known
 
     def fee_of(self, order: Order) -> Decimal:
         """What an order cost, in money: a BUY's coin at the price of its fill."""
@@ -120,7 +126,7 @@ def story_of(reader: Reader, cycle_id: int) -> Story | None:
     if not cycles and not orders:
         return None
     cycle = read_cycle(cycles[0]) if cycles else None
-    symbol = str(rows[0][16]) if rows and rows[0][16] is not None else ""
+    symbol = str(rows[0][17]) if rows and rows[0][17] is not None else ""
     return Story(_unfinished(reader, cycle_id, cycle, orders, symbol), orders, events)
 
 
@@ -141,6 +147,7 @@ def read_result(row: Row) -> CycleResult:
         net=known(row[11]),
         left_quantity=money(row[12]),
         drawdown_pct=money(row[13]),
+        fees_are_known=bool(whole(row[14])),
     )
 
 
@@ -155,6 +162,7 @@ def _closed(result: CycleResult) -> CycleLine:
         safety_orders=result.safety_orders,
         began_at=result.began_at,
         completed_at=result.completed_at,
+        fees_estimated=not result.fees_are_known,
     )
 
 

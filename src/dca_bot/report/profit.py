@@ -40,6 +40,7 @@ class Totals:
     net: Decimal
     fees: Decimal
     unknown: int
+    estimated: int  # cycles whose fees Alpaca's records have not told yet
     today: Decimal
     week: Decimal
     month: Decimal
@@ -67,6 +68,7 @@ def totals(reader: Reader, now: datetime) -> Totals:
         today=money(row[4]),
         week=money(row[5]),
         month=money(row[6]),
+        estimated=whole(row[7]),
     )
 
 
@@ -99,9 +101,11 @@ def together(group: str, parts: list[Earned]) -> Earned:
     )
 
 
-def unknown(reader: Reader, since: datetime, until: datetime) -> int:
-    """How many complete cycles there were of which the net can't be known."""
-    return whole(reader.row(queries.UNKNOWN_RESULTS, since, until)[0])
+def doubts(reader: Reader, since: datetime, until: datetime) -> tuple[int, int]:
+    """Of the complete cycles, how many have a net that can't be known, and how many one that counts
+    with estimated fees: Alpaca's records have not told them yet."""
+    row = reader.row(queries.DOUBTS, since, until)
+    return whole(row[0]), whole(row[1])
 
 
 def capital(reader: Reader, since: datetime, until: datetime, net: Decimal) -> Capital:

@@ -14,7 +14,8 @@ LONG_AHEAD = datetime(2037, 1, 1, tzinfo=UTC)
 ORDERS_OF_ACTIVE_CYCLES = """
 SELECT o.client_order_id, o.asset_id, o.cycle_id, o.kind, o.rung, o.quantity, o.limit_price,
        o.status, o.created_at, o.alpaca_order_id, o.filled_quantity, o.filled_average_price,
-       o.received_quantity, o.quantity_before, o.average_before, o.fee
+       o.received_quantity, o.quantity_before, o.average_before, o.fee,
+       o.fee_is_known
   FROM dca_cycles c
   JOIN dca_orders o ON o.cycle_id = c.id
  WHERE c.active_asset_id IS NOT NULL
@@ -41,14 +42,14 @@ SELECT e.asset_id, e.at, e.told
 TOTALS = """
 SELECT COUNT(*), SUM(net), SUM(IF(net IS NULL, 0, fees)), SUM(net IS NULL),
        SUM(IF(completed_at >= %s, net, 0)), SUM(IF(completed_at >= %s, net, 0)),
-       SUM(IF(completed_at >= %s, net, 0))
+       SUM(IF(completed_at >= %s, net, 0)), SUM(net IS NOT NULL AND NOT fees_are_known)
   FROM dca_results
  WHERE status = 'complete'
 """
 
 RESULTS = """
 SELECT cycle_id, asset_id, symbol, status, began_at, completed_at, safety_orders,
-       max_safety_orders, cost, proceeds, fees, net, left_quantity, drawdown_pct
+       max_safety_orders, cost, proceeds, fees, net, left_quantity, drawdown_pct, fees_are_known
   FROM dca_results
  WHERE completed_at >= %s AND completed_at < %s
  ORDER BY completed_at DESC, cycle_id DESC
@@ -57,7 +58,7 @@ SELECT cycle_id, asset_id, symbol, status, began_at, completed_at, safety_orders
 
 RESULTS_OF_SYMBOL = """
 SELECT cycle_id, asset_id, symbol, status, began_at, completed_at, safety_orders,
-       max_safety_orders, cost, proceeds, fees, net, left_quantity, drawdown_pct
+       max_safety_orders, cost, proceeds, fees, net, left_quantity, drawdown_pct, fees_are_known
   FROM dca_results
  WHERE completed_at >= %s AND completed_at < %s AND symbol = %s
  ORDER BY completed_at DESC, cycle_id DESC
@@ -66,7 +67,7 @@ SELECT cycle_id, asset_id, symbol, status, began_at, completed_at, safety_orders
 
 RESULT = """
 SELECT cycle_id, asset_id, symbol, status, began_at, completed_at, safety_orders,
-       max_safety_orders, cost, proceeds, fees, net, left_quantity, drawdown_pct
+       max_safety_orders, cost, proceeds, fees, net, left_quantity, drawdown_pct, fees_are_known
   FROM dca_results
  WHERE cycle_id = %s
 """
@@ -97,7 +98,7 @@ SELECT c.id, c.asset_id, c.status, c.quantity, c.average_purchase_price, c.safet
 ORDERS_OF_CYCLE = """
 SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
        alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before, fee, symbol
+       quantity_before, average_before, fee, fee_is_known, symbol
   FROM dca_orders
  WHERE cycle_id = %s
  ORDER BY id
@@ -128,10 +129,10 @@ SELECT DATE(DATE_ADD(completed_at, INTERVAL %s SECOND)), COUNT(*), SUM(net), SUM
  ORDER BY 1
 """
 
-UNKNOWN_RESULTS = """
-SELECT COUNT(*)
+DOUBTS = """
+SELECT SUM(net IS NULL), SUM(net IS NOT NULL AND NOT fees_are_known)
   FROM dca_results
- WHERE status = 'complete' AND net IS NULL AND completed_at >= %s AND completed_at < %s
+ WHERE status = 'complete' AND completed_at >= %s AND completed_at < %s
 """
 
 # Money at work: what each finished cycle had in, for as long as it lasted within the time asked.
@@ -188,6 +189,13 @@ SELECT o.symbol, o.created_at, o.kind, o.filled_quantity, o.filled_average_price
  ORDER BY o.id
 """
 
+TRADES_OF_ASSET = """
+SELECT created_at, kind, filled_average_price
+  FROM dca_orders
+ WHERE asset_id = %s AND created_at >= %s AND filled_quantity > 0 AND kind <> 'adopted'
+ ORDER BY id
+"""
+
 SYMBOLS = """
 SELECT asset_symbol FROM dca_assets
 UNION
@@ -207,7 +215,7 @@ SHOW GRANTS
 SENT_ORDERS = """
 SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
        alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before, fee, symbol
+       quantity_before, average_before, fee, fee_is_known, symbol
   FROM dca_orders
  WHERE created_at >= %s AND created_at < %s
    AND (alpaca_order_id IS NOT NULL OR filled_quantity > 0) AND kind <> 'adopted'

@@ -37,7 +37,8 @@ def status(now: Now, health: Health, earned: Totals) -> dict[str, Any]:
             "30_days": earned.month,
             "all": earned.net,
         },
-        "fees_estimated": True,  # until Alpaca's records tell them: dca tie-out
+        "fees_estimated": earned.estimated > 0,  # until Alpaca's records tell them
+        "cycles_estimated": earned.estimated,
         "net_if_sold": now.net_if_sold,
         "ladders_want": wanted,
         "cash_suffices": None if cash is None else cash >= wanted,

@@ -19,7 +19,8 @@ from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 
-from dca_bot.core.fees import seen_fee_rate, sell_fee
+from dca_bot.core.earnings import usual_fee
+from dca_bot.core.fees import CENT, seen_fee_rate
 from dca_bot.core.model import ZERO, Order, Side
 from dca_bot.core.money import COIN_STEP
 from dca_bot.core.records import FeeActivity, FillActivity
@@ -155,7 +156,7 @@ def _fees(records: Records) -> tuple[list[Difference], int]:
         posted[fee.currency].append(fee)
     fills: defaultdict[str, list[FillActivity]] = defaultdict(list)
     for fill in records.fills:
-        fills[_currency(fill)].append(fill)
+        fills[fill.fee_currency].append(fill)
     booked = {each.order.alpaca_order_id: each.order for each in records.booked}
     rate = seen_fee_rate(each.order for each in records.booked)
     differences, pending = [], 0
@@ -218,42 +219,36 @@ def _costs(
 ) -> list[Decimal]:
     """What each fill should have cost.
 
-    The coin that a BUY of ours cost stands in the books; its last fill takes what rounding leaves.
+    The coin that a BUY of ours cost stands in the books, and so does what Alpaca has told of a SELL
+    before; its last fill takes what rounding leaves.
     """
-    left = {
-        order_id: order.filled_quantity - order.received_quantity
+    known = {
+        order_id: cost
         for order_id, order in booked.items()
-        if order.side is Side.BUY
+        if (cost := _booked_cost(order)) is not None
     }
+    left = dict(known)
     last_fills = {fill.order_id: number for number, fill in enumerate(fills)}
     costs = []
     for number, fill in enumerate(fills):
         order = booked.get(fill.order_id)
-        if order is None:
-            costs.append(_usual_cost(fill, foreign_rate))
-        elif fill.side is Side.SELL:
-            costs.append(_usual_cost(fill, rate))
-        else:
-            share = order.filled_quantity or fill.quantity
-            all_of_it = order.filled_quantity - order.received_quantity
-            cost = (all_of_it * fill.quantity / share).quantize(COIN_STEP, ROUND_CEILING)
-            cost = left[fill.order_id] if last_fills[fill.order_id] == number else cost
-            left[fill.order_id] -= cost
-            costs.append(cost)
+        if order is None or fill.order_id not in known:
+            costs.append(usual_fee(fill, foreign_rate if order is None else rate))
+            continue
+        step = CENT if fill.fee_currency == CASH else COIN_STEP
+        share = fill.quantity / (order.filled_quantity or fill.quantity)
+        cost = (known[fill.order_id] * share).quantize(step, ROUND_CEILING)
+        cost = left[fill.order_id] if last_fills[fill.order_id] == number else cost
+        left[fill.order_id] -= cost
+        costs.append(cost)
     return costs
 
 
-def _usual_cost(fill: FillActivity, rate: Decimal) -> Decimal:
-    if fill.side is Side.BUY:
-        return (fill.quantity * rate).quantize(COIN_STEP, ROUND_CEILING)
-    step = Decimal("0.01") if fill.symbol.endswith("/USD") else COIN_STEP
-    return sell_fee(fill.quantity * fill.price, rate, step)
-
-
-def _currency(fill: FillActivity) -> str:
-    """What the fee of a fill is taken in: what is credited."""
-    coin, _, quote = fill.symbol.partition("/")
-    return coin if fill.side is Side.BUY else quote
+def _booked_cost(order: Order) -> Decimal | None:
+    """What the books know of an order's fee, in what it was taken in; None: an estimate."""
+    if order.side is Side.BUY:
+        return order.filled_quantity - order.received_quantity
+    return order.fee if order.fee_is_known else None
 
 
 def _sum(fills: Sequence[FillActivity]) -> tuple[Decimal, Decimal]:

@@ -185,6 +185,7 @@ class MemoryTransaction:
                 quantity_before=after.quantity_before,
                 average_before=after.average_before,
                 fee=after.fee,
+                fee_is_known=after.fee_is_known,
             )
         )
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from dca_bot.core.model import ZERO, Asset, AssetState, CycleStatus, Exposure, Order
+from dca_bot.core.model import ZERO, Asset, AssetState, CycleStatus, Exposure, Order, Side
 from dca_bot.core.records import CycleResult, Event
 from dca_bot.program.clock import Clock, utc_now
 from dca_bot.program.errors import AssetDeleted, CycleChanged, StoreUnavailable
@@ -125,6 +125,21 @@ class MemoryStore:
             orders = [shelf.live_order for shelf in self._shelves.values()]
             left = [each for each in self._left_behind.values() if not each.status.is_finished]
         found = left + [order for order in orders if order]
+        return sorted(found, key=lambda order: order.created_at)
+
+    def sells_of_estimated_fee(self, since: datetime) -> Sequence[Order]:
+        """SELLs that have ended and whose fee Alpaca has not told, oldest first."""
+        with self._books:
+            orders = [each for shelf in self._shelves.values() for each in shelf.orders.values()]
+        found = [
+            each
+            for each in orders
+            if each.side is Side.SELL
+            and each.status.is_finished
+            and each.filled_quantity > 0
+            and not each.fee_is_known
+            and each.created_at >= since
+        ]
         return sorted(found, key=lambda order: order.created_at)
 
     def keep_order(self, before: Order, after: Order) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -25,7 +26,7 @@ from dca_bot.store.mysql_transaction import MySqlTransaction
 from dca_bot.store.pool import Pool
 from dca_bot.store.rows import read_order, read_state
 from dca_bot.store.statements import Row, Value
-from dca_bot.store.values import order_values
+from dca_bot.store.values import order_values, second_or_null
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,11 @@ class MySqlStore:
                 # one asset's trouble must not hide the orders of all others
                 log.error("an order is left alone: %s", error)
         return orders
+
+    def sells_of_estimated_fee(self, since: datetime) -> Sequence[Order]:
+        """SELLs that have ended and whose fee Alpaca has not told, oldest first."""
+        params = (second_or_null(since.replace(microsecond=0)),)
+        return [read_order(row) for row in self._read(statements.SELLS_OF_ESTIMATED_FEE, params)]
 
     def _read(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
         session, rows = self._pool.begin(sql, params)

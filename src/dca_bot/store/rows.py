@@ -134,6 +134,7 @@ def read_order(row: Row) -> Order:
             quantity_before=_decimal_or_null(row[13], "quantity_before"),
             average_before=_decimal_or_null(row[14], "average_before"),
             fee=_decimal_or_null(row[15], "fee"),
+            fee_is_known=bool(_whole(row[16], "fee_is_known")),
         )
     except _Unreadable as error:
         raise UnreadableRow(f"{error}: correct order {row[0]!r} in dca_orders") from error

@@ -46,7 +46,7 @@ NEEDED = {
     "dca_orders": (
         "id client_order_id alpaca_order_id asset_id cycle_id kind rung status quantity "
         "limit_price filled_quantity filled_average_price received_quantity quantity_before "
-        "average_before symbol fee created_at updated_at live_asset_id one_live_order "
+        "average_before symbol fee fee_is_known created_at updated_at live_asset_id one_live_order "
         "orders_by_time"
     ),
     "dca_events": (
@@ -56,7 +56,8 @@ NEEDED = {
     "dca_budget": "id",
     "dca_results": (
         "cycle_id asset_id symbol status began_at completed_at safety_orders max_safety_orders "
-        "cost proceeds fees net left_quantity drawdown_pct results_by_time results_of_asset"
+        "cost proceeds fees net left_quantity drawdown_pct fees_are_known results_by_time "
+        "results_of_asset"
     ),
 }
 

@@ -83,7 +83,7 @@ UPDATE dca_cycles
 ORDER_BY_CLIENT_ID = """
 SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
        alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before, fee
+       quantity_before, average_before, fee, fee_is_known
   FROM dca_orders
  WHERE client_order_id = %s
 """
@@ -95,7 +95,7 @@ SELECT client_order_id FROM dca_orders WHERE client_order_id = %s FOR UPDATE
 ORDER_OF_ASSET = """
 SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
        alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before, fee
+       quantity_before, average_before, fee, fee_is_known
   FROM dca_orders
  WHERE client_order_id = %s AND asset_id = %s
 """
@@ -103,7 +103,7 @@ SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, s
 LAST_ORDER = """
 SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
        alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before, fee
+       quantity_before, average_before, fee, fee_is_known
   FROM dca_orders
  WHERE asset_id = %s
  ORDER BY created_at DESC, id DESC
@@ -113,15 +113,28 @@ SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, s
 LIVE_ORDER = """
 SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
        alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before, fee
+       quantity_before, average_before, fee, fee_is_known
   FROM dca_orders
  WHERE live_asset_id = %s
+"""
+
+# Of assets that have a row still: what an order of another came to can't be worked out again.
+SELLS_OF_ESTIMATED_FEE = """
+SELECT o.client_order_id, o.asset_id, o.cycle_id, o.kind, o.rung, o.quantity, o.limit_price,
+       o.status, o.created_at, o.alpaca_order_id, o.filled_quantity, o.filled_average_price,
+       o.received_quantity, o.quantity_before, o.average_before, o.fee, o.fee_is_known
+  FROM dca_orders o
+  JOIN dca_assets a ON a.id = o.asset_id
+ WHERE o.created_at >= %s AND NOT o.fee_is_known AND o.filled_quantity > 0
+   AND o.kind IN ('take_profit', 'stop_loss', 'close')
+   AND o.status NOT IN ('intended', 'open')
+ ORDER BY o.created_at, o.id
 """
 
 LIVE_ORDERS = """
 SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
        alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before, fee
+       quantity_before, average_before, fee, fee_is_known
   FROM dca_orders
  WHERE live_asset_id IS NOT NULL
  ORDER BY created_at, id
@@ -130,7 +143,7 @@ SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, s
 ORDERS_OF_CYCLE = """
 SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
        alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before, fee
+       quantity_before, average_before, fee, fee_is_known
   FROM dca_orders
  WHERE cycle_id = %s AND asset_id = %s
  ORDER BY id
@@ -141,8 +154,8 @@ INSERT_ORDER = """
 INSERT INTO dca_orders (client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price,
                         status, created_at, alpaca_order_id, filled_quantity,
                         filled_average_price, received_quantity, quantity_before, average_before,
-                        fee, symbol)
-SELECT %s, asset_id, id, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
+                        fee, fee_is_known, symbol)
+SELECT %s, asset_id, id, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
   FROM dca_cycles
  WHERE id = %s AND asset_id = %s
 """
@@ -150,7 +163,8 @@ SELECT %s, asset_id, id, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
 SAVE_ORDER = """
 UPDATE dca_orders
    SET status = %s, alpaca_order_id = %s, filled_quantity = %s, filled_average_price = %s,
-       received_quantity = %s, quantity_before = %s, average_before = %s, fee = %s
+       received_quantity = %s, quantity_before = %s, average_before = %s, fee = %s,
+       fee_is_known = %s
  WHERE client_order_id = %s AND asset_id = %s AND status = %s AND filled_quantity = %s
 """
 
@@ -185,9 +199,10 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 PUT_RESULT = """
 INSERT INTO dca_results (cycle_id, asset_id, symbol, status, began_at, completed_at,
                          safety_orders, max_safety_orders, cost, proceeds, fees, net,
-                         left_quantity, drawdown_pct)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                         left_quantity, drawdown_pct, fees_are_known)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON DUPLICATE KEY UPDATE cost = VALUES(cost), proceeds = VALUES(proceeds), fees = VALUES(fees),
        net = VALUES(net), left_quantity = VALUES(left_quantity), status = VALUES(status),
-       safety_orders = VALUES(safety_orders), drawdown_pct = VALUES(drawdown_pct)
+       safety_orders = VALUES(safety_orders), drawdown_pct = VALUES(drawdown_pct),
+       fees_are_known = VALUES(fees_are_known)
 """

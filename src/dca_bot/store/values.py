@@ -66,6 +66,7 @@ def order_values(order: Order) -> tuple[Value, ...]:
         _exact_or_null(order.quantity_before, QUANTITY),
         _exact_or_null(order.average_before, PRICE),
         _exact_or_null(order.fee, QUANTITY),
+        order.fee_is_known,
     )
 
 
@@ -100,6 +101,7 @@ def result_values(result: CycleResult) -> tuple[Value, ...]:
         _exact_or_null(result.net, PRICE),
         exact(result.left_quantity, QUANTITY),
         exact(result.drawdown_pct, PERCENT),
+        result.fees_are_known,
     )
 
 

@@ -109,6 +109,10 @@ class Store(Protocol):
     def live_orders(self) -> Sequence[Order]:
         """Every order that is intended or open, oldest first, without locks."""
 
+    def sells_of_estimated_fee(self, since: datetime) -> Sequence[Order]:
+        """SELLs since then that have ended, filled, and whose fee Alpaca has not told; those of
+        deleted assets are left out.  Without locks."""
+
     def keep_order(self, before: Order, after: Order) -> None:
         """Compare-and-set of an order whose asset has been deleted; raises CycleChanged."""
 

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from dca_bot.commands import output
 from dca_bot.commands.arguments import WrongCall, count
@@ -69,6 +70,7 @@ def _order(story: Story, order: Order) -> dict[str, Any]:
         "filled_average_price": order.filled_average_price,
         "received_quantity": order.received_quantity,
         "fee": story.fee_of(order),
+        "fee_estimated": story.is_estimated(order),
     }
 
 
@@ -89,9 +91,11 @@ def _print(story: Story) -> None:
             f"{order.filled_quantity:f}",
             price(filled_price),
             amount(worth),
-            amount(story.fee_of(order), 4),
+            amount(story.fee_of(order), 4) + (" *" if story.is_estimated(order) else ""),
         )
     console.print(shown)
+    if any(map(story.is_estimated, story.orders)):
+        console.print(Text("* estimated: Alpaca's records tell it hours later", "dim"))
     told = Table.grid(padding=(0, 2))
     console.print()
     for event in story.events:

@@ -73,6 +73,7 @@ def as_json(line: CycleLine) -> dict[str, Any]:
         "safety_orders": line.safety_orders,
         "began_at": line.began_at,
         "completed_at": line.completed_at,
+        "fees_estimated": line.fees_estimated,
     }
 
 

@@ -1,7 +1,7 @@
 """Shows what was earned after all fees, over complete cycles; a day is one of yours.
 
-Fees of SELLs are estimated from the rate that the account was seen to pay; `dca tie-out` compares
-them with Alpaca's own records.
+Fees of SELLs are estimated from the rate that the account was seen to pay, until Alpaca's own
+records tell them, hours later; how many cycles have estimated ones is said.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dca_bot.commands.output import amount, percent, signed
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError
 from dca_bot.program.settings import read_store_settings
-from dca_bot.report.profit import Capital, Earned, by_asset, by_time, capital, together, unknown
+from dca_bot.report.profit import Capital, Earned, by_asset, by_time, capital, doubts, together
 from dca_bot.report.reader import Reader
 
 UNITS = ("day", "week", "month", "asset")
@@ -41,7 +41,7 @@ def run(arguments: Namespace) -> int:
             groups = by_time(reader, since, until, arguments.by)
         total = together("all", assets)
         used = capital(reader, since, min(until, now), total.net)
-        not_known = unknown(reader, since, until)
+        not_known, estimated = doubts(reader, since, until)
     if arguments.csv:
         _write(arguments.csv, arguments.by, groups)
     if arguments.json:
@@ -55,11 +55,12 @@ def run(arguments: Namespace) -> int:
                 "capital_average": used.average,
                 "return_pct": used.return_pct,
                 "buy_and_hold_pct": used.buy_and_hold_pct,
-                "fees_estimated": True,
+                "fees_estimated": estimated > 0,
+                "cycles_estimated": estimated,
             }
         )
     else:
-        _print(arguments.by, [*groups, total], used, not_known)
+        _print(arguments.by, [*groups, total], used, not_known, estimated)
     return 0
 
 
@@ -74,7 +75,7 @@ def _as_json(earned: Earned) -> dict[str, Any]:
     }
 
 
-def _print(unit: str, rows: list[Earned], used: Capital, not_known: int) -> None:
+def _print(unit: str, rows: list[Earned], used: Capital, not_known: int, estimated: int) -> None:
     console = output.console()
     shown = output.table(unit, "cycles", "net", "fees", "best", "worst", "bought for")
     for row in rows:
@@ -97,7 +98,10 @@ def _print(unit: str, rows: list[Earned], used: Capital, not_known: int) -> None
         console.print(
             f"{not_known} complete cycles are not counted: what they came to is not known"
         )
-    console.print(Text(f"days are those of {output.zone()}; fees of SELLs are estimated", "dim"))
+    fees = (
+        f"SELL fees of {estimated} cycles are estimated" if estimated else "all fees are Alpaca's"
+    )
+    console.print(Text(f"days are those of {output.zone()}; {fees}", "dim"))
 
 
 def _write(path: Path, unit: str, groups: list[Earned]) -> None:

@@ -75,7 +75,7 @@ def compare(settings: Settings, now: datetime, days: int) -> TieOut:
     with Reader(settings.database) as reader:
         rows = reader.rows(queries.SENT_ORDERS, since - 30 * DAY_BEFORE, LONG_AHEAD)
         symbols = frozenset(texts(reader.rows(queries.SYMBOLS)))
-    booked = [BookedOrder(read_order(row), str(row[16] or "")) for row in rows]
+    booked = [BookedOrder(read_order(row), str(row[17] or "")) for row in rows]
     known = {each.order.alpaca_order_id for each in booked}
     seen = {fill.order_id for fill in fills}
     unknown = [fill.order_id for fill in fills if fill.order_id not in known]

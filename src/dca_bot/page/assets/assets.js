@@ -131,7 +131,7 @@ function ladder(told) {
 function orders(list) {
   if (!list.length) return make("p", { className: "dim" }, "None yet.");
   return table(["order", "sent", "status", "filled", "at", "fee"], list.map((order) => [order.kind.replace("_", " ") + (order.rung ? ` ${order.rung}` : ""), local(order.at, true), order.status,
-    `${number(order.quantity)} of ${number(order.ordered)}`, price(order.price ?? order.limit_price), order.fee === null ? "–" : money(order.fee)]));
+    `${number(order.quantity)} of ${number(order.ordered)}`, price(order.price ?? order.limit_price), order.fee === null ? "–" : (order.fee_estimated ? "about " : "") + money(order.fee)]));
 }
 
 const story = (events) => events.length

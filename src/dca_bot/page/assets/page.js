@@ -59,7 +59,7 @@ function tiles(status) {
     ["Net today", money(status.realised.today, true), tone(status.realised.today), ""],
     ["Net in 7 days", money(status.realised["7_days"], true), tone(status.realised["7_days"]), ""],
     ["Net in 30 days", money(status.realised["30_days"], true), tone(status.realised["30_days"]), ""],
-    ["Net, all cycles", money(status.realised_net, true), tone(status.realised_net), `${status.cycles} cycles, fees ${money(status.fees)}` + (status.cycles_unknown ? `, ${status.cycles_unknown} unknown` : "")],
+    ["Net, all cycles", money(status.realised_net, true), tone(status.realised_net), `${status.cycles} cycles, fees ${money(status.fees)}` + (status.cycles_unknown ? `, ${status.cycles_unknown} unknown` : "") + (status.cycles_estimated ? `, estimated in ${status.cycles_estimated}` : "")],
   ];
   const parent = by("money");
   shown.forEach(([name, value, kind, note], place) => {
