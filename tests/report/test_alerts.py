@@ -1,26 +1,33 @@
 """What is told of the events in the books, and when a digest is due."""
 
 from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 
 from dca_bot.program.channel_settings import Digest
 from dca_bot.program.settings import DatabaseSettings
-from dca_bot.report.alerts import digest_text, is_due, newest_event, news_since
+from dca_bot.report.alerts import digest_text, is_due, newest_event, news_since, where_to_begin
 from dca_bot.report.reader import Reader
 from tests.helpers import apply_sql
 
 EVENTS = b"""
-INSERT INTO dca_events (asset_id, symbol, cycle_id, kind, told) VALUES
-    (1, 'BTC/USD', 1, 'ordered', 'stop loss: the bid is 90, the average 100'),
-    (1, 'BTC/USD', 1, 'filled', 'safety order 2/5 filled: bought 1 at 95 on average'),
-    (1, 'BTC/USD', 1, 'filled', 'safety order 3/5 filled: bought 1 at 93 on average'),
-    (1, 'BTC/USD', 1, 'complete', 'all is sold, the cycle is complete'),
-    (1, 'BTC/USD', 1, 'filled', 'base order filled: bought 1 at 93 on average'),
-    (2, 'ETH/USD', 2, 'allowed', 'paused: no BUYs (was all): by hand (dca panic)'),
-    (3, 'SOL/USD', 3, 'allowed', 'paused: no BUYs (was all): by hand (dca pause)');
+INSERT INTO dca_orders (client_order_id, asset_id, cycle_id, kind, rung, status, quantity) VALUES
+    ('loss', 1, 1, 'stop_loss', 0, 'filled', 1), ('base', 1, 1, 'base', 0, 'filled', 1),
+    ('second', 1, 1, 'safety', 2, 'filled', 1), ('third', 1, 1, 'safety', 3, 'filled', 1),
+    ('fourth', 1, 1, 'safety', 4, 'open', 1);
+INSERT INTO dca_events (asset_id, symbol, cycle_id, kind, told, client_order_id) VALUES
+    (1, 'BTC/USD', 1, 'ordered', 'in any words: the bid is 90, the average 100', 'loss'),
+    (1, 'BTC/USD', 1, 'filled', 'safety order 2/5 filled: bought 1 at 95 on average', 'second'),
+    (1, 'BTC/USD', 1, 'filled', 'safety order 3/5 partly filled: bought 0.5', 'third'),
+    (1, 'BTC/USD', 1, 'filled', 'safety order 3/5 filled: bought 1 at 93 on average', 'third'),
+    (1, 'BTC/USD', 1, 'filled', 'safety order 4/5 partly filled: bought 0.5', 'fourth'),
+    (1, 'BTC/USD', 1, 'complete', 'all is sold, the cycle is complete', 'loss'),
+    (1, 'BTC/USD', 1, 'filled', 'base order filled: bought 1 at 93 on average', 'base'),
+    (2, 'ETH/USD', 2, 'allowed', 'paused: no BUYs (was all): by hand (dca panic)', NULL),
+    (3, 'SOL/USD', 3, 'allowed', 'paused: no BUYs (was all): by hand (dca pause)', NULL);
+UPDATE dca_events SET at = '2026-01-01' WHERE id <= 2;
 INSERT INTO dca_results (cycle_id, asset_id, symbol, status, safety_orders, cost, proceeds, fees,
                          net, left_quantity)
 VALUES (1, 1, 'BTC/USD', 'complete', 3, 100, 90, 1, -11, 0);
@@ -36,7 +43,7 @@ def reader(database: DatabaseSettings) -> Iterator[Reader]:
 
 def test_stop_losses_and_panic_are_always_told(reader: Reader) -> None:
     news = news_since(reader, 0, None)
-    assert news.last_id == newest_event(reader) == 7
+    assert news.last_id == newest_event(reader) == 9
     assert [line.split(":")[0] for line in news.lines] == ["BTC/USD", "ETH/USD"]
 
 
@@ -48,7 +55,13 @@ def test_trades_are_told_where_asked_for(reader: Reader) -> None:
 
 
 def test_what_was_told_is_not_told_again(reader: Reader) -> None:
-    assert news_since(reader, 7, 1).lines == ()
+    assert news_since(reader, 9, 1).lines == ()
+
+
+def test_another_database_is_told_of_from_a_day_back(reader: Reader) -> None:
+    now = datetime.now(UTC)
+    assert where_to_begin(reader, 9, now) == 9
+    assert where_to_begin(reader, 5_000, now) == 2
 
 
 def test_a_digest_says_what_was_earned(reader: Reader, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 from dca_bot.program.channel_settings import read_channel_settings, secrets_of
 from dca_bot.program.errors import SettingsError
 from dca_bot.program.masking import Mask
-from dca_bot.watchdog.channels import Channels, failing
+from dca_bot.watchdog.channels import Channels, failing, load
+from tests.helpers import eventually
 
 # apprise's own libraries, on a Python that is new to them
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -93,6 +94,30 @@ def test_a_channel_that_fails_delays_no_other_and_is_tried_again(
     run_of_the_watchdog(tmp_path, urls, "second")
     assert one.told == other.told == ["first", "second"]
     assert failing(tmp_path) == []
+
+
+def test_what_a_late_channel_sends_after_all_is_not_sent_again(tmp_path: Path) -> None:
+    goes_on, sent = threading.Event(), []
+
+    def late(_url: str, subject: str, _body: str) -> str:
+        goes_on.wait(60)
+        sent.append(subject)
+        return ""
+
+    channels = Channels(tmp_path, ["json://127.0.0.1"], NOW, late)
+    channels.tell("first", "a story")
+    channels.tell("second", "a story")
+    channels.flush(seconds=0.0)
+    assert sent == []
+
+    def waiting() -> list[str]:
+        [channel] = load(tmp_path).values()
+        return [subject for subject, _ in channel.waiting]
+
+    assert waiting() == ["first", "second"]
+    goes_on.set()
+    eventually(lambda: waiting() == ["second"])
+    assert sent == ["first"]
 
 
 def test_nothing_of_an_address_is_written_down(

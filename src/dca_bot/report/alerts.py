@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from dca_bot.core.model import OrderKind
+from dca_bot.core.records import EventKind
 from dca_bot.program.channel_settings import ChannelSettings, Digest
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import SettingsError, StoreUnavailable
@@ -27,8 +29,9 @@ from dca_bot.watchdog.incidents import Incidents
 log = logging.getLogger(__name__)
 
 ALWAYS = re.compile(r"DAILY_LOSS_LIMIT|dca panic|dca close")
-URGENT_ORDERS = ("stop loss", "sale by hand")
-SAFETY = re.compile(r"safety order (\d+)/\d+ filled")
+URGENT_ORDERS = (OrderKind.STOP_LOSS, OrderKind.CLOSE)
+# How far back one looks in a database that is another than last time.
+NEWS_AGE_MAX = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,16 @@ def newest_event(reader: Reader) -> int:
     return whole(reader.row(queries.NEWEST_EVENT)[0])
 
 
+def where_to_begin(reader: Reader, last_id: int, now: datetime) -> int:
+    """The event after which news begin, where `last_id` was looked at last.
+
+    Another database (the one for live trading after the one for paper) counts from 1 again.
+    """
+    if newest_event(reader) >= last_id:
+        return last_id
+    return whole(reader.row(queries.LAST_EVENT_BEFORE, now - NEWS_AGE_MAX)[0])
+
+
 def news_since(reader: Reader, last_id: int, trades_from: int | None) -> News:
     """What happened after an event, as far as it is worth telling."""
     rows = reader.rows(queries.EVENTS_SINCE, last_id)
@@ -52,18 +65,22 @@ def news_since(reader: Reader, last_id: int, trades_from: int | None) -> News:
 
 def _told(row: Row, trades_from: int | None) -> Iterator[str]:
     symbol, kind, told, net = str(row[1]), str(row[2]), str(row[3]), known(row[4])
+    order_kind, is_whole_fill = row[5], bool(row[7])
+    is_trade = kind in (EventKind.ORDERED, EventKind.FILLED)
     if (
-        kind == "allowed"
+        kind == EventKind.ALLOWED
         and ALWAYS.search(told)
-        or kind in ("ordered", "filled")
-        and told.startswith(URGENT_ORDERS)
+        or is_trade
+        and order_kind in URGENT_ORDERS
     ):
         yield f"{symbol}: {told}"
-    elif trades_from is not None and kind == "complete":
+    elif trades_from is None:
+        return
+    elif kind == EventKind.COMPLETE:
         result = "" if net is None else f", net {net:+.2f}"
         yield f"{symbol}: {told}{result}"
-    elif trades_from is not None and kind == "filled" and (found := SAFETY.match(told)):
-        yield from [f"{symbol}: {told}"] if int(found[1]) >= trades_from else ()
+    elif order_kind == OrderKind.SAFETY and is_whole_fill and whole(row[6]) >= trades_from:
+        yield f"{symbol}: {told}"
 
 
 def is_due(digest: Digest, last: datetime | None, now: datetime) -> bool:
@@ -112,7 +129,8 @@ def tell_news(incidents: Incidents, channels: ChannelSettings, settings: CommonS
         with Reader(read_store_settings().database) as reader:
             last_id = incidents.news_after(lambda: newest_event(reader))
             if last_id is not None:
-                news = news_since(reader, last_id, channels.trades_from)
+                first = where_to_begin(reader, last_id, now)
+                news = news_since(reader, first, channels.trades_from)
                 incidents.tell_events(news.last_id, news.lines)
             if channels.digest and is_due(channels.digest, incidents.digest_at, now):
                 beat_age_max = settings.limits.heartbeat_max_age_seconds

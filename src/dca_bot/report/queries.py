@@ -233,10 +233,19 @@ SELECT SUM(IF(o.id IS NULL, 0, TIMESTAMPDIFF(SECOND, o.created_at, r.completed_a
 
 NEWEST_EVENT = "SELECT COALESCE(MAX(id), 0) FROM dca_events"
 
+LAST_EVENT_BEFORE = "SELECT COALESCE(MAX(id), 0) FROM dca_events WHERE at < %s"
+
+# `is_whole`: the fill that completed its order.
 EVENTS_SINCE = """
-SELECT e.id, e.symbol, e.kind, e.told, r.net
+SELECT e.id, e.symbol, e.kind, e.told, r.net, o.kind, o.rung,
+       o.status = 'filled' AND NOT EXISTS (
+           SELECT 1 FROM dca_events later
+            WHERE later.cycle_id = e.cycle_id AND later.id > e.id AND later.kind = 'filled'
+              AND later.client_order_id = e.client_order_id
+       ) AS is_whole
   FROM dca_events e
   LEFT JOIN dca_results r ON r.cycle_id = e.cycle_id
+  LEFT JOIN dca_orders o ON o.client_order_id = e.client_order_id
  WHERE e.id > %s
  ORDER BY e.id
  LIMIT 500

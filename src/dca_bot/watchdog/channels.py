@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 
 from dca_bot.program.files import read_own, replace_own
 
@@ -47,6 +49,7 @@ class Channels:
         self._urls = {_key(url): url for url in urls}
         self._now = now
         self._send = send
+        self._saving = Lock()
         known = load(directory)
         self._channels = {
             key: known.get(key, Channel(_name(url, number)))
@@ -62,8 +65,11 @@ class Channels:
         for channel in self._channels.values():
             channel.waiting = [*channel.waiting, (subject, body)][-WAITING_MAX:]
 
-    def flush(self) -> None:
-        """Send what waits, all channels side by side, and remember what could not be sent."""
+    def flush(self, seconds: float = SEND_SECONDS) -> None:
+        """Send what waits, all channels side by side, and remember what could not be sent.
+
+        What a late channel sends after all is remembered too: it is not sent again.
+        """
         if not self._channels:
             return
         self._save()
@@ -72,18 +78,18 @@ class Channels:
             return
         pool = ThreadPoolExecutor(len(due))
         send = self._send or _apprise()
-        tasks = [pool.submit(self._send_waiting, key, send) for key in due]
-        done, late = wait(tasks, SEND_SECONDS)
-        pool.shutdown(wait=False, cancel_futures=True)
+        no_more_after = time.monotonic() + seconds
+        tasks = [pool.submit(self._send_waiting, key, send, no_more_after) for key in due]
+        done, late = wait(tasks, seconds)
+        pool.shutdown(wait=False)
         if late:
             log.error(
                 "%d channels of ALERT_URLS do not answer: the next run tries again", len(late)
             )
-        self._save()
         for task in done:
             task.result()
 
-    def _send_waiting(self, key: str, send: Send) -> None:
+    def _send_waiting(self, key: str, send: Send, no_more_after: float) -> None:
         channel = self._channels[key]
         while channel.waiting:
             why = send(self._urls[key], *channel.waiting[0])
@@ -91,17 +97,22 @@ class Channels:
                 channel.failing_since = channel.failing_since or self._now.isoformat()
                 channel.why = why
                 log.error("%s: no message sent, the next run tries again: %s", channel.name, why)
+                self._save()
                 return
             channel.waiting = channel.waiting[1:]
             channel.failing_since, channel.why = None, ""
+            self._save()
             log.info("message sent by %s", channel.name)
+            if time.monotonic() > no_more_after:
+                return
 
     def _save(self) -> None:
-        content = {key: asdict(channel) for key, channel in self._channels.items()}
-        try:
-            replace_own(self._path, json.dumps(content, indent=1) + "\n")
-        except OSError as error:
-            log.error("what waits for ALERT_URLS can't be remembered: %s", error)
+        with self._saving:
+            content = {key: asdict(channel) for key, channel in self._channels.items()}
+            try:
+                replace_own(self._path, json.dumps(content, indent=1) + "\n")
+            except OSError as error:
+                log.error("what waits for ALERT_URLS can't be remembered: %s", error)
 
 
 def load(directory: Path) -> dict[str, Channel]:
