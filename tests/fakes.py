@@ -256,7 +256,7 @@ class FakeBroker:
     def account(self) -> Account:
         with self._lock:
             self._called("account")
-            return Account("FAKE", self._available("USD"), self.account_problem)
+            return Account(self._available("USD"), self.account_problem)
 
     def rules(self) -> Mapping[str, AssetRules]:
         with self._lock:

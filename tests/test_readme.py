@@ -13,6 +13,7 @@ import pytest
 from dca_bot.core.booking import apply_update
 from dca_bot.core.decide import Buy, decide, triggers
 from dca_bot.core.model import (
+    ORDER_NAMES,
     Asset,
     AssetRules,
     Cycle,
@@ -34,7 +35,6 @@ from dca_bot.program.settings import (
 )
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.store.schema import ensure_schema
-from dca_bot.trading.log_lines import NAMES
 from tests.helpers import apply_sql
 
 README = (PROJECT_ROOT / "README.md").read_text()
@@ -42,7 +42,9 @@ PAGES = {path.name: path.read_text() for path in sorted((PROJECT_ROOT / "docs").
 PASTED = (PROJECT_ROOT / "tests" / "store" / "readme.sql").read_text()
 # What a sentence gets when it is written: names of orders and streams, words for states, places.
 FILLED_IN = re.compile(
-    "|".join([*NAMES.values(), "quote stream", "trade stream", r"[a-z]+-?[a-z]*\.alpaca\.markets"])
+    "|".join(
+        [*ORDER_NAMES.values(), "quote stream", "trade stream", r"[a-z]+-?[a-z]*\.alpaca\.markets"]
+    )
     + rf"|\b(?:{'|'.join([*Side, *OrderStatus])})\b|\b\d[\d.]*\b"
 )
 CENT = Decimal("0.01")

@@ -18,8 +18,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from dca_bot.core.model import Cycle, CycleStatus, OrderKind, OrderStatus, Side
-from dca_bot.core.story import NAMES
+from dca_bot.core.model import ORDER_NAMES, Cycle, CycleStatus, OrderKind, OrderStatus, Side
 from dca_demo.state import AssetNow, CaretakerNow, DemoState, OrderNow, Span
 
 HEIGHT_MIN = 24
@@ -191,7 +190,7 @@ def _cell(fraction: Decimal, cells: int) -> int:
 
 
 def _order(order: OrderNow) -> Text:
-    name = NAMES[order.kind] + (f" {order.rung}" if order.kind is OrderKind.SAFETY else "")
+    name = ORDER_NAMES[order.kind] + (f" {order.rung}" if order.kind is OrderKind.SAFETY else "")
     limit = _price(order.limit_price) if order.limit_price else "the bid"
     return Text.assemble(
         (f"{order.created_at:%H:%M:%S} ", "dim"),

@@ -192,10 +192,10 @@ def asset_rules(raw: Any) -> dict[str, AssetRules]:
 def account(raw: Any) -> Account:
     """The account; `problem` says what keeps it from trading crypto.  Raises Unreadable."""
     told = _mapping(raw, "account")
-    number, cash = told.get("account_number"), _number(told.get("non_marginable_buying_power"))
-    if not isinstance(number, str) or cash is None:
-        raise Unreadable("an account without number or non_marginable_buying_power")
-    return Account(number, cash, "; ".join(_account_problems(told)))
+    cash = _number(told.get("non_marginable_buying_power"))
+    if cash is None:
+        raise Unreadable("an account without non_marginable_buying_power")
+    return Account(cash, "; ".join(_account_problems(told)))
 
 
 def order_body(order: Order, symbol: str) -> dict[str, str]:

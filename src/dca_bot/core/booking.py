@@ -32,7 +32,7 @@ from dca_bot.core.money import (
     weighted_average,
 )
 from dca_bot.core.records import Booked
-from dca_bot.core.transition import UNDER_WAY, follow_again, let_go, sell_out
+from dca_bot.core.transition import UNDER_WAY, let_go, sell_out, start_order
 
 
 def apply_update(
@@ -94,7 +94,7 @@ def apply_alone(order: Order, update: OrderUpdate) -> Order:
 def _follow(cycle: Cycle, *, before: Order, after: Order) -> Cycle:
     """The cycle's status, moved by the order under way only, not by news of an earlier one."""
     if before.status is OrderStatus.LOST and not after.status.is_finished:
-        return follow_again(cycle, after.side, after.alpaca_order_id)
+        return start_order(cycle, after.side, after.alpaca_order_id)
     if before.status.is_finished or cycle.status is not UNDER_WAY[after.side]:
         return cycle
     if after.status.is_finished:

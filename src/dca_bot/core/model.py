@@ -52,6 +52,15 @@ class OrderKind(StrEnum):
 
 
 SELLS = frozenset({OrderKind.TAKE_PROFIT, OrderKind.STOP_LOSS, OrderKind.CLOSE})
+ORDER_NAMES = {
+    OrderKind.BASE: "base order",
+    OrderKind.SAFETY: "safety order",
+    OrderKind.EXTRA: "extra order",
+    OrderKind.ADOPTED: "adopted coins",
+    OrderKind.TAKE_PROFIT: "take profit",
+    OrderKind.STOP_LOSS: "stop loss",
+    OrderKind.CLOSE: "sale by hand",
+}
 
 
 class Allowed(StrEnum):
@@ -262,6 +271,5 @@ class Exposure:
 class Account:
     """GET /v2/account, as far as the bot needs it; `cash_available` is what BUYs may use."""
 
-    account_number: str
     cash_available: Decimal  # non_marginable_buying_power: crypto knows no margin
     problem: str = ""  # why trading is blocked; empty: it is not

@@ -1,4 +1,4 @@
-"""Rounding, fees and dust.  Rule: round once, downwards, before an intent is recorded."""
+"""Rounding, fees, sizes of orders.  Rule: round once, downwards, before an intent is recorded."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def shows_the_sale(cycle: Cycle, coin: str, closed: Iterable[OrderUpdate]) -> bo
 
 
 def lacks_order_row(cycle: Cycle | None, live: Iterable[Order]) -> bool:
-    """Whether a cycle waits for an order of which `dca_orders` has no live row: a hand's work."""
+    """Whether a cycle waits for an order of which `dca_orders` has no live row: edited by hand."""
     return (
         cycle is not None
         and cycle.status in WAITING_FOR_ORDER

@@ -83,7 +83,7 @@ def why_nothing_to_sell(cycle: Cycle, holding: Holding | None) -> str:
             "settles it"
         )
     return (
-        f"Alpaca lets go {holding.available:f} of {holding.quantity:f}: an order that isn't the "
+        f"only {holding.available:f} of {holding.quantity:f} can be sold: an order that isn't the "
         "cycle's holds the rest back; order_manager.py cancels orphans, or cancel it yourself"
     )
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from dca_bot.core.model import (
+    ORDER_NAMES,
     Allowed,
     Asset,
     Cycle,
@@ -22,17 +23,6 @@ from dca_bot.core.model import (
     Side,
 )
 from dca_bot.core.records import TOLD_LENGTH_MAX, Booked, Event, EventKind
-
-NAMES = {
-    OrderKind.BASE: "base order",
-    OrderKind.SAFETY: "safety order",
-    OrderKind.EXTRA: "extra order",
-    OrderKind.ADOPTED: "adopted coins",
-    OrderKind.TAKE_PROFIT: "take profit",
-    OrderKind.STOP_LOSS: "stop loss",
-    OrderKind.CLOSE: "sale by hand",
-}
-
 
 MEANINGS = {
     Allowed.ALL: "everything is allowed",
@@ -170,7 +160,7 @@ def released(cycle: Cycle, at: datetime) -> Event:
 
 def _name(asset: Asset, order: Order) -> str:
     rung = f" {order.rung}/{asset.max_safety_orders}" if order.kind is OrderKind.SAFETY else ""
-    return NAMES[order.kind] + rung
+    return ORDER_NAMES[order.kind] + rung
 
 
 def _plain(price: Decimal | None) -> str:

@@ -25,7 +25,9 @@ class Move:
 
 
 ORDERED = {
-    side: Move((CycleStatus.WATCHING,), status, f"a {side.upper()} is intended, or found to work")
+    side: Move(
+        (CycleStatus.WATCHING,), status, f"a {side.upper()} is intended, or found open at Alpaca"
+    )
     for side, status in UNDER_WAY.items()
 }
 LET_GO = Move(
@@ -57,13 +59,9 @@ RELEASED = Move(
 MOVES = (*ORDERED.values(), LET_GO, SOLD_OUT, COOLED, FAILED, ADOPTED, RELEASED)
 
 
-def start_order(cycle: Cycle, side: Side) -> Cycle:
-    """The cycle once an order is intended.  Raises IllegalTransition unless it is watching."""
-    return follow_again(cycle, side, None)
-
-
-def follow_again(cycle: Cycle, side: Side, alpaca_order_id: str | None) -> Cycle:
-    """The cycle once an order works that had been given up.  Raises IllegalTransition."""
+def start_order(cycle: Cycle, side: Side, alpaca_order_id: str | None = None) -> Cycle:
+    """The cycle once an order is intended; with Alpaca's id, once one that was given up as lost
+    was found open.  Raises IllegalTransition unless it is watching."""
     return replace(_moved(cycle, ORDERED[side]), latest_order_id=alpaca_order_id)
 
 

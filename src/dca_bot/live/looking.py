@@ -1,6 +1,6 @@
 """Tells what the bot sees to whoever looks from outside: prices, cash, pauses and their reasons.
 
-Rule: beside the trade, and slowly; trading never waits for it, and its trouble is nobody's.
+Rule: best effort, every two seconds; trading never waits for it, and its errors are ignored.
 """
 
 from __future__ import annotations

@@ -40,7 +40,9 @@ class RowLines:
         if losing != self._losing.get(asset_id, ""):
             self._losing[asset_id] = losing
             if losing:
-                prefix.warning("it must lose: %s", losing)
+                prefix.warning(
+                    "take profit is below the fees, so every sale loses money: %s", losing
+                )
 
     def gone(self, asset_id: int, symbol: str, cycle: Cycle | None) -> None:
         """A row was deleted, or has another symbol now; `cycle`: the last that it had."""

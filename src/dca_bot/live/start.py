@@ -82,7 +82,7 @@ def until_answered(
 ) -> T:
     """What `ask` returns, however long Alpaca or the database is away.
 
-    Raises what no waiting mends: KeysRefused, and the Failure of a database that says no.
+    Raises errors that waiting won't fix: KeysRefused, and the Failure of a database that says no.
     Waiting is not hanging: every second `say_alive` is given what is waited for, and why.
     """
     told: set[str] = set()

@@ -67,7 +67,7 @@ class Watch:
             self.on_hit()
 
     def look_again(self) -> None:
-        """The newest quote has not had its due: it may hit once more."""
+        """Let the newest quote trigger again."""
         self._looked_at = None
 
     def take_newest(self) -> dict[str, Any] | None:

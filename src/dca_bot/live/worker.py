@@ -98,7 +98,7 @@ class Worker:
 
     @property
     def trouble(self) -> str:
-        """What went wrong last, in words; "" once an order went through."""
+        """Why the last order was refused or failed; "" once one was placed or the row edited."""
         return self._told
 
     def _start(self) -> None:

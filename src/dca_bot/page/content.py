@@ -116,7 +116,7 @@ class Content:
             await asyncio.sleep(seconds)
 
     async def tie_out_again_and_again(self) -> None:
-        """Compare with Alpaca every hour, in a process of its own: this one never asks there."""
+        """Compare with Alpaca every hour, in a process of its own: this one never has the keys."""
         while True:
             self._tie_out = await tie_out()
             await asyncio.sleep(TIE_OUT_SECONDS)

@@ -1,6 +1,6 @@
 """Whether Alpaca agrees, as `dca tie-out` finds it.
 
-Rule: it runs in a process of its own, so that this one needs no keys and never asks Alpaca.
+Rule: it runs in a process of its own, so that this one never has the keys.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ class Session:
     def close(self) -> None:
         """Close without waiting for anybody; the server rolls back."""
         if not self.is_sound:
-            self._cnx.shutdown()  # so that no word of farewell is sent to who may not listen
+            self._cnx.shutdown()  # don't send COM_QUIT: the peer may be gone
         self.is_sound = False
         with suppress(Error, OSError):
             self._cnx.close()

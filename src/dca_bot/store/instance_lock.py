@@ -23,7 +23,7 @@ from dca_bot.store.failures import Failure
 NAME_LENGTH_MAX = 64  # MySQL's limit for the names of locks
 WAIT_SECONDS = 2  # a predecessor that was just killed needs a moment to be noticed
 # After so long without a sign of life the server ends the connection and with it the lock: a host
-# that lost its power must not keep the others from trading.  `is_held` is the sign of life.
+# that lost its power must not keep the others from trading.  `acquire` is the sign of life.
 SILENCE_SECONDS = 60
 
 SET_SILENCE = "SET SESSION wait_timeout = %s"
@@ -33,9 +33,9 @@ HOST_OF = "SELECT host FROM information_schema.processlist WHERE id = %s"
 
 
 class InstanceLock:
-    """Held while the `with` block lasts, unless the connection is lost: ask `is_held`.
+    """Held from `acquire` to `release`, unless the connection is lost: `acquire` takes it again.
 
-    Thread-safe.  Ask at least every SILENCE_SECONDS / 2.
+    Thread-safe.  Call `acquire` at least every SILENCE_SECONDS / 2.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The store without a database: the same contract, for backtests and tests.
+"""The store without a database: the same contract, for tests and benchmarks.
 
 Rule: whatever the database refuses is refused here too, so that nothing works only in memory.
 What it can't show is locking between processes; tests/store shows that on a real server.

@@ -16,6 +16,7 @@ from dca_bot.core import story
 from dca_bot.core.decide import size_buy
 from dca_bot.core.earnings import result_of
 from dca_bot.core.model import (
+    ORDER_NAMES,
     Allowed,
     Asset,
     AssetRules,
@@ -178,7 +179,7 @@ class Hand:
 
     def _end(self, live: Order) -> Step:
         """One look at an order under way, and a request for its end where it must have one."""
-        name = f"{log_lines.NAMES[live.kind]} {live.client_order_id}"
+        name = f"{ORDER_NAMES[live.kind]} {live.client_order_id}"
         if not self._books.settle(live):
             return Step(f"{name} is in doubt, Alpaca is asked again")
         told = self._store.order(live.client_order_id)
@@ -195,7 +196,7 @@ class Hand:
         quote = self._broker.latest_quotes([asset.symbol]).get(asset.symbol)
         rules = self._rules.get(asset.symbol)
         if quote is None or rules is None:
-            raise BrokerUnavailable(f"Alpaca tells no price of {asset.symbol}")
+            raise BrokerUnavailable(f"Alpaca returned no price of {asset.symbol}")
         quantity = size_sell(asset, cycle, holding, quote, rules)
         if not quantity:
             return Step(why_nothing_to_sell(cycle, holding), needs_others=True)

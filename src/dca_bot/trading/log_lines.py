@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from dca_bot.core.ladder import stop_loss_price, trailing_price
 from dca_bot.core.model import (
+    ORDER_NAMES,
     Asset,
     Cycle,
     CycleStatus,
@@ -25,16 +26,6 @@ from dca_bot.core.records import Booked
 from dca_bot.program.log_text import asset_log, event
 
 log = logging.getLogger("dca_bot.trade")
-
-NAMES = {
-    OrderKind.BASE: "base order",
-    OrderKind.SAFETY: "safety order",
-    OrderKind.EXTRA: "extra order",
-    OrderKind.ADOPTED: "adopted coins",
-    OrderKind.TAKE_PROFIT: "take profit",
-    OrderKind.STOP_LOSS: "stop loss",
-    OrderKind.CLOSE: "sale by hand",
-}
 
 
 def decided(
@@ -60,7 +51,7 @@ def decided(
         facts["gained"] = _change(quote.bid, cycle.average_purchase_price)
         facts["average"] = cycle.average_purchase_price
     facts |= {"order": alpaca_order_id, "client_id": order.client_order_id}
-    name = NAMES[order.kind]
+    name = ORDER_NAMES[order.kind]
     if in_doubt is None:
         _of(asset, cycle).info(event(f"{name} placed", **facts))
     else:
@@ -104,7 +95,9 @@ def updated(
     grew = order.filled_quantity > old_order.filled_quantity
     if old_order.status is OrderStatus.LOST and not order.status.is_finished:
         ids = {"order": order.alpaca_order_id, "client_id": order.client_order_id}
-        sentence = f"{NAMES[order.kind]} given up as lost works after all, it is followed again"
+        sentence = (
+            f"{ORDER_NAMES[order.kind]} given up as lost works after all, it is followed again"
+        )
         _of(asset, old_cycle).warning(event(sentence, **ids))
     if booked.sold_at is not None:
         sold_out(asset, old_cycle, booked)
@@ -127,7 +120,7 @@ def _filled(asset: Asset, old_order: Order, booked: Booked) -> None:
         "order": order.alpaca_order_id,
         "client_id": order.client_order_id,
     }
-    line = f"{NAMES[order.kind]} {part}{late}"
+    line = f"{ORDER_NAMES[order.kind]} {part}{late}"
     if cycle.status.is_active:
         _of(asset, cycle).info(event(line, **facts))
     else:
@@ -141,7 +134,7 @@ def _ended_early(asset: Asset, cycle: Cycle, order: Order, update: OrderUpdate) 
         facts["reason"] = update.reason
     facts |= {"order": order.alpaca_order_id, "client_id": order.client_order_id}
     level = logging.INFO if order.status is OrderStatus.CANCELED else logging.WARNING
-    _of(asset, cycle).log(level, event(f"{NAMES[order.kind]} {order.status}", **facts))
+    _of(asset, cycle).log(level, event(f"{ORDER_NAMES[order.kind]} {order.status}", **facts))
 
 
 def status_changed(asset: Asset, cycle: Cycle, status: CycleStatus, why: str) -> None:
@@ -158,7 +151,7 @@ def sold_out(asset: Asset, old_cycle: Cycle, booked: Booked) -> None:
     gain = price * order.filled_quantity * left - paid
     _of(asset, old_cycle).info(
         event(
-            f"{NAMES[order.kind]} filled, cycle complete",
+            f"{ORDER_NAMES[order.kind]} filled, cycle complete",
             quantity=order.filled_quantity,
             price=price,
             average=old_cycle.average_purchase_price,

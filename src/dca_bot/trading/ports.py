@@ -1,6 +1,7 @@
 """The verbs that the trader and the caretakers may use, and nothing more.
 
-Live, backtest and tests run the same trader with another store, broker and clock behind these.
+Live and tests run the same trader with another store, broker and clock behind these; a backtest
+plays `core/` alone.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ them: safety orders below, the take profit above.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from dataclasses import replace
 
 from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.act.session import NOT_DONE, add_yes, session
@@ -31,9 +30,9 @@ def run(arguments: Namespace) -> int:
         if holding is None or is_dust(holding.quantity, holding.average_entry_price, asset):
             raise DcaError(f"Alpaca holds no {asset.coin}: there is nothing to adopt")
         if holding.average_entry_price <= 0:
-            raise DcaError(f"Alpaca tells no price for its {asset.coin}: they can't be adopted")
+            raise DcaError(f"Alpaca returned no price for its {asset.coin}: they can't be adopted")
         cycle = state.cycle or Cycle(0, asset.asset_id, CycleStatus.WATCHING)
-        after = adopt(cycle, replace(holding))
+        after = adopt(cycle, holding)
         cost = after.quantity * after.average_purchase_price
         plan = [
             f"{asset.symbol}: {after.quantity:f} {asset.coin} at "

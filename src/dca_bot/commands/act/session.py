@@ -102,7 +102,7 @@ class Session:
         """The latest quote.  Raises BrokerUnavailable."""
         quote = self.broker.latest_quotes([symbol]).get(symbol)
         if quote is None:
-            raise BrokerUnavailable(f"Alpaca tells no price of {symbol}: try again later")
+            raise BrokerUnavailable(f"Alpaca returned no price of {symbol}: try again later")
         return quote
 
     def did(self, sentence: str) -> None:

@@ -65,7 +65,7 @@ def preview(this: Session, asset: Asset) -> Iterator[str]:
     try:
         price = this.quote(asset.symbol).ask
     except BrokerUnavailable:
-        yield "Alpaca tells no price now, so there is no preview of its ladder."
+        yield "Alpaca returns no price now, so there is no preview of its ladder."
         return
     ladder = ladder_from(as_a_preview(asset), price, this.rules[asset.symbol])
     yield f"Its ladder from {_short(price)}:"

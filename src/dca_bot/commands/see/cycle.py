@@ -12,8 +12,7 @@ from dca_bot.commands import output
 from dca_bot.commands.arguments import WrongCall, count
 from dca_bot.commands.output import amount, local, price
 from dca_bot.commands.see.cycles import as_json
-from dca_bot.core.model import Order
-from dca_bot.core.story import NAMES
+from dca_bot.core.model import ORDER_NAMES, Order
 from dca_bot.program.settings import read_store_settings
 from dca_bot.report.cycles import Story, story_of
 from dca_bot.report.reader import Reader
@@ -83,7 +82,7 @@ def _print(story: Story) -> None:
     for order in story.orders:
         filled_price = order.filled_average_price
         worth = None if filled_price is None else order.filled_quantity * filled_price
-        name = NAMES[order.kind] + (f" {order.rung}" if order.rung else "")
+        name = ORDER_NAMES[order.kind] + (f" {order.rung}" if order.rung else "")
         shown.add_row(
             local(order.created_at, seconds=True)[5:],
             name,
