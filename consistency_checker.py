@@ -43,6 +43,7 @@ from dca_bot.program.script import argument_parser, deadline, only_once, run
 from dca_bot.program.settings import Settings, read_settings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.trading.books import Books
+from dca_bot.trading.budget import NO_LIMITS, Budget
 from dca_bot.trading.ports import Broker, Store
 from dca_bot.watchdog.caretaker_marks import Mark
 
@@ -70,7 +71,8 @@ def main() -> int:
     with only_once(NAME, settings.log.dir):
         this_run = Run(dry_run=arguments.dry_run, mark=Mark(settings.log.dir, NAME))
         with deadline(DEADLINE_SECONDS), MySqlStore(settings.database, pool_size=1) as store:
-            status = check(store, AlpacaBroker(settings.alpaca, limiter), this_run)
+            broker, budget = AlpacaBroker(settings.alpaca, limiter), Budget.of(settings.limits)
+            status = check(store, broker, this_run, budget=budget)
         learn_fees(settings, limiter, Run(dry_run=arguments.dry_run), utc_now())
         return status
 
@@ -80,6 +82,7 @@ def check(
     broker: Broker,
     this_run: Run,
     *,
+    budget: Budget = NO_LIMITS,
     clock: Clock = utc_now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
@@ -90,7 +93,7 @@ def check(
     states, live = store.assets(), store.live_orders()
     this_run.count(assets=len(states), settled=0, opened=0, corrected=0, not_owned=0)
     this_run.report_unreadable(states)
-    settler = Settler(store, broker, clock, this_run)
+    settler = Settler(store, broker, clock, this_run, budget)
     settler.settle_all(states, live, open_orders)
     for state in states:
         with this_run.contain(state.asset.symbol):
@@ -99,12 +102,19 @@ def check(
             elif lacks_order_row(state.cycle, live):
                 settler.settle_by_hand(state)
     with nothing_without_alpaca():
-        check_positions(store, broker, this_run, clock, sleep)
+        books = Books(store, broker, clock, budget.minding_losses(store, clock))
+        check_positions(store, broker, books, this_run, clock=clock, sleep=sleep)
     return this_run.sum_up()
 
 
 def check_positions(
-    store: Store, broker: Broker, this_run: Run, clock: Clock, sleep: Callable[[float], None]
+    store: Store,
+    broker: Broker,
+    books: Books,
+    this_run: Run,
+    *,
+    clock: Clock,
+    sleep: Callable[[float], None],
 ) -> None:
     """Put right what differs from Alpaca's positions in two looks."""
     first = look_at_positions(store, broker, this_run, clock() + broker.clock_offset)
@@ -112,7 +122,6 @@ def check_positions(
         return
     sleep(SECOND_LOOK_SECONDS)
     again = look_at_positions(store, broker, this_run, clock() + broker.clock_offset)
-    books = Books(store, broker, clock)
     for difference in seen_twice(first, again):
         with this_run.contain(difference.asset.symbol):
             if again.are_all_gone and not is_shown_by_orders(difference, store, broker):

@@ -89,7 +89,7 @@ def trade(settings: Settings) -> None:
         check_account(ask(broker.account))
         quote_age_max = timedelta(seconds=limits.quote_max_age_seconds)
         rules = ask(broker.rules)
-        budget = Budget(limits.active_cycles_max, limits.invested_max, limits.daily_loss_max)
+        budget = Budget.of(limits)
         trader = Trader(store, broker, utc_now, rules, quote_age_max=quote_age_max, budget=budget)
         catch_up(ask(lambda: recover(trader.books, store, broker)), last_beat)
 

@@ -31,6 +31,7 @@ from dca_bot.program.logs import set_up_logging
 from dca_bot.program.script import argument_parser, deadline, only_once, run
 from dca_bot.program.settings import LimitSettings, read_settings
 from dca_bot.store.mysql_store import MySqlStore
+from dca_bot.trading.budget import Budget
 from dca_bot.trading.ports import Broker, Store
 from dca_bot.watchdog.caretaker_marks import Mark
 
@@ -71,7 +72,7 @@ def manage(
     states, live = store.assets(), store.live_orders()
     this_run.count(open_orders=len(open_orders), settled=0, stale=0, stuck=0, orphans=0)
     this_run.report_unreadable(states)
-    settler = Settler(store, broker, clock, this_run)
+    settler = Settler(store, broker, clock, this_run, Budget.of(limits))
     settler.settle_all(states, live, open_orders)
     tracking, asked = tracking_of(states, live), []
     for order in open_orders:

@@ -14,10 +14,11 @@ it.
 
 Mail goes out once per incident (a restart; a start that failed) and when a failed one is over.
 It also goes out about what a human must know once it has lasted PROBLEM_MAIL_SECONDS, again every
-six hours, and once when it is over: the database does not answer; a take profit that is due can't
-be sold; a row is unusable while its cycle holds coins; a caretaker does not succeed any more.
-Stop losses, sales by hand and a reached DAILY_LOSS_LIMIT are told once; trades and a digest where
-ALERT_ON_TRADES and ALERT_DIGEST ask for them.  Every message also goes to ALERT_URLS.
+six hours, and once when it is over: the database does not answer; a due take profit or stop loss
+can't be sold; MAX_ACTIVE_CYCLES or MAX_INVESTED keeps a BUY back; a row is unusable while its cycle
+holds coins; a caretaker does not succeed any more.  Stop losses, sales by hand and a reached
+DAILY_LOSS_LIMIT are told once; trades and a digest where ALERT_ON_TRADES and ALERT_DIGEST ask for
+them.  Every message also goes to ALERT_URLS.
 
 Exit status: 0 the bot is well, 1 it is not (with --status also: something needs a human), 2 a
 setting is wrong.
@@ -43,7 +44,7 @@ from dca_bot.watchdog.process import seconds_since_boot
 from dca_bot.watchdog.status import say_status
 
 NAME = "watchdog"
-STOP_AND_MAIL_SECONDS = 75  # the old bot, a new one that is not well, and the mail
+STOP_AND_MAIL_SECONDS = 95  # the old bot, a new one that is not well, a digest, and the mail
 SETTINGS_ARE_WRONG = 2  # exit status of main_app.py
 
 log = logging.getLogger(NAME)

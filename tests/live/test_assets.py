@@ -21,6 +21,7 @@ from dca_bot.live.worker import Surroundings
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import StoreUnavailable
 from dca_bot.store.memory_store import MemoryStore, MemoryTransaction
+from dca_bot.trading.budget import NO_LIMITS, Budget
 from dca_bot.trading.trader import Trader
 from tests.builders import an_order, an_update
 from tests.fakes import FakeBroker
@@ -167,6 +168,7 @@ def play(
     *assets: Asset,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
     patience_seconds: float = 30,
+    budget: Budget = NO_LIMITS,
 ) -> None:
     """Run a scenario on a desk whose broker tells its updates as the trade stream would."""
 
@@ -180,7 +182,7 @@ def play(
         rules = dict(broker.rules())
         with CountingPool(4) as pool:
             around = Surroundings(
-                trader=Trader(store, broker, Clockwork(), rules),
+                trader=Trader(store, broker, Clockwork(), rules, budget=budget),
                 store=store,
                 pool=pool,
                 loop=loop,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -153,6 +154,72 @@ def test_a_trailing_take_profit_is_due_once_the_bid_falls_from_its_peak(eyes: Ey
         look = Look(AssetState(asset, cycle), at(bid).quote)
         eyes.see(look)
         assert kinds(eyes.see(look, later=LATER)) == expected
+
+
+STOPPED = replace(ASSET, stop_loss_pct=Decimal(10), stop_loss_seconds=60)
+
+
+def falling(bid: int, since: datetime | None, **changes: Any) -> Look:
+    """A stop loss at 90."""
+    cycle = replace(CYCLE, stop_loss_since=since, **changes)
+    return Look(AssetState(STOPPED, cycle), at(Decimal(bid)).quote, "account restricted")
+
+
+def test_a_stop_loss_that_is_due_and_not_sold_is_a_problem(eyes: Eyes) -> None:
+    minute = timedelta(seconds=60)
+    look = falling(90, NOW)
+    assert eyes.see(look) == ()
+    assert eyes.see(look, later=minute) == ()  # due from now on
+    (problem,) = eyes.see(look, later=LATER)
+    assert (problem.kind, problem.since) == (Kind.STOP_LOSS, NOW + minute)
+    assert problem.title == "BTC/USD: a due stop loss can't be sold"
+    assert "due at a bid of 90, and is not sold: account restricted" in problem.sentence
+
+
+@pytest.mark.parametrize(
+    "look",
+    [falling(91, NOW), falling(90, NOW + LATER), falling(90, None)],
+    ids=["above it", "its seconds are not over", "not seen yet"],
+)
+def test_a_stop_loss_that_is_not_due_is_no_problem(eyes: Eyes, look: Look) -> None:
+    eyes.see(look, later=timedelta(seconds=60))
+    assert eyes.see(look, later=LATER) == ()
+
+
+def test_a_sale_that_stays_open_is_told_as_what_it_is(eyes: Eyes) -> None:
+    for since, kind in ((NOW, Kind.STOP_LOSS), (None, Kind.TAKE_PROFIT)):
+        look = falling(95, since, status=CycleStatus.SELLING)
+        eyes.see(look)
+        assert kinds(eyes.see(look, later=LATER)) == [kind]
+
+
+def test_a_stop_loss_of_a_halted_pair_is_due_though_nobody_counts(eyes: Eyes) -> None:
+    look = falling(90, None)
+    halted = replace(look, state=replace(look.state, problem=HALTED))
+    eyes.see(halted)
+    (problem,) = eyes.see(halted, later=LATER)
+    assert problem.kind is Kind.STOP_LOSS
+    assert "halted" in problem.sentence
+
+
+def waiting_for(limit: str, symbol: str, ask: Decimal = DUE) -> Look:
+    """An asset whose base order is due at any ask, unless its row says otherwise."""
+    asset = replace(ASSET, symbol=symbol, max_start_price=DUE)
+    state = AssetState(asset, Cycle(8, 1, CycleStatus.WATCHING))
+    return Look(state, Quote(symbol, ask, ask, NOW), f"{limit} is 1", limit)
+
+
+def test_a_limit_that_keeps_buys_back_is_one_problem_for_all_of_them(eyes: Eyes) -> None:
+    held_up = [waiting_for("MAX_INVESTED", each) for each in ("ETH/USD", "BTC/USD")]
+    (problem,) = eyes.see(*held_up)
+    assert problem.title == "MAX_INVESTED keeps BUYs back"
+    assert problem.sentence.startswith("BTC/USD, ETH/USD: a BUY is due, but MAX_INVESTED is 1")
+    (again,) = eyes.see(held_up[0], later=LATER)
+    assert again.since == NOW
+
+
+def test_a_limit_is_no_problem_once_the_price_asks_for_no_buy(eyes: Eyes) -> None:
+    assert eyes.see(waiting_for("MAX_INVESTED", "ETH/USD", DUE + 1)) == ()
 
 
 def test_a_cycle_that_cannot_be_read_may_hold_anything(eyes: Eyes) -> None:

@@ -14,6 +14,7 @@ import pytest
 from dca_bot.core.model import Asset, AssetRules, CycleStatus, OrderKind
 from dca_bot.live.loops import follow_rules
 from dca_bot.program.errors import BrokerUnavailable
+from dca_bot.trading.budget import Budget
 from tests.live.test_assets import BTC, ETH, FastLoop, SlowLoop, World, play, until
 
 STEP = Decimal("0.000000001")
@@ -391,6 +392,31 @@ def test_a_list_that_cannot_be_read_leaves_the_old_one() -> None:
         follow.cancel()
 
     play(scenario)
+
+
+# -- a limit for all assets
+
+
+def test_a_limit_that_keeps_a_buy_back_is_known_until_the_buy_goes_through() -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        world.quote("ETH/USD", "99.9", "100")
+        await world.idle()
+        limits = {look.state.asset.symbol: look.limit for look in world.desk.looks()}
+        assert limits == {"BTC/USD": "", "ETH/USD": "MAX_ACTIVE_CYCLES"}
+        assert world.refusals == []  # Alpaca's rules have nothing to do with it
+        world.quote("BTC/USD", "102", "102.1")
+        await until(lambda: world.cycle().status is CycleStatus.COOLDOWN)
+
+        def has_bought() -> bool:
+            world.tell("ETH/USD", "99.9", "100")
+            return world.cycle(2).quantity > 0
+
+        await until(has_bought)
+        await world.idle()
+        assert {look.limit for look in world.desk.looks()} == {""}
+
+    play(scenario, BTC, ETH, loop_factory=HurriedLoop, budget=Budget(active_cycles_max=1))
 
 
 class HurriedLoop(asyncio.SelectorEventLoop):

@@ -47,6 +47,20 @@ def test_stop_losses_and_panic_are_always_told(reader: Reader) -> None:
     assert [line.split(":")[0] for line in news.lines] == ["BTC/USD", "ETH/USD"]
 
 
+def test_what_happens_to_all_assets_at_once_is_one_line(
+    reader: Reader, database: DatabaseSettings
+) -> None:
+    apply_sql(
+        database,
+        b"""INSERT INTO dca_events (asset_id, symbol, cycle_id, kind, told) VALUES
+            (1, 'BTC/USD', 1, 'allowed', 'paused (was all): 5 were lost, DAILY_LOSS_LIMIT is 5'),
+            (2, 'ETH/USD', 2, 'allowed', 'paused (was all): 5 were lost, DAILY_LOSS_LIMIT is 5');
+        """,
+    )
+    [line] = news_since(reader, 7, None).lines
+    assert line == "BTC/USD, ETH/USD: paused (was all): 5 were lost, DAILY_LOSS_LIMIT is 5"
+
+
 def test_trades_are_told_where_asked_for(reader: Reader) -> None:
     lines = news_since(reader, 0, 3).lines
     assert lines[1].startswith("BTC/USD: safety order 3/5 filled")
@@ -66,9 +80,12 @@ def test_another_database_is_told_of_from_a_day_back(reader: Reader) -> None:
 
 def test_a_digest_says_what_was_earned(reader: Reader, tmp_path: Path) -> None:
     now = datetime.now().astimezone()
-    text = digest_text(reader, tmp_path, now, mode="paper", beat_age_max=60)
+    text = digest_text(
+        reader, tmp_path, now, mode="paper", beat_age_max=60, tie_out="the books agree"
+    )
     assert "Earned net: today -11.00" in text
     assert "Health: BLIND" in text
+    assert text.endswith("Tie-out: the books agree")
 
 
 @pytest.mark.parametrize("is_weekly", [False, True])

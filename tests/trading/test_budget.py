@@ -13,7 +13,9 @@ from dca_bot.program.errors import LossLimitReached, OrderRefused
 from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.memory_store import MemoryStore
 from dca_bot.store.mysql_store import MySqlStore
+from dca_bot.trading.books import Books
 from dca_bot.trading.budget import Budget
+from dca_bot.trading.by_hand import Hand
 from dca_bot.trading.ports import Store
 from dca_bot.trading.trader import Trader
 from tests.builders import NOW, TestClock, an_asset, rules_of
@@ -125,3 +127,51 @@ def test_a_day_that_has_lost_enough_pauses_everything(store: Store) -> None:
         market.trader.on_quote(state, quote)
     assert {each.asset.allowed for each in store.assets()} == {Allowed.EXIT}
     assert market.bought == 1
+
+
+def close(market: Market, asset_id: int, budget: Budget) -> None:
+    """Sell by hand what an asset holds, until that is over."""
+    rules = {each: rules_of(each) for each in THIRTY}
+    hand = Hand(market.store, market.broker, market.clock, rules, budget)
+    while not hand.close(asset_id).is_over:
+        pass
+
+
+def test_the_sale_that_reaches_the_limit_pauses_everything_at_once(store: Store) -> None:
+    budget = Budget(daily_loss_max=Decimal(4))
+    market = Market(store, budget)
+    market.fall(100)
+    market.clock.pass_by(1)
+    for symbol in THIRTY:
+        market.broker.quote(symbol, 90, 90)
+    close(market, 1, budget)  # about 2.10 of 20
+    assert {each.asset.allowed for each in store.assets()} == {Allowed.ALL}
+    close(market, 2, budget)
+    assert {each.asset.allowed for each in store.assets()} == {Allowed.EXIT}
+
+
+def test_sales_of_the_same_moment_see_each_others_losses(store: Store) -> None:
+    budget = Budget(daily_loss_max=Decimal(16))
+    market = Market(store, budget)
+    market.fall(100)
+    market.clock.pass_by(1)
+    for symbol in THIRTY:
+        market.broker.quote(symbol, 90, 90)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda asset_id: close(market, asset_id, budget), range(1, 9)))
+    assert {each.asset.allowed for each in store.assets()} == {Allowed.EXIT}
+
+
+def test_a_caretaker_that_books_the_sale_pauses_as_well(store: Store) -> None:
+    budget = Budget(daily_loss_max=Decimal(2))
+    market = Market(store, Budget())
+    market.fall(100)
+    market.clock.pass_by(1)
+    market.broker.quote(THIRTY[0], 90, 90)
+    market.broker.holds_fills = True
+    Hand(store, market.broker, market.clock, {each: rules_of(each) for each in THIRTY}).close(1)
+    market.broker.release_fills()
+    [live] = store.live_orders()
+    on_end = budget.minding_losses(store, market.clock)
+    Books(store, market.broker, market.clock, on_end).settle(live)
+    assert {each.asset.allowed for each in store.assets()} == {Allowed.EXIT}

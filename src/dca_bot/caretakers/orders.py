@@ -26,6 +26,7 @@ from dca_bot.core.transition import UNDER_WAY, let_go
 from dca_bot.program.clock import Clock
 from dca_bot.program.log_text import asset_log, event
 from dca_bot.trading.books import GIVE_UP_AFTER, Books
+from dca_bot.trading.budget import NO_LIMITS, Budget
 from dca_bot.trading.ports import Broker, Store
 
 log = logging.getLogger(__name__)
@@ -36,12 +37,19 @@ LOOKS_AFTER_CANCEL = (0.2, 0.8, 2.0, 3.0)  # seconds; what has not ended by then
 class Settler:
     """Settles orders for one run of a caretaker; a dry run asks and tells, and books nothing."""
 
-    def __init__(self, store: Store, broker: Broker, clock: Clock, this_run: Run) -> None:
+    def __init__(
+        self,
+        store: Store,
+        broker: Broker,
+        clock: Clock,
+        this_run: Run,
+        budget: Budget = NO_LIMITS,
+    ) -> None:
         self._store = store
         self._broker = broker
         self._clock = clock
         self._run = this_run
-        self._books = Books(store, broker, clock)
+        self._books = Books(store, broker, clock, budget.minding_losses(store, clock))
 
     def is_awaited(self, row: Order) -> bool:
         """Whether main_app.py may still be waiting for the answer to this order."""

@@ -107,7 +107,7 @@ class Desk:
     def looks(self) -> list[Look]:
         """Every asset as it is now, to be searched for problems."""
         return [
-            Look(worker.state, self._prices.newest(worker.symbol), worker.trouble)
+            Look(worker.state, self._prices.newest(worker.symbol), worker.trouble, worker.limit)
             for worker in self._workers.values()
         ]
 

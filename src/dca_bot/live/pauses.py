@@ -8,7 +8,8 @@ from dataclasses import dataclass
 FIRST_SECONDS = 5.0
 FACTOR = 3.0
 MAX_SECONDS = 300.0
-CASH_MAX_SECONDS = 45.0  # lack of cash is only asked about, and may end with any sale
+# Lack of cash, or a limit for all assets: no order is sent, and any sale may end it.
+OURS_MAX_SECONDS = 45.0
 FORGIVEN_AFTER_SECONDS = 60.0  # trouble this long after the last pause is a new trouble
 
 

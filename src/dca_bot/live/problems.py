@@ -6,29 +6,34 @@ path and the workers have nothing to do for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from dca_bot.core.asset_row import HALTED, buying_problem
-from dca_bot.core.ladder import take_profit_price, trailing_price
+from dca_bot.core.decide import triggers
+from dca_bot.core.ladder import stop_loss_price, take_profit_price, trailing_price
 from dca_bot.core.model import AssetState, Cycle, CycleStatus, Quote
 from dca_bot.core.money import storable_price
 from dca_bot.program.clock import Clock
 from dca_bot.watchdog.problems import Kind, Problem
 
-# A market order is filled within seconds: until then a take profit that is due is no problem.
+# A market order is filled within seconds: until then a SELL that is due is no problem.
 USUALLY_SOLD_WITHIN = timedelta(seconds=20)
+SALES = {Kind.TAKE_PROFIT, Kind.STOP_LOSS}
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One asset as it is now: its newest quote, and what went wrong last."""
+    """One asset as it is now: its newest quote, what went wrong last, and the limit for all assets
+    that keeps its BUY back."""
 
     state: AssetState
     quote: Quote | None = None
     trouble: str = ""
+    limit: str = ""
 
 
 class Problems:
@@ -40,17 +45,18 @@ class Problems:
         self._sold_within = min(USUALLY_SOLD_WITHIN, mail_after)
         self._since: dict[tuple[Kind, str], datetime] = {}
 
-    def now(self, database_trouble: str, looks: Iterable[Look] = ()) -> tuple[Problem, ...]:
+    def now(self, database_trouble: str, looks: Sequence[Look] = ()) -> tuple[Problem, ...]:
         """What is wrong now; `database_trouble` is empty while the database answers."""
         now = self._clock()
         found = [Problem(Kind.DATABASE, "", now, database_trouble)] if database_trouble else []
         found += [problem for look in looks for problem in _of_asset(look, now)]
+        found += _of_limits(looks, now)
         self._since = {each.key: self._since.get(each.key, now) for each in found}
         lasting = (replace(each, since=self._since[each.key]) for each in found)
         return tuple(
             each
             for each in lasting
-            if each.kind is not Kind.TAKE_PROFIT or now - each.since > self._sold_within
+            if each.kind not in SALES or now - each.since > self._sold_within
         )
 
 
@@ -63,13 +69,33 @@ def _of_asset(look: Look, now: datetime) -> Iterator[Problem]:
         yield Problem(Kind.ROW, asset.symbol, now, f"its cycle holds {held}: {told}")
     if cycle is None or (look.state.problem and look.state.problem != HALTED):
         return
-    price = take_profit_price(asset, cycle)
-    if price is not None and _is_due(look, cycle, price):
+    if (found := _unsold(look, cycle, now)) is not None:
+        kind, name, price = found
         why = look.state.problem or look.trouble
         why = why or "Alpaca has not filled it; look at the order in Alpaca's dashboard"
         at = f"{storable_price(price).normalize():f}"
-        told = f"its take profit is due at a bid of {at}, and is not sold: {why}; it is tried again"
-        yield Problem(Kind.TAKE_PROFIT, asset.symbol, now, told)
+        told = f"its {name} is due at a bid of {at}, and is not sold: {why}; it is tried again"
+        yield Problem(kind, asset.symbol, now, told)
+
+
+def _of_limits(looks: Iterable[Look], now: datetime) -> Iterator[Problem]:
+    """One problem for each limit, however many assets wait for it."""
+    waiting: defaultdict[str, list[Look]] = defaultdict(list)
+    for look in looks:
+        if look.limit and _wants_to_buy(look):
+            waiting[look.limit].append(look)
+    for limit, held_up in waiting.items():
+        symbols = ", ".join(sorted(look.state.asset.symbol for look in held_up))
+        why = held_up[0].trouble or f"{limit} is reached"
+        told = f"{symbols}: a BUY is due, but {why}; a sale makes room, or a higher limit in .env"
+        yield Problem(Kind.LIMIT, limit, now, told)
+
+
+def _wants_to_buy(look: Look) -> bool:
+    state, quote = look.state, look.quote
+    if quote is None or state.cycle is None or state.problem:
+        return False
+    return triggers(state.asset, state.cycle).buys(quote)
 
 
 def _unusable(state: AssetState) -> str:
@@ -80,11 +106,32 @@ def _unusable(state: AssetState) -> str:
     return no_buys and f"no BUYs until the row is mended, it still takes its profit: {no_buys}"
 
 
-def _is_due(look: Look, cycle: Cycle, price: Decimal) -> bool:
-    """Whether the cycle should have sold: its SELL is open, or the bid is where it sells."""
-    asset, quote = look.state.asset, look.quote
+def _unsold(look: Look, cycle: Cycle, now: datetime) -> tuple[Kind, str, Decimal] | None:
+    """What the cycle should have sold by, at which price: its SELL is open, or the bid is where it
+    sells."""
+    asset = look.state.asset
+    stop, target = stop_loss_price(asset, cycle), take_profit_price(asset, cycle)
     if not asset.is_enabled or cycle.quantity <= 0:
+        return None
+    if stop is not None and _is_stopped(look, cycle, stop, now):
+        return Kind.STOP_LOSS, "stop loss", stop
+    if target is not None and _is_profitable(look, cycle, target):
+        return Kind.TAKE_PROFIT, "take profit", target
+    return None
+
+
+def _is_stopped(look: Look, cycle: Cycle, price: Decimal, now: datetime) -> bool:
+    since, seconds = cycle.stop_loss_since, timedelta(seconds=look.state.asset.stop_loss_seconds)
+    if cycle.status is CycleStatus.SELLING:
+        return since is not None
+    if look.quote is None or look.quote.bid > price:
         return False
+    # nobody counts the seconds of a pair that Alpaca doesn't trade
+    return look.state.problem == HALTED or (since is not None and now - since >= seconds)
+
+
+def _is_profitable(look: Look, cycle: Cycle, price: Decimal) -> bool:
+    asset, quote = look.state.asset, look.quote
     if cycle.status is CycleStatus.SELLING:
         return True
     if quote is None or quote.bid < price:

@@ -21,7 +21,7 @@ from dca_bot.core.decide import triggers
 from dca_bot.core.ladder import Triggers
 from dca_bot.core.model import AssetState, CycleStatus, OrderStatus, OrderUpdate, Side
 from dca_bot.core.story import MEANINGS
-from dca_bot.live.pauses import CASH_MAX_SECONDS, MAX_SECONDS, Pauses
+from dca_bot.live.pauses import MAX_SECONDS, OURS_MAX_SECONDS, Pauses
 from dca_bot.live.watch import Watch
 from dca_bot.program.errors import (
     CycleChanged,
@@ -66,6 +66,7 @@ class Worker:
         self._is_withdrawing = False  # a resting BUY was cancelled, so that its coins can be sold
         self._pauses = Pauses(around.loop.time)
         self._told = ""
+        self.limit = ""  # the setting that keeps a BUY back which its price asks for
         self._is_stopped = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -82,7 +83,7 @@ class Worker:
         """The row in the database is like this now, by whoever's hand."""
         if state.asset != self.state.asset:
             self._pauses.clear()
-            self._told = ""
+            self._told = self.limit = ""
             if state.asset.allowed is not self.state.asset.allowed:
                 asset_log(log, self.symbol).warning(MEANINGS[state.asset.allowed])
         self.state = state
@@ -199,13 +200,15 @@ class Worker:
             acted = around.trader.on_quote(state, quote)
             self._learn(acted.state)
             if acted.order is not None:
-                self._told = ""
+                self._told = self.limit = ""
             if acted.withdrawn:
                 self._settling, self._is_withdrawing = 0, True
         except OrderRefused as refusal:
-            if not refusal.needs_cash:
+            self.limit = refusal.limit
+            is_ours = refusal.needs_cash or refusal.limit
+            if not is_ours:
                 around.on_refusal()
-            longest = CASH_MAX_SECONDS if refusal.needs_cash else MAX_SECONDS
+            longest = OURS_MAX_SECONDS if is_ours else MAX_SECONDS
             seconds = self._pauses.begin(side, longest=longest)
             self._say(f"no {side} order, next try in {seconds:.0f} s: {refusal}", str(refusal))
 

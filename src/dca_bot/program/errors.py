@@ -52,10 +52,13 @@ class BrokerUnavailable(DcaError):
 
 
 class OrderRefused(DcaError):
-    """Alpaca said no.  Nothing is working; the cycle may go back to watching."""
+    """Alpaca said no, or we do ourselves.  Nothing is working; the cycle may go back to watching.
 
-    def __init__(self, message: str, *, needs_cash: bool = False) -> None:
-        self.needs_cash = needs_cash
+    `needs_cash`: the account is short of it.  `limit`: the setting that holds the BUY up.
+    """
+
+    def __init__(self, message: str, *, needs_cash: bool = False, limit: str = "") -> None:
+        self.needs_cash, self.limit = needs_cash, limit
         super().__init__(message)
 
 

@@ -24,6 +24,7 @@ from dca_bot.report.look import look
 from dca_bot.report.profit import totals
 from dca_bot.report.reader import Reader, known, whole
 from dca_bot.store.statements import Row
+from dca_bot.watchdog.agreement import agreement
 from dca_bot.watchdog.incidents import Incidents
 
 log = logging.getLogger(__name__)
@@ -59,12 +60,17 @@ def where_to_begin(reader: Reader, last_id: int, now: datetime) -> int:
 def news_since(reader: Reader, last_id: int, trades_from: int | None) -> News:
     """What happened after an event, as far as it is worth telling."""
     rows = reader.rows(queries.EVENTS_SINCE, last_id)
-    lines = [line for row in rows for line in _told(row, trades_from)]
+    symbols: dict[str, list[str]] = {}
+    for row in rows:
+        for told in _told(row, trades_from):
+            symbols.setdefault(told, []).append(str(row[1]))
+    # what happens to all assets at once is one line
+    lines = [f"{', '.join(dict.fromkeys(names))}: {told}" for told, names in symbols.items()]
     return News(max([last_id, *(whole(row[0]) for row in rows)]), tuple(lines))
 
 
 def _told(row: Row, trades_from: int | None) -> Iterator[str]:
-    symbol, kind, told, net = str(row[1]), str(row[2]), str(row[3]), known(row[4])
+    kind, told, net = str(row[2]), str(row[3]), known(row[4])
     order_kind, is_whole_fill = row[5], bool(row[7])
     is_trade = kind in (EventKind.ORDERED, EventKind.FILLED)
     if (
@@ -73,14 +79,13 @@ def _told(row: Row, trades_from: int | None) -> Iterator[str]:
         or is_trade
         and order_kind in URGENT_ORDERS
     ):
-        yield f"{symbol}: {told}"
+        yield told
     elif trades_from is None:
         return
     elif kind == EventKind.COMPLETE:
-        result = "" if net is None else f", net {net:+.2f}"
-        yield f"{symbol}: {told}{result}"
+        yield told if net is None else f"{told}, net {net:+.2f}"
     elif order_kind == OrderKind.SAFETY and is_whole_fill and whole(row[6]) >= trades_from:
-        yield f"{symbol}: {told}"
+        yield told
 
 
 def is_due(digest: Digest, last: datetime | None, now: datetime) -> bool:
@@ -95,9 +100,15 @@ def is_due(digest: Digest, last: datetime | None, now: datetime) -> bool:
 
 
 def digest_text(
-    reader: Reader, log_dir: Path, now: datetime, *, mode: str, beat_age_max: float
+    reader: Reader,
+    log_dir: Path,
+    now: datetime,
+    *,
+    mode: str,
+    beat_age_max: float,
+    tie_out: str,
 ) -> str:
-    """Earned net, open, stuck, fees and health, in a few lines."""
+    """Earned net, open, stuck, fees, health and whether Alpaca agrees, in a few lines."""
     seen = look(reader, log_dir, now, mode=mode)
     health, earned = health_of(seen, log_dir, beat_age_max=beat_age_max), totals(reader, now)
     holding = [each for each in seen.assets if each.is_holding]
@@ -116,7 +127,7 @@ def digest_text(
     if stuck:
         names = ", ".join(each.asset.symbol for each in stuck)
         lines.append(f"Stuck, with no safety order left: {names}")
-    return "\n".join([*lines, "`dca tie-out` compares the books with Alpaca's records."])
+    return "\n".join([*lines, f"Tie-out: {tie_out}"])
 
 
 def tell_news(incidents: Incidents, channels: ChannelSettings, settings: CommonSettings) -> None:
@@ -135,7 +146,12 @@ def tell_news(incidents: Incidents, channels: ChannelSettings, settings: CommonS
             if channels.digest and is_due(channels.digest, incidents.digest_at, now):
                 beat_age_max = settings.limits.heartbeat_max_age_seconds
                 text = digest_text(
-                    reader, log_dir, now, mode=read_mode(), beat_age_max=beat_age_max
+                    reader,
+                    log_dir,
+                    now,
+                    mode=read_mode(),
+                    beat_age_max=beat_age_max,
+                    tie_out=agreement(),
                 )
                 incidents.tell_digest(text)
     except (SettingsError, StoreUnavailable) as error:

@@ -7,7 +7,7 @@ asked.  The books ask what became of an order; they never place one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -28,7 +28,13 @@ from dca_bot.core.model import (
 )
 from dca_bot.core.records import Booked
 from dca_bot.program.clock import Clock
-from dca_bot.program.errors import AssetDeleted, BrokerUnavailable, CycleChanged
+from dca_bot.program.errors import (
+    AssetDeleted,
+    BrokerUnavailable,
+    CycleChanged,
+    StoreUnavailable,
+    UnreadableRow,
+)
 from dca_bot.trading import log_lines
 from dca_bot.trading.ports import Broker, Store, Transaction
 
@@ -57,12 +63,22 @@ class Entry:
 
 
 class Books:
-    """Safe to call from several threads and processes: the asset's row is the lock."""
+    """Safe to call from several threads and processes: the asset's row is the lock.
 
-    def __init__(self, store: Store, broker: Broker, clock: Clock) -> None:
+    `on_end` is told, by its id, of each asset whose cycle has just ended.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        broker: Broker,
+        clock: Clock,
+        on_end: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._store = store
         self._broker = broker
         self._clock = clock
+        self._on_end = on_end
 
     def on_update(self, asset_id: int, update: OrderUpdate) -> Entry | None:
         """Book what Alpaca says of an order of this asset; None: the books have no such order.
@@ -78,6 +94,8 @@ class Books:
             entry = self._book(known.asset_id, update) if known and is_elsewhere else None
         if entry is not None:
             log_lines.updated(entry.asset, entry.cycle, entry.order, entry.booked, update)
+            if entry.is_news and not entry.booked.cycle.status.is_active:
+                self._tell_end(entry.asset.asset_id)
         return entry
 
     def close(self, order: Order, status: OrderStatus, reason: str) -> None:
@@ -124,6 +142,7 @@ class Books:
             _afterwards(tx, cycle, booked)
             asset = tx.asset
         log_lines.sold_out(asset, cycle, booked)
+        self._tell_end(asset.asset_id)
 
     def open_cycle(self, asset_id: int) -> None:
         """Give an asset without an active cycle a watching one (behaviour 1)."""
@@ -171,6 +190,11 @@ class Books:
                 ours = [each for each in orders if each.client_order_id != order.client_order_id]
                 tx.put_result(result_of(tx.asset, booked.cycle, [*ours, booked.order]))
             return Entry(tx.asset, cycle, order, booked, _afterwards(tx, cycle, booked))
+
+    def _tell_end(self, asset_id: int) -> None:
+        # what was booked stays so, whatever others make of it
+        with suppress(StoreUnavailable, CycleChanged, UnreadableRow):
+            self._on_end(asset_id)
 
     def _with_position(self, update: OrderUpdate) -> OrderUpdate:
         # An order over REST tells the gross fill only; the position tells what the fee has left.

@@ -6,15 +6,21 @@ every such BUY locks; so thirty assets that fall at the same moment can't pass i
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from dca_bot.core import story
-from dca_bot.core.model import Allowed, OrderKind
+from dca_bot.core.model import Allowed, Exposure, OrderKind
 from dca_bot.program.clock import Clock
-from dca_bot.program.errors import LossLimitReached, OrderRefused
+from dca_bot.program.errors import CycleChanged, LossLimitReached, OrderRefused, UnreadableRow
+from dca_bot.program.setting_groups import LimitSettings
 from dca_bot.trading.ports import Store, Transaction
+
+log = logging.getLogger("dca_bot.trade")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,34 +31,71 @@ class Budget:
     invested_max: Decimal | None = None
     daily_loss_max: Decimal | None = None
 
-    def check(self, tx: Transaction, kind: OrderKind, cost: Decimal, now: datetime) -> None:
-        """Raise OrderRefused when a BUY of `cost` would pass a limit, LossLimitReached for a loss.
+    @classmethod
+    def of(cls, limits: LimitSettings) -> Budget:
+        return cls(limits.active_cycles_max, limits.invested_max, limits.daily_loss_max)
 
-        A day is one of UTC, and counts what its finished cycles came to.
+    def check(self, tx: Transaction, kind: OrderKind, cost: Decimal, now: datetime) -> None:
+        """Raise OrderRefused when a BUY of `cost` would pass a limit.
+
+        Raises LossLimitReached when the day has lost enough.
         """
         if self == Budget():
             return
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        exposure = tx.exposure(midnight)
-        if self.daily_loss_max is not None and exposure.realised <= -self.daily_loss_max:
-            raise LossLimitReached(
-                f"{-exposure.realised:.2f} were lost today, DAILY_LOSS_LIMIT is "
-                f"{self.daily_loss_max:f}: all is paused until `dca resume`"
-            )
+        exposure = tx.exposure(_midnight(now))
+        if lost := self._loses_too_much(exposure):
+            raise LossLimitReached(lost, limit="DAILY_LOSS_LIMIT")
         others, most = exposure.active_cycles, self.active_cycles_max
         if kind is OrderKind.BASE and most is not None and others >= most:
             raise OrderRefused(
-                f"{others} cycles hold coins or buy them, and MAX_ACTIVE_CYCLES is {most}"
+                f"{others} cycles hold coins or buy them, and MAX_ACTIVE_CYCLES is {most}",
+                limit="MAX_ACTIVE_CYCLES",
             )
         invested = exposure.invested + cost
         if self.invested_max is not None and invested > self.invested_max:
             raise OrderRefused(
                 f"{exposure.invested:.2f} are invested, {cost:.2f} more would pass MAX_INVESTED "
-                f"of {self.invested_max:f}"
+                f"of {self.invested_max:f}",
+                limit="MAX_INVESTED",
             )
+
+    def minding_losses(self, store: Store, clock: Clock) -> Callable[[int], None]:
+        """What to call when a cycle of an asset has ended: it pauses every asset when the day has
+        lost enough.  Where that can't be looked at then, the check of the next BUY does.
+
+        In a transaction of its own, after the one that booked the end: only so two cycles that end
+        at the same moment see each other's loss.
+        """
+
+        def mind_losses(asset_id: int) -> None:
+            if self.daily_loss_max is None:
+                return
+            with store.transaction(asset_id) as tx:
+                lost = self.lost_today(tx, clock())
+            if lost:
+                pause_all(store, clock, lost)
+
+        return mind_losses
+
+    def lost_today(self, tx: Transaction, now: datetime) -> str:
+        """Why nothing may be bought until tomorrow; "": the day has not lost enough."""
+        return self._loses_too_much(tx.exposure(_midnight(now)))
+
+    def _loses_too_much(self, exposure: Exposure) -> str:
+        """A day is one of UTC, and counts what its finished cycles came to."""
+        if self.daily_loss_max is None or exposure.realised > -self.daily_loss_max:
+            return ""
+        return (
+            f"{-exposure.realised:.2f} were lost today, DAILY_LOSS_LIMIT is "
+            f"{self.daily_loss_max:f}: all is paused until dca resume"
+        )
 
 
 NO_LIMITS = Budget()
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def allow(store: Store, clock: Clock, asset_id: int, allowed: Allowed, why: str) -> Allowed:
@@ -67,6 +110,10 @@ def allow(store: Store, clock: Clock, asset_id: int, allowed: Allowed, why: str)
 
 def pause_all(store: Store, clock: Clock, why: str) -> None:
     """Let no asset buy any more."""
-    for state in store.assets():
-        if state.asset.allowed is not Allowed.EXIT:
-            allow(store, clock, state.asset.asset_id, Allowed.EXIT, why)
+    buying = [state.asset for state in store.assets() if state.asset.allowed is not Allowed.EXIT]
+    if buying:
+        log.error(why)
+    for asset in buying:
+        # deleted meanwhile, or unusable: such a row buys nothing
+        with suppress(CycleChanged, UnreadableRow):
+            allow(store, clock, asset.asset_id, Allowed.EXIT, why)

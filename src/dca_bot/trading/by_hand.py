@@ -73,7 +73,7 @@ class Hand:
         self._clock = clock
         self._rules = rules
         self._budget = budget
-        self._books = Books(store, broker, clock)
+        self._books = Books(store, broker, clock, budget.minding_losses(store, clock))
         self._sender = Sender(broker, self._books.close, Cash(broker.cash), clock)
 
     def allow(self, asset_id: int, allowed: Allowed, why: str) -> Allowed:

@@ -90,7 +90,7 @@ class Trader:
         self.rules = rules
         self.quote_age_max = quote_age_max
         self._budget = budget
-        self.books = Books(store, broker, clock)
+        self.books = Books(store, broker, clock, budget.minding_losses(store, clock))
         self._cash = Cash(broker.cash)
         self._sender = Sender(broker, self.books.close, self._cash, clock)
 

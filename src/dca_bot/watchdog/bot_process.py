@@ -26,7 +26,7 @@ POLL_SECONDS = 0.2
 # has come by then.
 SECOND_LOOK_SECONDS = 5.0
 LOOKS_AROUND = timedelta(seconds=15)  # a bot that is younger may not have seen everything yet
-OF_ASSETS = frozenset({Kind.TAKE_PROFIT, Kind.ROW})
+OF_ASSETS = frozenset({Kind.TAKE_PROFIT, Kind.STOP_LOSS, Kind.LIMIT, Kind.ROW})
 TAIL_LINES = 20
 TAIL_BYTES = 16_384
 

@@ -18,6 +18,8 @@ AGAIN_AFTER = timedelta(hours=6)
 class Kind(StrEnum):
     DATABASE = "database"
     TAKE_PROFIT = "take_profit"
+    STOP_LOSS = "stop_loss"
+    LIMIT = "limit"
     ROW = "row"
     CARETAKER = "caretaker"
 
@@ -25,6 +27,8 @@ class Kind(StrEnum):
 TITLES = {
     Kind.DATABASE: "the database does not answer",
     Kind.TAKE_PROFIT: "a due take profit can't be sold",
+    Kind.STOP_LOSS: "a due stop loss can't be sold",
+    Kind.LIMIT: "keeps BUYs back",
     Kind.ROW: "an unusable row, and coins are held",
     Kind.CARETAKER: "has not succeeded for too long",
 }
@@ -32,7 +36,7 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem of one subject: an asset's symbol, a caretaker's name, or ""."""
+    """One problem of one subject: an asset's symbol, a caretaker's or a limit's name, or ""."""
 
     kind: Kind
     symbol: str
@@ -46,7 +50,7 @@ class Problem:
     @property
     def title(self) -> str:
         """A few words, for the head of a mail."""
-        between = {Kind.CARETAKER: " ", Kind.DATABASE: ""}.get(self.kind, ": ")
+        between = {Kind.CARETAKER: " ", Kind.LIMIT: " ", Kind.DATABASE: ""}.get(self.kind, ": ")
         return f"{self.symbol}{between}{TITLES[self.kind]}"
 
 

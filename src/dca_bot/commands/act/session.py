@@ -74,7 +74,8 @@ class Session:
                 if state.asset.asset_id == asset_id and lacks_order_row(
                     state.cycle, self.store.live_orders()
                 ):
-                    Settler(self.store, self.broker, utc_now, Run()).settle_by_hand(state)
+                    settler = Settler(self.store, self.broker, utc_now, Run(), self.budget)
+                    settler.settle_by_hand(state)
         return step
 
     def states(self, symbol: str | None) -> Sequence[AssetState]:
@@ -157,6 +158,5 @@ def session(arguments: Namespace) -> Iterator[Session]:
     ensure_schema(settings.database)
     with MySqlStore(settings.database, pool_size=2) as store:
         broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
-        limits = settings.limits
-        budget = Budget(limits.active_cycles_max, limits.invested_max, limits.daily_loss_max)
+        budget = Budget.of(settings.limits)
         yield Session(store, broker, settings.database, budget, settings.log.dir, arguments.json)
