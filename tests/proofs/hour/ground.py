@@ -39,6 +39,35 @@ INSERT INTO dca_assets (
 """
 
 
+class Cron:
+    """The documented lines, in a file of ours; and a daemon of ours whenever no other one runs."""
+
+    def __init__(self, project: Path, *, every_minute: bool) -> None:
+        lines = (PROJECT_ROOT / "docs" / "crontab.example").read_text()
+        lines = lines.replace("/path_to_project", str(project))
+        if every_minute:
+            lines = lines.replace("*/5 ", "* ")
+        # a file in /etc/cron.d names the user
+        lines = re.sub(r"^((?:\S+ ){5})(?=/)", r"\1root ", lines, flags=re.MULTILINE)
+        self._file = Path(f"/etc/cron.d/dca_hour_{os.getpid()}")
+        self._file.write_text(lines)
+        self._daemon: subprocess.Popen[bytes] | None = None
+
+    def keep_going(self) -> None:
+        """The one that ran may have ended: it was somebody else's."""
+        if self._daemon is not None and self._daemon.poll() is None:
+            return
+        is_running = subprocess.run(["pgrep", "-x", "cron"], capture_output=True, check=False)
+        if is_running.returncode != 0:
+            self._daemon = subprocess.Popen(["cron", "-f"], stdin=subprocess.DEVNULL)
+
+    def stop(self) -> None:
+        self._file.unlink()
+        if self._daemon is not None:
+            self._daemon.terminate()
+            self._daemon.wait(10)
+
+
 @dataclass(frozen=True, slots=True)
 class Ground:
     server: PrivateMariaDb
@@ -46,6 +75,7 @@ class Ground:
     exchange: Simulator
     mail: MailServer
     project: Path
+    cron: Cron
 
     @property
     def logs(self) -> Path:
@@ -75,8 +105,12 @@ def a_ground(directory: Path, seed: int, *, every_minute: bool) -> Iterator[Grou
         apply_sql(database, (PROJECT_ROOT / "sql" / "schema.sql").read_bytes())
         for symbol in symbols():
             apply_sql(database, ADD_ASSET.format(symbol=symbol).encode())
-        at_the_end.enter_context(_cron(project, every_minute=every_minute))
-        yield Ground(server, database, exchange, mail, project)
+        cron = Cron(project, every_minute=every_minute)
+        at_the_end.callback(cron.stop)
+        cron.keep_going()
+        # as a user does who won't wait for cron
+        subprocess.run([project / "run_script_wrapper.sh", "watchdog.py"], check=True)
+        yield Ground(server, database, exchange, mail, project, cron)
 
 
 def symbols() -> list[str]:
@@ -95,30 +129,6 @@ def symbols() -> list[str]:
 
 def _coin(pair: str) -> str:
     return pair.partition("/")[0]
-
-
-@contextmanager
-def _cron(project: Path, *, every_minute: bool) -> Iterator[None]:
-    """The documented lines, in a file of ours; a daemon of ours where none runs."""
-    lines = (PROJECT_ROOT / "docs" / "crontab.example").read_text()
-    lines = lines.replace("/path_to_project", str(project))
-    if every_minute:
-        lines = lines.replace("*/5 ", "* ")
-    # a file in /etc/cron.d names the user
-    lines = re.sub(r"^((?:\S+ ){5})(?=/)", r"\1root ", lines, flags=re.MULTILINE)
-    ours = Path(f"/etc/cron.d/dca_hour_{os.getpid()}")
-    is_running = subprocess.run(["pgrep", "-x", "cron"], capture_output=True, check=False)
-    daemon = None
-    ours.write_text(lines)
-    try:
-        if is_running.returncode != 0:
-            daemon = subprocess.Popen(["cron", "-f"], stdin=subprocess.DEVNULL)
-        yield
-    finally:
-        ours.unlink()
-        if daemon is not None:
-            daemon.terminate()
-            daemon.wait(10)
 
 
 def _end_all(project: Path) -> None:
