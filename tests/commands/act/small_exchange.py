@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -65,6 +66,27 @@ class Desk:
             timeout=120,
             check=False,
         )
+
+    def agree_after(
+        self, meanwhile: Callable[[], None], *words: str
+    ) -> subprocess.CompletedProcess[str]:
+        """A command whose question is answered with yes, once `meanwhile` has happened."""
+        asks = subprocess.Popen(
+            [sys.executable, "-m", "dca_bot", *words],
+            cwd="/",
+            env={**self.env, "PYTHONPATH": str(PROJECT_ROOT / "src")},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert asks.stdout is not None
+        for line in asks.stdout:
+            if "[y/N]" in line:
+                break
+        meanwhile()
+        out, err = asks.communicate("y\n", timeout=60)
+        return subprocess.CompletedProcess(words, asks.returncode, out, err)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """A command that is still at it."""

@@ -33,6 +33,40 @@ def test_an_extra_buy_is_refused_where_it_makes_no_sense(desk: Desk) -> None:
     assert "below Alpaca's minimum" in done.stderr
 
 
+def test_an_extra_buy_is_at_the_price_of_the_answer_not_of_the_question(desk: Desk) -> None:
+    desk.add(BTC)
+    desk.start_bot()
+    desk.hold()
+    done = desk.agree_after(lambda: desk.put(50_300), "buy", BTC, "25")
+    assert done.returncode == 0, done.stderr
+    assert [order["limit_price"] for order in desk.orders()] == [50_000, 50_300]
+    desk.put(49_900)
+    done = desk.agree_after(lambda: desk.put(50_420), "buy", BTC, "25")  # below the take profit
+    assert (done.returncode, len(desk.orders())) == (1, 2)
+    assert "the ask has risen from 49900" in done.stderr
+
+
+def test_coins_of_another_rows_cycle_are_not_adopted(desk: Desk) -> None:
+    desk.add(BTC)
+    desk.start_bot()
+    held = desk.hold()
+    desk.sql("UPDATE dca_assets SET is_enabled = FALSE")
+    desk.add("BTC/USDC")
+    done = desk.run("adopt", "BTC/USDC", "--yes")
+    assert done.returncode == 1
+    assert f"cycle {held['id']} of BTC/USD holds BTC" in done.stderr
+    assert desk.cycle() == held
+
+
+def test_coins_that_changed_during_the_question_are_not_adopted(desk: Desk) -> None:
+    desk.add(BTC)
+    coin = {"symbol": BTC, "side": "buy", "qty": "0.01"}
+    desk.market.post("/sim/trade", coin)
+    done = desk.agree_after(lambda: desk.market.post("/sim/trade", coin), "adopt", BTC)
+    assert (done.returncode, desk.orders()) == (1, [])
+    assert "changed meanwhile" in done.stderr
+
+
 def test_adopted_coins_are_sold_at_their_take_profit(desk: Desk) -> None:
     desk.add(BTC)
     desk.put(50_000)

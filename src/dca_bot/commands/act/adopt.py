@@ -31,6 +31,12 @@ def run(arguments: Namespace) -> int:
             raise DcaError(f"Alpaca holds no {asset.coin}: there is nothing to adopt")
         if holding.average_entry_price <= 0:
             raise DcaError(f"Alpaca returned no price for its {asset.coin}: they can't be adopted")
+        for other in this.states(None):
+            if other.asset.coin == asset.coin and other.cycle and other.cycle.quantity > 0:
+                raise DcaError(
+                    f"cycle {other.cycle.cycle_id} of {other.asset.symbol} holds {asset.coin}: "
+                    f"`dca close` or `dca release {other.asset.symbol}` first"
+                )
         cycle = state.cycle or Cycle(0, asset.asset_id, CycleStatus.WATCHING)
         after = adopt(cycle, holding)
         cost = after.quantity * after.average_purchase_price
@@ -43,6 +49,8 @@ def run(arguments: Namespace) -> int:
         ]
         if not this.agree(plan, arguments):
             return NOT_DONE
+        if this.broker.holdings().of(asset.coin) != holding:
+            raise DcaError(f"Alpaca's {asset.coin} changed meanwhile: look at the numbers again")
         made = this.bare_hand.adopt(asset.asset_id, holding)
         this.did(f"{asset.symbol}: {made.quantity:f} {asset.coin} are its cycle {made.cycle_id}")
         return this.finish(left_at_alpaca(this, asset.symbol))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, Namespace
+from decimal import Decimal
 
 from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.act.session import NOT_DONE, Session, add_yes, session
@@ -18,6 +19,7 @@ from dca_bot.core.model import Asset, Cycle, Order, Quote
 from dca_bot.core.money import estimated_receipt, weighted_average
 from dca_bot.program.errors import BrokerUnavailable, DcaError, OrderOutcomeUnknown
 
+RISE_MAX = Decimal("1.01")  # of the ask between question and order; more is asked anew
 LOOKS = (0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 3.0)  # seconds; a BUY at the ask fills at once
 
 
@@ -39,14 +41,17 @@ def run(arguments: Namespace) -> int:
         quote = this.quote(asset.symbol)
         if not this.agree([_plan(this, asset, cycle, quote, arguments)], arguments):
             return NOT_DONE
-        order = _buy(this, asset, quote, arguments)
+        order = _buy(this, asset, _fresh(this, quote), arguments)
         if order is not None:
             _see_it_filled(this, asset, order)
         return this.finish(left_at_alpaca(this, asset.symbol))
 
 
 def _plan(this: Session, asset: Asset, cycle: Cycle, quote: Quote, arguments: Namespace) -> str:
-    sized = size_buy(arguments.amount, asset, quote, this.rules[asset.symbol])
+    rules = this.rules.get(asset.symbol)
+    if rules is None:
+        raise DcaError(f"Alpaca does not list {asset.symbol}: nothing can be bought")
+    sized = size_buy(arguments.amount, asset, quote, rules)
     if isinstance(sized, str):
         raise DcaError(f"{asset.symbol}: {sized}")
     quantity, limit = sized
@@ -57,6 +62,17 @@ def _plan(this: Session, asset: Asset, cycle: Cycle, quote: Quote, arguments: Na
         f"It holds {cycle.quantity:f} at {cycle.average_purchase_price.normalize():f} on average; "
         f"then {cycle.quantity + net:f} at about {average:.8f}."
     )
+
+
+def _fresh(this: Session, seen: Quote) -> Quote:
+    """The quote of now: the question may have waited for an answer.  Raises DcaError."""
+    now = this.quote(seen.symbol)
+    if now.ask > seen.ask * RISE_MAX:
+        raise DcaError(
+            f"{seen.symbol}: the ask has risen from {seen.ask:f} to {now.ask:f} since the "
+            "question: nothing was bought, ask again"
+        )
+    return now
 
 
 def _buy(this: Session, asset: Asset, quote: Quote, arguments: Namespace) -> Order | None:
