@@ -302,6 +302,7 @@ def test_a_cycle_that_was_reset_by_hand_is_not_corrected_while_its_order_works(
     assert order is not None
     world.edit_cycle(status=S.WATCHING)
     world.broker.hold(BTC, "1.1", "100")
+    world.clock.pass_by(61)  # the minute after an order is over, though this one works on
     before = world.state
     assert world.check_consistency() == 0
     assert world.state == before
