@@ -323,6 +323,28 @@ def test_a_wrong_call_is_one_line_and_status_2(database: DatabaseSettings, dca: 
         assert done.stderr
 
 
+def test_an_order_that_cannot_be_read_hides_no_other_asset(
+    database: DatabaseSettings, dca: Dca
+) -> None:
+    add_assets(database, "BTC/USD", "ETH/USD")
+    for asset_id in (1, 2):
+        query(
+            database,
+            f"INSERT INTO dca_cycles (asset_id, status, quantity, average_purchase_price) "  # noqa: S608
+            f"VALUES ({asset_id}, 'watching', 1, 100)",
+        )
+        query(
+            database,
+            f"INSERT INTO dca_orders (client_order_id, asset_id, cycle_id, kind, status, quantity) "  # noqa: S608
+            f"VALUES ('dca-{asset_id}', {asset_id}, {asset_id}, 'base', 'filled', 1)",
+        )
+    query(database, "UPDATE dca_orders SET status = 'nonsense' WHERE asset_id = 1")
+    one, other = sorted(dca.json("status")["assets"], key=lambda each: each["symbol"])
+    assert "dca_orders" in one["waits_for"]
+    assert "dca_orders" not in other["waits_for"]
+    assert Decimal(other["quantity"]) == 1
+
+
 def test_without_settings_each_verb_names_what_is_missing(tmp_path: Path) -> None:
     empty = Dca({"PATH": "/usr/bin", "LOG_DIR": str(tmp_path), "DB_HOST": "", "DB_USER": ""})
     done = empty.run("status", "--json")

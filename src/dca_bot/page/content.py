@@ -23,7 +23,7 @@ from dca_bot.page.honest_words import in_words
 from dca_bot.page.prices import Prices
 from dca_bot.page.tie_out import tie_out
 from dca_bot.program.clock import utc_now
-from dca_bot.program.errors import StoreUnavailable
+from dca_bot.program.errors import DcaError
 from dca_bot.program.setting_groups import StoreSettings
 from dca_bot.report import queries
 from dca_bot.report.cycles import CycleLine, Story, closed_lines, open_lines, story_of
@@ -62,7 +62,7 @@ class History:
 
 
 class Content:
-    """Read by one thread at a time; raises StoreUnavailable where the database is away."""
+    """Read by one thread at a time; raises StoreUnavailable and UnreadableRow."""
 
     def __init__(self, settings: StoreSettings, mode: str, data_url: str) -> None:
         self._settings = settings
@@ -110,7 +110,7 @@ class Content:
     async def remember_prices(self, seconds: float) -> None:
         """Again and again, also when nobody looks: a chart needs a past."""
         while True:
-            with suppress(StoreUnavailable):
+            with suppress(DcaError):
                 told = await self.everything()
                 self._prices.remember(told["status"]["assets"], utc_now())
             await asyncio.sleep(seconds)

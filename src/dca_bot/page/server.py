@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from dca_bot.page.visitors import Door, is_this_machine, password_in
-from dca_bot.program.errors import StoreUnavailable
+from dca_bot.program.errors import DcaError
 from dca_bot.report.numbers import plain_value
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Content(Protocol):
-    """What the routes need of `content.py`; each raises StoreUnavailable."""
+    """What the routes need of `content.py`; each may raise DcaError, whose words are the answer."""
 
     async def everything(self) -> Mapping[str, object]: ...
 
@@ -139,7 +139,7 @@ def _answer(ask: Callable[[web.Request], Awaitable[Mapping[str, object] | None]]
     async def answer(request: web.Request) -> web.Response:
         try:
             found = await ask(request)
-        except StoreUnavailable as error:
+        except DcaError as error:
             return _json({"error": str(error)}, status=503)
         return (
             _json({"error": "there is no such asset"}, status=404)
@@ -159,7 +159,7 @@ def _cycles_csv(content: Content) -> Handler:
     async def answer(request: web.Request) -> web.Response:
         try:
             text = await content.cycles_csv(_symbol(request) or None)
-        except StoreUnavailable as error:
+        except DcaError as error:
             return web.Response(status=503, text=f"{error}\n")
         name = {"Content-Disposition": 'attachment; filename="cycles.csv"'}
         return web.Response(text=text, content_type="text/csv", headers=name)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
 
+from dca_bot.program.errors import UnreadableRow
 from dca_bot.report import queries
 from dca_bot.report.now import NO_SIGHT, AssetNow, Now
 from dca_bot.report.reader import Reader, moment
@@ -19,8 +20,13 @@ def look(reader: Reader, log_dir: Path, now: datetime, *, mode: str) -> Now:
     """Everything as it is at `now`; `mode` is what the settings say, where the bot says nothing."""
     seen = sight.read(log_dir)
     orders = defaultdict(list)
+    unreadable = {}  # the asset of an order that can't be read, and why; all others are shown
     for row in reader.rows(queries.ORDERS_OF_ACTIVE_CYCLES):
-        order = read_order(row)
+        try:
+            order = read_order(row)
+        except UnreadableRow as error:
+            unreadable[row[1]] = str(error)
+            continue
         orders[order.asset_id].append(order)
     completed = {
         int(str(row[0])): moment(row[1])
@@ -35,11 +41,12 @@ def look(reader: Reader, log_dir: Path, now: datetime, *, mode: str) -> Now:
     for state in states:
         asset = state.asset
         asset_sight = seen.assets.get(asset.symbol, NO_SIGHT) if seen else NO_SIGHT
+        problem = state.problem or unreadable.get(asset.asset_id, "")
         assets.append(
             AssetNow(
                 asset=asset,
                 cycle=state.cycle,
-                problem=state.problem or (asset_sight.problem if asset.is_enabled else ""),
+                problem=problem or (asset_sight.problem if asset.is_enabled else ""),
                 orders=tuple(orders[asset.asset_id]),
                 seen=asset_sight,
                 completed_at=completed.get(asset.asset_id),
