@@ -97,7 +97,7 @@ class FakeBroker:
         self.clock_offset = timedelta(0)
         self.unreadable: dict[str, str] = {}  # by coin, why its position can't be read
         self._failures: dict[str, deque[Exception]] = defaultdict(deque)
-        self._refusals: deque[OrderRefused] = deque()
+        self._refusals: deque[tuple[str, bool]] = deque()  # and whether cash is missing
         self._lost_answers: deque[bool] = deque()
 
     # -- the world, as tests shape it
@@ -164,7 +164,7 @@ class FakeBroker:
 
     def refuse(self, message: str, *, needs_cash: bool = False) -> None:
         """Refuse the next order."""
-        self._refusals.append(OrderRefused(message, needs_cash=needs_cash))
+        self._refusals.append((message, needs_cash))
 
     def lose_answer(self, *, taken: bool) -> None:
         """Let the next submit end in doubt, with or without the order at the exchange."""
@@ -277,7 +277,8 @@ class FakeBroker:
 
     def _take(self, order: Order, symbol: str) -> OrderUpdate:
         if self._refusals:
-            raise self._refusals.popleft()
+            message, needs_cash = self._refusals.popleft()
+            raise OrderRefused(message, side=order.side, needs_cash=needs_cash)
         self._refuse_if_against_the_rules(order, symbol)
         update = OrderUpdate(
             client_order_id=order.client_order_id,
@@ -293,21 +294,23 @@ class FakeBroker:
     def _refuse_if_against_the_rules(self, order: Order, symbol: str) -> None:
         rules, quote = self.asset_rules.get(symbol), self._quotes.get(symbol)
         if rules is None or not rules.tradable:
-            raise OrderRefused(f"asset {symbol} is not active")
+            raise OrderRefused(f"asset {symbol} is not active", side=order.side)
         if order.side is Side.SELL:
             if order.quantity * (quote.bid if quote else ZERO) > MAX_ORDER_USD:
-                raise OrderRefused("notional value above the maximum of 200000")
+                raise OrderRefused("notional value above the maximum of 200000", side=order.side)
             if order.quantity > self._available(coin_of(symbol)):
-                raise OrderRefused(f"insufficient balance for {coin_of(symbol)}")
+                raise OrderRefused(f"insufficient balance for {coin_of(symbol)}", side=order.side)
             return
         price = order.limit_price or (quote.ask if quote else ZERO)
         if order.quantity * price > MAX_ORDER_USD:
-            raise OrderRefused("notional value above the maximum of 200000")
+            raise OrderRefused("notional value above the maximum of 200000", side=order.side)
         if symbol.endswith("/USD") and order.quantity * price < MIN_BUY_USD:
-            raise OrderRefused("cost basis must be >= minimal amount of order 10")
+            raise OrderRefused("cost basis must be >= minimal amount of order 10", side=order.side)
         currency = money_of(symbol)
         if order.quantity * price > self._available(currency):
-            raise OrderRefused(f"insufficient balance for {currency}", needs_cash=True)
+            raise OrderRefused(
+                f"insufficient balance for {currency}", side=order.side, needs_cash=True
+            )
 
     def _match(self) -> None:
         if self.holds_fills:

@@ -8,7 +8,7 @@ from dca_bot.backtest.engine import Replay, play
 from dca_bot.backtest.exchange import Purse, Terms
 from dca_bot.backtest.prices.recording import Path, path
 from dca_bot.backtest.prices.series import Prices
-from dca_bot.core.model import Asset, OrderKind
+from dca_bot.core.model import Asset, CycleStatus, OrderKind
 from tests.backtest.markets import SECOND, START, SYMBOL, a_walk, some_bars, some_points
 from tests.builders import an_asset
 
@@ -132,6 +132,26 @@ def test_a_purse_refuses_what_it_cannot_pay_and_pays_again_after_a_sale() -> Non
     assert poor.refused == 1
     assert [(f.price, (f.at - START) // SECOND) for f in poor.fills] == [(Decimal(400), 4)]
     assert purse.cash == Decimal(60)
+
+
+def test_a_stop_loss_counts_while_the_purse_cannot_pay_a_safety_order() -> None:
+    asset = plain(stop_loss_pct=20, stop_loss_seconds=3)
+    replay = Replay(some_points([1000, *[700] * 6]), asset, FREE, Purse(Decimal(150)))
+    play([replay])
+    assert told(replay) == [(BASE, Decimal(1000)), (OrderKind.STOP_LOSS, Decimal(700))]
+    assert (replay.fills[-1].at - START) // SECOND == 4
+    assert replay.refused == 1
+
+
+def test_a_cooldown_goes_on_while_the_purse_cannot_pay_its_restart() -> None:
+    purse = Purse(Decimal(100))
+    replay = Replay(some_points([1000, 1100, 500, 1000]), plain(), FREE, purse)
+    replay.act(0)
+    replay.act(1)
+    purse.cash = Decimal(50)  # the other pairs have the rest
+    replay.act(2)
+    assert replay.cycle.status is CycleStatus.COOLDOWN
+    assert (replay.refused, replay.seek()) == (1, len(replay.prices))
 
 
 def test_an_order_below_the_minimum_is_told_of() -> None:

@@ -157,7 +157,7 @@ class BrokerContract:
         finished(world, first)
         with pytest.raises(OrderRefused) as caught:
             world.broker.submit(sell("0.001"), BTC)
-        assert not caught.value.needs_cash
+        assert (caught.value.side, caught.value.needs_cash) == (Side.SELL, False)
 
     def test_a_resting_sell_holds_the_coin_back(self, world: World) -> None:
         first = buy("0.001", limit="65000")
@@ -245,7 +245,7 @@ class BrokerContract:
     ) -> None:
         with pytest.raises(OrderRefused) as caught:
             world.broker.submit(order, BTC)
-        assert caught.value.needs_cash is needs_cash
+        assert (caught.value.side, caught.value.needs_cash) == (Side.BUY, needs_cash)
         assert world.broker.order(order.client_order_id) is None
 
     def test_a_symbol_that_is_not_traded_is_refused(self, world: World) -> None:

@@ -1,5 +1,6 @@
 """The columns that are off by default: what each makes of amounts, prices and decisions."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -27,6 +28,7 @@ from dca_bot.core.model import (
     CycleStatus,
     OrderKind,
     OrderStatus,
+    Side,
 )
 from tests.builders import (
     NOW,
@@ -44,10 +46,15 @@ Price = Decimal | str | int
 
 
 def decided(
-    asset: Asset, cycle: Cycle, bid: object, ask: object = None, after: int = 0
+    asset: Asset,
+    cycle: Cycle,
+    bid: object,
+    ask: object = None,
+    after: int = 0,
+    paused: Collection[Side] = (),
 ) -> Decision:
     quote = replace(a_quote(bid, ask), at=NOW + timedelta(seconds=after))
-    return decide(asset, cycle, quote, RULES)
+    return decide(asset, cycle, quote, RULES, paused=paused)
 
 
 def seen(asset: Asset, cycle: Cycle, *bids: Price) -> Cycle:
@@ -188,6 +195,34 @@ def test_without_seconds_the_first_bid_sells_before_a_safety_order_is_bought() -
     asset = an_asset(stop_loss_pct="10", safety_order_deviation_pct="5")
     assert decided(asset, a_holding_cycle(), 90) == Sell(Decimal(90), OrderKind.STOP_LOSS)
     assert isinstance(decided(asset, a_holding_cycle(), 91), Buy)
+
+
+LADDER_AND_STOP = replace(STOP, max_safety_orders=5)
+
+
+def test_a_stop_loss_begins_to_count_before_a_safety_order_is_bought() -> None:
+    assert decided(LADDER_AND_STOP, a_holding_cycle(), 90) == Remember()
+    counting = seen(LADDER_AND_STOP, a_holding_cycle(), 90)
+    assert isinstance(decided(LADDER_AND_STOP, counting, 90), Buy)
+    assert decided(LADDER_AND_STOP, counting, "90.01") == Remember()
+
+
+def test_while_buys_are_paused_a_stop_loss_counts_and_sells() -> None:
+    def then(cycle: Cycle, seconds: int) -> Decision:
+        return decided(LADDER_AND_STOP, cycle, 90, after=seconds, paused=[Side.BUY])
+
+    assert then(a_holding_cycle(), 0) == Remember()
+    counting = seen(LADDER_AND_STOP, a_holding_cycle(), 90)
+    assert then(counting, 59) == Hold("no trigger reached")
+    assert then(counting, 60) == Sell(Decimal(90), OrderKind.STOP_LOSS)
+
+
+def test_while_sells_are_paused_a_stop_loss_that_is_due_buys_nothing_either() -> None:
+    counting = seen(LADDER_AND_STOP, a_holding_cycle(), 90)
+    assert isinstance(decided(LADDER_AND_STOP, counting, 90, after=60, paused=[Side.SELL]), Hold)
+    assert isinstance(decided(an_asset(), a_holding_cycle(), 101, paused=[Side.SELL]), Hold)
+    buying = a_holding_cycle(status=CycleStatus.BUYING)
+    assert isinstance(decided(an_asset(), buying, 101, paused=[Side.SELL]), Hold)
 
 
 @pytest.mark.parametrize(

@@ -609,3 +609,56 @@ def test_a_quote_that_nobody_could_act_on_is_acted_on_after_the_pause() -> None:
         await until(lambda: len(world.broker.submitted) == 2)
 
     play(scenario)
+
+
+def test_a_stop_loss_counts_while_buys_are_paused_and_asks_for_no_more_of_them() -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        world.broker.refuse("not today")
+        world.quote("BTC/USD", "89.9", "90")
+        await until(lambda: len(world.broker.submitted) == 2)
+        await world.idle()
+        world.broker.quote("BTC/USD", "89.9", "90")
+        for seconds in range(60):
+            world.tell("BTC/USD", "89.9", "90", at=NOW + timedelta(seconds=seconds))
+            await world.idle()
+        assert [order.kind for order in world.broker.submitted] == ["base", "safety"]
+        world.tell("BTC/USD", "89.9", "90", at=NOW + timedelta(seconds=60))
+        await until(lambda: world.cycle().status == "cooldown")
+        assert world.broker.submitted[-1].kind == "stop_loss"
+
+    stopping = replace(BTC, stop_loss_pct=Decimal(5), stop_loss_seconds=60)
+    play(scenario, stopping, loop_factory=SlowLoop)
+
+
+def test_a_refused_stop_loss_pauses_sells_and_not_buys() -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        world.broker.refuse("not today")
+        world.quote("BTC/USD", "89.9", "90")
+        await until(lambda: len(world.broker.submitted) == 2)
+        await world.idle()
+        for _ in range(20):
+            world.tell("BTC/USD", "89.9", "90")
+            await world.idle()
+        assert [order.kind for order in world.broker.submitted] == ["base", "stop_loss"]
+        assert world.broker.calls.count("holdings") == 2
+        seen = world.desk.seen()["BTC/USD"]
+        assert seen.sell_pause_seconds > 0
+        assert seen.buy_pause_seconds == 0
+
+    play(scenario, replace(BTC, stop_loss_pct=Decimal(5)), loop_factory=SlowLoop)
+
+
+def test_only_a_refusal_by_alpaca_makes_the_bot_read_its_rules_again() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.hold("BTC/USD", "1", 100)
+        world.quote("BTC/USD", "99", "100")
+        await until(lambda: world.desk.seen()["BTC/USD"].buy_pause_seconds > 0)
+        assert world.refusals == []
+        world.broker.refuse("not active")
+        world.quote("ETH/USD", "99", "100")
+        await until(lambda: world.desk.seen()["ETH/USD"].buy_pause_seconds > 0)
+        assert world.refusals == ["refused"]
+
+    play(scenario, BTC, ETH, loop_factory=SlowLoop)

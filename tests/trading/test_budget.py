@@ -9,7 +9,7 @@ import pytest
 
 from dca_bot.core.earnings import result_of
 from dca_bot.core.model import Allowed, AssetState, Cycle, CycleStatus
-from dca_bot.program.errors import LossLimitReached, OrderRefused
+from dca_bot.program.errors import LossLimitReached, OrderRefused, OrderWithheld
 from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.memory_store import MemoryStore
 from dca_bot.store.mysql_store import MySqlStore
@@ -100,6 +100,23 @@ def test_safety_orders_count_too_but_not_as_cycles(store: Store) -> None:
         "base",
         "safety",
     ]
+
+
+def test_a_cooldown_goes_on_when_a_limit_forbids_its_restart(store: Store) -> None:
+    market = Market(store, Budget(active_cycles_max=1))
+    with store.transaction(1) as tx:
+        assert tx.cycle is not None
+        tx.save_cycle(tx.cycle, replace(tx.cycle, status=CycleStatus.COOLDOWN))
+        tx.set_last_sell_price(Decimal(100))
+    state = store.assets()[1]
+    market.trader.on_quote(state, market.broker.quote(state.asset.symbol, 100, 100))
+    state = store.assets()[0]
+    quote = market.broker.quote(state.asset.symbol, 90, 90)
+    with pytest.raises(OrderWithheld, match="MAX_ACTIVE_CYCLES"):
+        market.trader.on_quote(state, quote)
+    [state, *_] = store.assets()
+    assert state.cycle is not None
+    assert state.cycle.status is CycleStatus.COOLDOWN
 
 
 def lose(store: Store, asset_id: int, amount: str, **changes: object) -> None:

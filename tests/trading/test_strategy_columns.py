@@ -3,7 +3,10 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
 from dca_bot.core.model import Allowed, CycleStatus, OrderKind
+from dca_bot.program.errors import OrderRefused
 from tests.builders import NOW, Floor
 
 
@@ -56,6 +59,19 @@ def test_a_stop_loss_that_sells_a_part_sells_the_rest() -> None:
     assert floor.see(88) is not None
     assert floor.held < Decimal("0.000001")
     assert floor.asset.allowed is Allowed.EXIT
+
+
+def test_a_stop_loss_counts_while_its_safety_order_is_refused() -> None:
+    """A crash with rungs left, and the account says no to each: the loss stops all the same."""
+    floor = Floor(safety_order_deviation_pct="5", stop_loss_pct="10", stop_loss_seconds=60)
+    floor.see(100)
+    for _ in range(60):
+        floor.broker.refuse("insufficient balance for USD", needs_cash=True)
+        with pytest.raises(OrderRefused):
+            floor.see(89)
+    order = floor.see(89)
+    assert order is not None
+    assert order.kind is OrderKind.STOP_LOSS
 
 
 def test_each_safety_order_is_worth_its_own_amount() -> None:

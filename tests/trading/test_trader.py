@@ -523,13 +523,34 @@ def test_a_price_far_enough_below_the_last_sale_ends_the_cooldown_and_buys() -> 
     assert floor.cycle.quantity == floor.held
 
 
-def test_a_restart_whose_base_order_is_blocked_stays_a_watching_cycle() -> None:
+def test_a_cooldown_goes_on_when_a_foreign_position_blocks_its_restart() -> None:
     floor = holding_floor()
     floor.see(101)
     floor.broker.hold("BTC/USD", 1, 100)
-    with pytest.raises(OrderRefused):
+    with pytest.raises(OrderRefused, match="did not buy"):
         floor.see(90)
-    assert floor.cycle.status is CycleStatus.WATCHING
+    assert floor.cycle.status is CycleStatus.COOLDOWN
+    floor.broker.hold("BTC/USD", 0, 0)
+    assert floor.see(100) is None
+
+
+def test_a_cooldown_goes_on_when_the_cash_for_its_restart_is_missing() -> None:
+    floor = holding_floor(broker=FakeBroker(cash=21))
+    floor.see(101)
+    floor.broker.money["USD"] = Decimal(19)
+    with pytest.raises(OrderRefused, match="waiting for .*, available 19") as refused:
+        floor.see(90)
+    assert refused.value.needs_cash
+    assert floor.cycle.status is CycleStatus.COOLDOWN
+    assert floor.kinds_sent == [BASE, TAKE_PROFIT]
+
+
+def test_a_cooldown_that_ended_by_itself_meanwhile_is_bought_as_any_cycle() -> None:
+    floor = holding_floor()
+    floor.see(101)
+    known = floor.state
+    floor.put_cycle(status=CycleStatus.WATCHING)
+    assert floor.trader.on_quote(known, floor.quote(90)).order is not None
 
 
 # -- 8: refusals

@@ -111,17 +111,28 @@ class Replay:
 
     def _arm(self) -> None:
         """The prices at which something happens next, in steps."""
-        at = triggers(self.asset, self.cycle)
-        if self._refills_when_short == self.purse.refills:
-            at = at.without(Side.BUY)
+        at = triggers(self.asset, self.cycle).without(*self._paused)
         self._limits = limits_of(at, self.prices)
 
+    @property
+    def _paused(self) -> list[Side]:
+        """A BUY that the purse could not pay waits until there is more in it."""
+        return [Side.BUY] if self._refills_when_short == self.purse.refills else []
+
     def _decide(self, quote: Quote) -> Decision:
-        decision = decide(self.asset, self.cycle, quote, self.rules)
+        """What to do; what must be remembered before a BUY is in the cycle then."""
+        decision = self._decide_on(self.cycle, quote)
         if isinstance(decision, Restart):
-            self.cycle = end_cooldown(self.cycle)
-            decision = decide(self.asset, self.cycle, quote, self.rules)
+            return self._decide_on(end_cooldown(self.cycle), quote)
+        if isinstance(decision, Remember):
+            now = watched(self.asset, self.cycle, quote)
+            if isinstance(then := self._decide_on(now, quote), Buy):
+                self.cycle = now
+                return then
         return decision
+
+    def _decide_on(self, cycle: Cycle, quote: Quote) -> Decision:
+        return decide(self.asset, cycle, quote, self.rules, paused=self._paused)
 
     def _remember(self, index: int, quote: Quote) -> None:
         """Keep what the cycle has to know of this quote, on a path of the rest of the way too."""
@@ -165,6 +176,8 @@ class Replay:
             self.refused += 1
             self._refills_when_short = self.purse.refills
             return
+        if self.cycle.status is CycleStatus.COOLDOWN:
+            self.cycle = end_cooldown(self.cycle)
         limit = self.prices.steps_below(order.limit_price)
         done = exchange.buy(
             self.prices, self.terms.latency, index, limit=limit, sell_at_or_above=self._limits.sell

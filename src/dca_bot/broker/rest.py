@@ -274,7 +274,7 @@ class AlpacaBroker:
         if 400 <= error.status < 500 and error.status != REQUEST_TIMEOUT:
             message = error.message.lower()
             needs_cash = order.side is Side.BUY and any(each in message for each in NO_CASH)
-            return OrderRefused(error.message, needs_cash=needs_cash)
+            return OrderRefused(error.message, side=order.side, needs_cash=needs_cash)
         return _in_doubt(order, f"{self._trading.host} answered {error.status}")
 
 

@@ -3,6 +3,7 @@ nothing else; it never acts, and the trader asks it again on what it has locked.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -11,8 +12,8 @@ from typing import assert_never
 from dca_bot.core.holdings import is_dust
 from dca_bot.core.ladder import (
     Triggers,
-    below,
     next_safety_price,
+    restart_price,
     safety_amount,
     stop_loss_price,
     take_profit_price,
@@ -28,6 +29,7 @@ from dca_bot.core.model import (
     CycleStatus,
     OrderKind,
     Quote,
+    Side,
 )
 from dca_bot.core.money import MIN_BUY_USD, PRICE_STEP, QUANTITY_LIMIT, round_down
 
@@ -98,8 +100,8 @@ def triggers(asset: Asset, cycle: Cycle) -> Triggers:
     if not asset.is_enabled:
         return Triggers()
     match cycle.status:
-        case CycleStatus.COOLDOWN if asset.last_sell_price is not None:
-            return _beginning(asset, below(asset.last_sell_price, asset.restart_deviation_pct))
+        case CycleStatus.COOLDOWN if (restart := restart_price(asset)) is not None:
+            return _beginning(asset, restart)
         case CycleStatus.WATCHING if cycle.quantity <= 0:
             return _beginning(asset, ANY_PRICE)
         case CycleStatus.WATCHING:
@@ -136,26 +138,38 @@ def _holding(asset: Asset, cycle: Cycle) -> Triggers:
     return at if stop is None else replace(at, stop_at_or_below=stop)
 
 
-def decide(asset: Asset, cycle: Cycle, quote: Quote, rules: AssetRules) -> Decision:
-    """What to do about `quote`.  BUY looks at the ask, SELL at the bid.
+def decide(
+    asset: Asset,
+    cycle: Cycle,
+    quote: Quote,
+    rules: AssetRules,
+    *,
+    paused: Collection[Side] = (),
+) -> Decision:
+    """What to do about `quote`, without orders of the `paused` sides.  BUY looks at the ask, SELL
+    at the bid.
 
-    A stop loss whose time has come is first, then a BUY, then the take profit.
+    A stop loss whose time has come is first, then a BUY, then the take profit.  What the cycle
+    must remember comes before a BUY: a BUY may be refused, and the stop loss has to count on.
     """
     if quote.symbol != asset.symbol:
         return Hold(f"the row is about {asset.symbol} now")
-    at = triggers(asset, cycle)
+    at = triggers(asset, cycle).without(*paused)
     is_holding = asset.is_enabled and cycle.status is CycleStatus.WATCHING and cycle.quantity > 0
+    may_sell = Side.SELL not in paused
     now = watched(asset, cycle, quote) if is_holding else cycle
     if is_holding and (stop := _stop_loss(asset, now, quote)):
-        return stop
+        return stop if may_sell else Hold("a stop loss is due, and must wait")
     if at.buys(quote):
+        if now != cycle:
+            return Remember()
         if cycle.status is CycleStatus.COOLDOWN:
             return Restart(at.buy_at_or_below or ZERO)
         if cycle.quantity <= 0:
             return _buy(OrderKind.BASE, 0, asset, quote, rules)
         rung = cycle.safety_orders + 1
         return _buy(OrderKind.SAFETY, rung, asset, quote, rules)
-    if is_holding and (sell := _take_profit(asset, now, quote)):
+    if is_holding and may_sell and (sell := _take_profit(asset, now, quote)):
         return sell
     if cycle.status is CycleStatus.BUYING and _is_reached(at.sell_at_or_above, cycle, quote, asset):
         return Withdraw(at.sell_at_or_above or ZERO)

@@ -40,6 +40,13 @@ def next_safety_price(asset: Asset, cycle: Cycle) -> Decimal | None:
     return below(last_fill, safety_deviation(asset, rung)) if last_fill > 0 else None
 
 
+def restart_price(asset: Asset) -> Decimal | None:
+    """The ask at or below which a cooldown ends early (behaviour 7); None: nothing was sold."""
+    if asset.last_sell_price is None:
+        return None
+    return below(asset.last_sell_price, asset.restart_deviation_pct)
+
+
 def take_profit_price(asset: Asset, cycle: Cycle) -> Decimal | None:
     """The target: the bid at or above which the cycle takes its profit; None: it owns nothing.
 
@@ -121,13 +128,11 @@ class Triggers:
     def are_more_than_two_prices(self) -> bool:
         return Triggers(self.buy_at_or_below, self.sell_at_or_above) != self
 
-    def side(self, quote: Quote) -> Side:
-        """The side of the order that `quote` seems to ask for."""
-        never_sells = self.without(Side.SELL) == self
-        return Side.BUY if self.buys(quote) or never_sells else Side.SELL
-
-    def without(self, side: Side) -> Triggers:
-        """The prices of the other side alone."""
-        if side is Side.BUY:
-            return replace(self, buy_at_or_below=None)
-        return replace(self, sell_at_or_above=None, sell_between=None, stop_at_or_below=None)
+    def without(self, *sides: Side) -> Triggers:
+        """The prices of the other side alone, or none at all."""
+        at = self
+        if Side.BUY in sides:
+            at = replace(at, buy_at_or_below=None)
+        if Side.SELL in sides:
+            at = replace(at, sell_at_or_above=None, sell_between=None, stop_at_or_below=None)
+        return at

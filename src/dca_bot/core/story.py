@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
+from dca_bot.core.ladder import restart_price
 from dca_bot.core.model import (
     ORDER_NAMES,
     Allowed,
@@ -89,9 +90,9 @@ def sold_out(after: Booked, at: datetime) -> Event:
     return Event(at, after.cycle.cycle_id, EventKind.COMPLETE, told, order_id)
 
 
-def cut_short(asset: Asset, cycle: Cycle, quote: Quote, trigger_price: Decimal) -> Event:
+def cut_short(asset: Asset, cycle: Cycle, quote: Quote) -> Event:
     """The price has ended a cooldown."""
-    ask, limit = _plain(quote.ask), _plain(trigger_price)
+    ask, limit = _plain(quote.ask), _plain(restart_price(asset))
     told = f"the ask {ask} is at or below {limit}: the cooldown ends early"
     return Event(
         quote.at,

@@ -18,8 +18,14 @@ from typing import Any
 from dca_bot.broker import translate
 from dca_bot.core.asset_row import buying_problem
 from dca_bot.core.decide import triggers
-from dca_bot.core.ladder import Triggers
-from dca_bot.core.model import AssetState, CycleStatus, OrderStatus, OrderUpdate, Side
+from dca_bot.core.model import (
+    Asset,
+    AssetState,
+    CycleStatus,
+    OrderStatus,
+    OrderUpdate,
+    Side,
+)
 from dca_bot.core.story import MEANINGS
 from dca_bot.live.pauses import MAX_SECONDS, OURS_MAX_SECONDS, Pauses
 from dca_bot.live.watch import Watch
@@ -28,6 +34,7 @@ from dca_bot.program.errors import (
     DcaError,
     OrderOutcomeUnknown,
     OrderRefused,
+    OrderWithheld,
     StoreUnavailable,
 )
 from dca_bot.program.log_text import asset_log
@@ -49,7 +56,7 @@ class Surroundings:
     pool: Executor
     loop: asyncio.AbstractEventLoop
     on_store_trouble: Callable[[], None]
-    on_refusal: Callable[[], None]  # an order was refused: Alpaca's rules may have changed
+    on_refusal: Callable[[], None]  # Alpaca refused an order: its rules may have changed
 
 
 class Worker:
@@ -115,14 +122,15 @@ class Worker:
             self.watch.disarm()
             return
         prices = triggers(self.state.asset, self.state.cycle)
-        if buying_problem(self.state.asset):
-            prices = prices.without(Side.BUY)
-        pauses = {side: self._pauses.left(side) for side in Side}
-        if any(pauses.values()):
-            for side in (side for side in Side if pauses[side]):
-                prices = prices.without(side)
-            self._call_later(min(left for left in pauses.values() if left), self._arm)
-        self.watch.arm(prices)
+        pauses = [left for side in Side if (left := self._pauses.left(side))]
+        if pauses:
+            self._call_later(min(pauses), self._arm)
+        self.watch.arm(prices.without(*self._paused(self.state.asset)))
+
+    def _paused(self, asset: Asset) -> set[Side]:
+        """The sides of which no order is tried now."""
+        paused = {side for side in Side if self._pauses.left(side)}
+        return paused | {Side.BUY} if buying_problem(asset) else paused
 
     def _call_later(self, seconds: float, what: Callable[[], None]) -> None:
         if self._timer is not None:
@@ -190,27 +198,15 @@ class Worker:
             self._say(f"{update.side} {update.status}: next try in {seconds:.0f} s")
 
     def _on_quote(self, raw: dict[str, Any]) -> None:
-        around, state = self._around, self.state
-        quote = translate.quote(raw)
+        state, quote = self.state, translate.quote(raw)
         if quote is None:
             return
-        prices = triggers(state.asset, state.cycle) if state.cycle else Triggers()
-        side = prices.side(quote)
-        try:
-            acted = around.trader.on_quote(state, quote)
-            self._learn(acted.state)
-            if acted.order is not None:
-                self._told = self.limit = ""
-            if acted.withdrawn:
-                self._settling, self._is_withdrawing = 0, True
-        except OrderRefused as refusal:
-            self.limit = refusal.limit
-            is_ours = refusal.needs_cash or refusal.limit
-            if not is_ours:
-                around.on_refusal()
-            longest = OURS_MAX_SECONDS if is_ours else MAX_SECONDS
-            seconds = self._pauses.begin(side, longest=longest)
-            self._say(f"no {side} order, next try in {seconds:.0f} s: {refusal}", str(refusal))
+        acted = self._around.trader.on_quote(state, quote, paused=self._paused(state.asset))
+        self._learn(acted.state)
+        if acted.order is not None:
+            self._told = self.limit = ""
+        if acted.withdrawn:
+            self._settling, self._is_withdrawing = 0, True
 
     def _settle(self, asked: int) -> None:
         """Ask about the order under way, again and later while it is in doubt, and for a while
@@ -236,6 +232,9 @@ class Worker:
             case OrderOutcomeUnknown():
                 self._settling = 0
                 return
+            case OrderRefused():
+                self._refused(error)
+                return
             case CycleChanged():
                 self._say(f"the row was changed meanwhile: {error}", level=logging.DEBUG)
             case StoreUnavailable():
@@ -247,6 +246,16 @@ class Worker:
                 asset_log(log, self.state.asset.symbol).exception("unexpected trouble")
         for side in Side:
             self._pauses.begin(side, longest=TROUBLE_MAX_SECONDS)
+
+    def _refused(self, refusal: OrderRefused) -> None:
+        """Leave the refused side alone for a while; the other one goes on."""
+        self.limit = refusal.limit
+        if not (refusal.needs_cash or isinstance(refusal, OrderWithheld)):
+            self._around.on_refusal()
+        is_quick_to_ask = refusal.needs_cash or refusal.limit
+        longest = OURS_MAX_SECONDS if is_quick_to_ask else MAX_SECONDS
+        seconds = self._pauses.begin(refusal.side, longest=longest)
+        self._say(f"no {refusal.side} order, next try in {seconds:.0f} s: {refusal}", str(refusal))
 
     def _say(self, line: str, reason: str = "", *, level: int = logging.WARNING) -> None:
         # A reason that lasts is told once; the pause between two tries grows meanwhile.

@@ -7,8 +7,9 @@
     ├ CycleChanged           somebody moved the row: reload and decide again
     │ └ AssetDeleted         its row is gone for good: what is told of its orders is theirs alone
     ├ BrokerUnavailable      nothing was sent or learnt: change nothing, try later
-    ├ OrderRefused           a clear no: nothing is working, the cycle goes back to watching
-    │ └ LossLimitReached     the day has lost enough: pause every asset
+    ├ OrderRefused           a clear no: nothing is working, pause the side that it was about
+    │ └ OrderWithheld        ours, not Alpaca's: nothing was sent
+    │   └ LossLimitReached   the day has lost enough: pause every asset
     ├ OrderOutcomeUnknown    the order may be working: ask by client_order_id, never resend
     ├ UnreadableRow          a row edited by hand: this asset stops until it is mended, others go on
     └ IllegalTransition      our own mistake: this piece of work stops, others go on
@@ -52,17 +53,24 @@ class BrokerUnavailable(DcaError):
 
 
 class OrderRefused(DcaError):
-    """Alpaca said no, or we do ourselves.  Nothing is working; the cycle may go back to watching.
+    """Alpaca said no.  Nothing is working; the cycle may go back to watching.
 
-    `needs_cash`: the account is short of it.  `limit`: the setting that holds the BUY up.
+    `side` is that of the order: "buy" or "sell".  `needs_cash`: the account is short of it.
+    `limit`: the setting that holds the BUY up.
     """
 
-    def __init__(self, message: str, *, needs_cash: bool = False, limit: str = "") -> None:
-        self.needs_cash, self.limit = needs_cash, limit
+    def __init__(
+        self, message: str, *, side: str, needs_cash: bool = False, limit: str = ""
+    ) -> None:
+        self.side, self.needs_cash, self.limit = side, needs_cash, limit
         super().__init__(message)
 
 
-class LossLimitReached(OrderRefused):
+class OrderWithheld(OrderRefused):
+    """We said no ourselves, and nothing was sent: it says nothing of Alpaca's rules."""
+
+
+class LossLimitReached(OrderWithheld):
     """The day has lost as much as it may: every asset is paused until a human says otherwise."""
 
 

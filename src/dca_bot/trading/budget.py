@@ -14,9 +14,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from dca_bot.core import story
-from dca_bot.core.model import Allowed, Exposure, OrderKind
+from dca_bot.core.model import Allowed, Exposure, OrderKind, Side
 from dca_bot.program.clock import Clock
-from dca_bot.program.errors import CycleChanged, LossLimitReached, OrderRefused, UnreadableRow
+from dca_bot.program.errors import CycleChanged, LossLimitReached, OrderWithheld, UnreadableRow
 from dca_bot.program.setting_groups import LimitSettings
 from dca_bot.trading.ports import Store, Transaction
 
@@ -36,7 +36,7 @@ class Budget:
         return cls(limits.active_cycles_max, limits.invested_max, limits.daily_loss_max)
 
     def check(self, tx: Transaction, kind: OrderKind, cost: Decimal, now: datetime) -> None:
-        """Raise OrderRefused when a BUY of `cost` would pass a limit.
+        """Raise OrderWithheld when a BUY of `cost` would pass a limit.
 
         Raises LossLimitReached when the day has lost enough.
         """
@@ -44,18 +44,20 @@ class Budget:
             return
         exposure = tx.exposure(_midnight(now))
         if lost := self._loses_too_much(exposure):
-            raise LossLimitReached(lost, limit="DAILY_LOSS_LIMIT")
+            raise LossLimitReached(lost, side=Side.BUY, limit="DAILY_LOSS_LIMIT")
         others, most = exposure.active_cycles, self.active_cycles_max
         if kind is OrderKind.BASE and most is not None and others >= most:
-            raise OrderRefused(
+            raise OrderWithheld(
                 f"{others} cycles hold coins or buy them, and MAX_ACTIVE_CYCLES is {most}",
+                side=Side.BUY,
                 limit="MAX_ACTIVE_CYCLES",
             )
         invested = exposure.invested + cost
         if self.invested_max is not None and invested > self.invested_max:
-            raise OrderRefused(
+            raise OrderWithheld(
                 f"{exposure.invested:.2f} are invested, {cost:.2f} more would pass MAX_INVESTED "
                 f"of {self.invested_max:f}",
+                side=Side.BUY,
                 limit="MAX_INVESTED",
             )
 

@@ -33,7 +33,12 @@ from dca_bot.core.order_ids import new_order
 from dca_bot.core.position import size_sell, why_nothing_to_sell
 from dca_bot.core.transition import adopt, release, start_order
 from dca_bot.program.clock import Clock
-from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
+from dca_bot.program.errors import (
+    BrokerUnavailable,
+    IllegalTransition,
+    OrderOutcomeUnknown,
+    OrderWithheld,
+)
 from dca_bot.trading import log_lines
 from dca_bot.trading.books import Books
 from dca_bot.trading.budget import NO_LIMITS, Budget, allow
@@ -118,10 +123,12 @@ class Hand:
             asset, cycle = tx.asset, tx.cycle
             if cycle is None or cycle.status is not CycleStatus.WATCHING or cycle.quantity <= 0:
                 status = cycle.status if cycle else "not there"
-                raise OrderRefused(f"its cycle is {status}, and holds no coins to add to")
+                raise OrderWithheld(
+                    f"its cycle is {status}, and holds no coins to add to", side=Side.BUY
+                )
             sized = size_buy(amount, asset, quote, self._rules[asset.symbol])
             if isinstance(sized, str):
-                raise OrderRefused(sized)
+                raise OrderWithheld(sized, side=Side.BUY)
             quantity, limit = sized
             self._budget.check(tx, OrderKind.EXTRA, quantity * limit, self._clock())
             order = new_order(
@@ -153,12 +160,14 @@ class Hand:
     def release(self, asset_id: int) -> Cycle:
         """Let the cycle's coins go from the books; they stay at Alpaca.
 
-        Raises IllegalTransition, and OrderRefused while an order is under way.
+        Raises IllegalTransition, also while an order is under way.
         """
         with self._store.transaction(asset_id) as tx:
             asset, cycle = tx.asset, tx.cycle
             if cycle is None or tx.live_order() is not None:
-                raise OrderRefused("it has an order under way, or no cycle: nothing is released")
+                raise IllegalTransition(
+                    "it has an order under way, or no cycle: nothing is released"
+                )
             after = release(cycle, self._clock())
             tx.save_cycle(cycle, after)
             tx.put_result(result_of(asset, after, tx.orders_of_cycle(cycle.cycle_id)))

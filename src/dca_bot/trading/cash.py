@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from dca_bot.core.model import Asset
-from dca_bot.program.errors import OrderRefused
+from dca_bot.core.model import Asset, Side
+from dca_bot.program.errors import OrderWithheld
 
 
 class Cash:
@@ -26,13 +26,15 @@ class Cash:
         """Alpaca has taken an order of this asset."""
         self._short.discard(asset.asset_id)
 
-    def check(self, asset: Asset, cost: Decimal) -> None:
-        """Raise OrderRefused while an asset that was short cannot pay `cost`; others may try."""
-        if asset.asset_id not in self._short:
+    def check(self, asset: Asset, cost: Decimal, *, is_sure: bool = False) -> None:
+        """Raise OrderWithheld while an asset that was short cannot pay `cost`; others may try, but
+        for a BUY that must be `is_sure` of its cash."""
+        if not is_sure and asset.asset_id not in self._short:
             return
         available = self._available(asset.quote_currency)
         if available < cost:
-            raise OrderRefused(
+            raise OrderWithheld(
                 f"waiting for {cost:f} {asset.quote_currency}, available {available:f}",
+                side=Side.BUY,
                 needs_cash=True,
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from decimal import Decimal
 
-from dca_bot.core.ladder import stop_loss_price, trailing_price
+from dca_bot.core.ladder import restart_price, stop_loss_price, trailing_price
 from dca_bot.core.model import (
     ORDER_NAMES,
     Asset,
@@ -59,9 +59,10 @@ def decided(
         _of(asset, cycle).warning(event(sentence, **facts, why=in_doubt))
 
 
-def restarted(asset: Asset, cycle: Cycle, quote: Quote, trigger_price: Decimal) -> None:
+def restarted(asset: Asset, cycle: Cycle, quote: Quote) -> None:
     """The price cut a cooldown short (behaviour 7)."""
-    facts = {"ask": quote.ask, "at_or_below": trigger_price, "last_sell": asset.last_sell_price}
+    at_or_below, last_sell = restart_price(asset), asset.last_sell_price
+    facts = {"ask": quote.ask, "at_or_below": at_or_below, "last_sell": last_sell}
     _of(asset, cycle).info(event("cooldown cut short by the price", **facts))
 
 

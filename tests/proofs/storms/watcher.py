@@ -255,7 +255,8 @@ class Watcher:
 
     def _check_end_of_cooldown(self, cycle: Cycle) -> None:
         was = self._statuses.get(cycle.cycle_id)
-        if (was, cycle.status) != (CycleStatus.COOLDOWN, CycleStatus.WATCHING):
+        ends = cycle.status in (CycleStatus.WATCHING, CycleStatus.BUYING)
+        if was is not CycleStatus.COOLDOWN or not ends:
             return
         with self._store.transaction(cycle.asset_id) as tx:
             asset = tx.asset
