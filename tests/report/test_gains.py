@@ -5,21 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from dca_bot.core.model import OrderKind
-from dca_bot.report.gains import Deal, gains
+from dca_bot.report.gains import Deal, deals_of, gains
 from tests.builders import BTC, NOW
 
 DAY = timedelta(days=1)
 
 
 def bought(quantity: str, price: str, days: int) -> Deal:
-    coins = Decimal(quantity)
-    return Deal(BTC, NOW + days * DAY, OrderKind.BASE, coins, Decimal(price), coins, None)
+    coins, at = Decimal(quantity), (NOW + days * DAY).timestamp()
+    return Deal(BTC, at, coins, coins * Decimal(price))
 
 
 def sold(quantity: str, price: str, days: int, fee: str = "0") -> Deal:
-    at, coins = NOW + days * DAY, Decimal(quantity)
-    return Deal(BTC, at, OrderKind.TAKE_PROFIT, coins, Decimal(price), Decimal(0), Decimal(fee))
+    at, coins = (NOW + days * DAY).timestamp(), Decimal(quantity)
+    return Deal(BTC, at, coins, coins * Decimal(price), is_sell=True, fee=Decimal(fee))
 
 
 def test_the_oldest_lot_is_sold_first_and_a_part_of_one_keeps_its_share_of_the_cost() -> None:
@@ -52,3 +51,12 @@ def test_coins_of_unknown_origin_have_an_unknown_gain() -> None:
 def test_a_crumb_of_earlier_dust_is_no_lot_of_its_own() -> None:
     (only,) = gains([bought("1", "100", 0), sold("1.000001", "110", 1)])
     assert only.quantity == 1
+
+
+def test_the_orders_of_a_cycle_are_read_from_its_text() -> None:
+    buy, sell = deals_of(BTC, "10.5 200.5 1.995,20.25 219.45 1.995 0.55 1")
+    assert buy == Deal(BTC, 10.5, Decimal("1.995"), Decimal("200.5"))
+    fee = Decimal("0.55")
+    assert sell == Deal(BTC, 20.25, Decimal("1.995"), Decimal("219.45"), True, fee, True)
+    (lot,) = gains([buy, sell])
+    assert (lot.cost, lot.proceeds) == (Decimal("200.5"), Decimal("218.9"))

@@ -12,13 +12,13 @@ import io
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
-from dca_bot.core.model import ZERO, CycleStatus, OrderKind, Side
-from dca_bot.page.charts import capital_curve, daily, earned_curve
+from dca_bot.core.model import OrderKind, Side
+from dca_bot.page.history import History
 from dca_bot.page.honest_words import in_words
 from dca_bot.page.prices import Prices
 from dca_bot.page.tie_out import tie_out
@@ -28,37 +28,22 @@ from dca_bot.program.setting_groups import StoreSettings
 from dca_bot.report import queries
 from dca_bot.report.cycles import CycleLine, Story, closed_lines, open_lines, story_of
 from dca_bot.report.health import health_of
-from dca_bot.report.honesty import Honesty, honesty, stuck_now
+from dca_bot.report.honesty import stuck_now
 from dca_bot.report.ladder import Ladder, ladder_from
 from dca_bot.report.look import look
 from dca_bot.report.now import AssetNow, Now
-from dca_bot.report.profit import Earned, Totals, by_time, totals
-from dca_bot.report.queries import LONG_AGO, LONG_AHEAD
 from dca_bot.report.reader import Reader, known, moment
 from dca_bot.report.status import status
 
 DAY = timedelta(days=1)
 LOOK_SECONDS = 1.0
-HISTORY_SECONDS = 60.0
 CYCLES_SHOWN = 200
-CYCLES_IN_CURVES = 1_000
 CYCLES_IN_CSV = 100_000
 TIE_OUT_SECONDS = 3_600.0
 COLUMNS = (
     *("id", "symbol", "status", "net", "fees", "invested"),
     *("safety_orders", "began_at", "completed_at"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What was read of all history: sums, and the cycles that these count."""
-
-    read_at: float
-    earned: Totals
-    days: list[Earned]
-    honesty: Honesty
-    counted: frozenset[int]
 
 
 class Content:
@@ -73,7 +58,7 @@ class Content:
         self._looked_at = float("-inf")
         self._look: dict[str, Any] = {}
         self._now: Now | None = None
-        self._history: History | None = None
+        self._history = History(self._reader)
         self._tie_out: dict[str, Any] = {"state": "not asked yet"}
 
     async def everything(self) -> Mapping[str, Any]:
@@ -131,15 +116,13 @@ class Content:
         now = look(self._reader, log_dir, at, mode=self._mode)
         limit = self._settings.limits.heartbeat_max_age_seconds
         health = health_of(now, log_dir, beat_age_max=limit)
-        closed = closed_lines(self._reader, None, CYCLES_IN_CURVES)
-        history = self._read_history(now, closed)
-        earned = _with_newest(history, closed)
         self._now, opened = now, open_lines(now)
+        past = self._history.look(now, opened)
         return {
-            "status": status(now, health, earned),
+            "status": status(now, health, past.earned),
             "version": version("dca-bot"),
             "zone": at.astimezone().tzname(),
-            "cycles": [cycle_object(line) for line in [*opened, *closed[:CYCLES_SHOWN]]],
+            "cycles": [cycle_object(line) for line in [*opened, *past.closed[:CYCLES_SHOWN]]],
             "bought": {
                 each.asset.symbol: [
                     order.filled_average_price
@@ -149,27 +132,9 @@ class Content:
                 for each in now.assets
                 if each.is_holding
             },
-            "charts": {
-                "earned": earned_curve(closed, earned.net, history.days),
-                "days": daily(history.days),
-                "capital": capital_curve([*opened, *closed], at),
-            },
-            "honesty": in_words(replace(history.honesty, stuck=stuck_now(now))),
+            "charts": past.charts,
+            "honesty": in_words(replace(past.honesty, stuck=stuck_now(now))),
         }
-
-    def _read_history(self, now: Now, closed: list[CycleLine]) -> History:
-        """All of it once a minute; what was completed since then is added to its sums."""
-        kept = self._history
-        # a history that has not begun costs nothing to read
-        if kept is None or not kept.days or time.monotonic() - kept.read_at > HISTORY_SECONDS:
-            kept = self._history = History(
-                read_at=time.monotonic(),
-                earned=totals(self._reader, now.at),
-                days=by_time(self._reader, LONG_AGO, LONG_AHEAD, "day"),
-                honesty=honesty(self._reader, now),
-                counted=frozenset(line.cycle_id for line in closed),
-            )
-        return kept
 
     def _read_asset(self, found: AssetNow) -> dict[str, Any]:
         self._reader.look_again()
@@ -249,27 +214,4 @@ def _ladder(found: AssetNow) -> Ladder:
         fee_rate=found.fee_rate,
         cycle=found.cycle,
         invested=found.invested,
-    )
-
-
-def _with_newest(history: History, closed: list[CycleLine]) -> Totals:
-    """The sums, with the cycles that were completed after they were read."""
-    new = [
-        line
-        for line in closed
-        if line.cycle_id not in history.counted and line.status == CycleStatus.COMPLETE
-    ]
-    known = [line for line in new if line.net is not None]
-    net = sum((line.net or ZERO for line in known), ZERO)
-    then = history.earned
-    return replace(
-        then,
-        cycles=then.cycles + len(new),
-        unknown=then.unknown + len(new) - len(known),
-        estimated=then.estimated + sum(line.fees_estimated for line in known),
-        net=then.net + net,
-        fees=then.fees + sum((line.fees or ZERO for line in known), ZERO),
-        today=then.today + net,
-        week=then.week + net,
-        month=then.month + net,
     )

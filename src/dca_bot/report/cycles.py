@@ -97,15 +97,17 @@ def line_of(each: AssetNow) -> CycleLine:
     )
 
 
-def closed_lines(reader: Reader, symbol: str | None, limit: int) -> list[CycleLine]:
+def closed_lines(
+    reader: Reader, symbol: str | None, limit: int, *, since: datetime = LONG_AGO
+) -> list[CycleLine]:
     """The finished cycles, newest first; after them those of which nothing is known."""
-    span = (LONG_AGO, LONG_AHEAD)
+    span = (since, LONG_AHEAD)
     if symbol is None:
         rows = reader.rows(queries.RESULTS, *span, limit)
     else:
         rows = reader.rows(queries.RESULTS_OF_SYMBOL, *span, symbol, limit)
     lines = [_closed(read_result(row)) for row in rows]
-    if len(lines) < limit:
+    if len(lines) < limit and since == LONG_AGO:
         lines += [
             line
             for row in reader.rows(queries.CYCLES_WITHOUT_RESULT, limit - len(lines))

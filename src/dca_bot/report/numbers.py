@@ -29,6 +29,12 @@ def price_in_words(price: Decimal | None) -> str:
     return f"{price:,.{digits}f}"
 
 
+def plain_quantity(quantity: Decimal) -> str:
+    """Exact, without the zeros that fill up its column."""
+    text = f"{quantity:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def amount_in_words(amount: Decimal, currency: str) -> str:
     return f"{amount:,.2f} {currency}"
 

@@ -178,15 +178,23 @@ SELECT cycle_id, symbol, drawdown_pct
  LIMIT 5
 """
 
-# Only those of cycles that were not over before: a cycle sells what it has bought.
-FILLED_ORDERS = """
-SELECT o.symbol, o.created_at, o.kind, o.filled_quantity, o.filled_average_price,
-       o.received_quantity, o.fee
+# The orders of each cycle as one text: a year has many, and a row for each takes five times as long
+# to read.  Only of cycles that were not over before: a cycle sells what it has bought.
+DEALS_BY_CYCLE = """
+SELECT MIN(o.symbol),
+       GROUP_CONCAT(CONCAT_WS(' ', UNIX_TIMESTAMP(o.created_at),
+                              o.filled_quantity * o.filled_average_price,
+                              IF(o.kind IN ('take_profit', 'stop_loss', 'close'),
+                                 CONCAT_WS(' ', o.filled_quantity, COALESCE(o.fee, '-'),
+                                           o.fee_is_known),
+                                 o.received_quantity))
+                    ORDER BY o.id)
   FROM dca_orders o
   LEFT JOIN dca_results r ON r.cycle_id = o.cycle_id
- WHERE o.created_at < %s AND o.filled_quantity > 0
+ WHERE o.created_at < %s AND o.filled_quantity > 0 AND o.filled_average_price IS NOT NULL
    AND (r.completed_at IS NULL OR r.completed_at >= %s)
- ORDER BY o.id
+ GROUP BY o.cycle_id
+ ORDER BY MIN(o.id)
 """
 
 TRADES_OF_ASSET = """
@@ -224,11 +232,12 @@ SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, s
 
 # From the fill of the last rung to the end of its cycle, and since when there are cycles at all.
 SECONDS_ON_LAST_RUNG = """
-SELECT SUM(IF(o.id IS NULL, 0, TIMESTAMPDIFF(SECOND, o.created_at, r.completed_at))),
-       MIN(r.began_at)
+SELECT SUM(TIMESTAMPDIFF(SECOND, o.created_at, r.completed_at)),
+       (SELECT MIN(began_at) FROM dca_results)
   FROM dca_results r
-  LEFT JOIN dca_orders o ON o.cycle_id = r.cycle_id AND o.kind = 'safety'
-        AND o.rung = r.max_safety_orders AND o.filled_quantity > 0
+  JOIN dca_orders o ON o.cycle_id = r.cycle_id AND o.kind = 'safety'
+       AND o.rung = r.max_safety_orders AND o.filled_quantity > 0
+ WHERE r.max_safety_orders > 0 AND r.safety_orders >= r.max_safety_orders
 """
 
 NEWEST_EVENT = "SELECT COALESCE(MAX(id), 0) FROM dca_events"

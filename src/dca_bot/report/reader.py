@@ -18,6 +18,8 @@ from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.statements import Row, Value
 
 READ_ONLY = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+# MySQL would cut what is joined to one text after a thousand bytes.
+WHOLE_TEXTS = "SET SESSION group_concat_max_len = 4194304"
 
 
 class Reader:
@@ -47,6 +49,7 @@ class Reader:
             self.close()
             session = Session(self._settings, LOCK_WAIT_SECONDS)
             session.write(READ_ONLY)
+            session.write(WHOLE_TEXTS)
             session.commit()
             self._session = session
         return self._session.rows(sql, [_bound(value) for value in params])

@@ -1,96 +1,104 @@
 """Lists the lots that were sold in a year, first in first out, with dates, cost, proceeds and fees.
 
 The year is one of yours.  A lot's cost is all that was paid for it; proceeds are what the SELL
-brought less its fee, which is an estimate until Alpaca's records tell it (`dca tie-out`).
+brought less its fee, which is an estimate until Alpaca's records tell it.
 """
 
 from __future__ import annotations
 
 import csv
+import gc
 from argparse import ArgumentParser, Namespace
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from dca_bot.commands import output
 from dca_bot.commands.arguments import count
 from dca_bot.commands.output import amount, local
-from dca_bot.core.model import ZERO, OrderKind
+from dca_bot.core.model import ZERO
 from dca_bot.program.clock import local_midnight, utc_now
 from dca_bot.program.errors import DcaError
 from dca_bot.program.settings import read_store_settings
 from dca_bot.report import queries
-from dca_bot.report.gains import Deal, Gain, gains
-from dca_bot.report.reader import Reader, known, moment, money
-from dca_bot.store.statements import Row
+from dca_bot.report.gains import Gain, deals_of, gains
+from dca_bot.report.numbers import plain_quantity
+from dca_bot.report.reader import Reader
 
 SHOWN = 40
+IN_JSON = 1_000
 COLUMNS = ("symbol", "quantity", "acquired", "sold", "cost", "proceeds", "fees", "gain")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     this_year = utc_now().astimezone().year
     parser.add_argument("--year", type=count, default=this_year, help=f"default: {this_year}")
+    parser.add_argument(
+        "--last", type=count, metavar="N", help=f"how many; default: {SHOWN}, in JSON {IN_JSON}"
+    )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write all of them to a file")
 
 
 def run(arguments: Namespace) -> int:
+    gc.disable()  # a hundred thousand tuples, and no circle among them: looking costs a third
     settings = read_store_settings()
     begins = local_midnight(date(arguments.year, 1, 1))
     ends = local_midnight(date(arguments.year + 1, 1, 1))
     with Reader(settings.database) as reader:
-        rows = reader.rows(queries.FILLED_ORDERS, ends, begins)
-    sold = [each for each in gains(map(_deal, rows)) if begins <= each.sold_at < ends]
+        rows = reader.rows(queries.DEALS_BY_CYCLE, ends, begins)
+    deals = chain.from_iterable(deals_of(str(row[0] or ""), str(row[1])) for row in rows)
+    first, last = begins.timestamp(), ends.timestamp()
+    sold = [each for each in gains(deals) if first <= each.sold < last]
     if arguments.csv:
         _write(arguments.csv, sold)
     if arguments.json:
-        total = {"year": arguments.year, "gain": _total(sold), "fees_estimated": True}
-        output.print_json({**total, "lots": [_as_json(each) for each in sold]})
+        output.print_json(
+            {
+                "year": arguments.year,
+                "gain": _rounded(_total(sold)),
+                "fees_estimated": not all(each.fee_is_known for each in sold),
+                "lots_in_all": len(sold),
+                "lots": [_as_json(each) for each in sold[-(arguments.last or IN_JSON) :]],
+            }
+        )
     else:
-        _print(arguments.year, sold)
+        _print(arguments.year, sold, arguments.last or SHOWN)
     return 0
 
 
-def _deal(row: Row) -> Deal:
-    return Deal(
-        symbol=str(row[0] or ""),
-        at=moment(row[1]),
-        kind=OrderKind(str(row[2])),
-        quantity=money(row[3]),
-        price=money(row[4]),
-        received=money(row[5]),
-        fee=known(row[6]),
-    )
-
-
 def _total(sold: list[Gain]) -> Decimal:
-    return sum((each.gain for each in sold if each.gain is not None), ZERO)
+    return sum((each.proceeds - each.cost for each in sold if each.cost is not None), ZERO)
+
+
+def _rounded(amount: Decimal | None) -> Decimal | None:
+    return None if amount is None else round(amount, 10)
 
 
 def _as_json(each: Gain) -> dict[str, Any]:
     return {
         "symbol": each.symbol,
-        "quantity": each.quantity,
+        "quantity": plain_quantity(each.quantity),
         "acquired_at": each.acquired_at,
         "sold_at": each.sold_at,
-        "cost": each.cost,
-        "proceeds": each.proceeds,
-        "fees": each.fees,
-        "gain": each.gain,
+        "cost": _rounded(each.cost),
+        "proceeds": _rounded(each.proceeds),
+        "fees": _rounded(each.fees),
+        "gain": _rounded(each.gain),
     }
 
 
-def _print(year: int, sold: list[Gain]) -> None:
+def _print(year: int, sold: list[Gain], most: int) -> None:
     console = output.console()
     if not sold:
         console.print(f"Nothing was sold in {year}.")
         return
     shown = output.table("asset", "quantity", "acquired", "sold", "cost", "proceeds", "gain")
-    for each in sold[-SHOWN:]:
+    for each in sold[-most:]:
         shown.add_row(
             each.symbol,
-            f"{each.quantity:f}",
+            plain_quantity(each.quantity),
             local(each.acquired_at)[2:] if each.acquired_at else "-",
             local(each.sold_at)[2:],
             amount(each.cost),
@@ -98,8 +106,8 @@ def _print(year: int, sold: list[Gain]) -> None:
             output.signed(each.gain),
         )
     console.print(shown)
-    if len(sold) > SHOWN:
-        console.print(f"the last {SHOWN} of {len(sold)}; --csv FILE writes all of them")
+    if len(sold) > most:
+        console.print(f"the last {most} of {len(sold)}; --csv FILE writes all of them")
     console.print(f"{year}: {len(sold)} lots, gain {amount(_total(sold))} ({output.zone()})")
 
 
@@ -114,7 +122,7 @@ def _write(path: Path, sold: list[Gain]) -> None:
                 writer.writerow(
                     [
                         each.symbol,
-                        f"{each.quantity:f}",
+                        plain_quantity(each.quantity),
                         acquired,
                         local(each.sold_at, seconds=True),
                         *("" if number is None else f"{number:.10f}" for number in numbers),

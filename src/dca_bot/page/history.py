@@ -1,0 +1,124 @@
+"""All finished cycles, as the page shows them: sums, curves, and the newest one by one.
+
+Rule: what reads the whole history is read at most once a minute; what was completed since then is
+read by its time and added.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from dca_bot.core.model import ZERO, CycleStatus
+from dca_bot.page.charts import capital_curve, daily, earned_curve
+from dca_bot.report.cycles import CycleLine, closed_lines
+from dca_bot.report.honesty import Honesty, honesty
+from dca_bot.report.now import Now
+from dca_bot.report.profit import Earned, Totals, by_time, totals
+from dca_bot.report.queries import LONG_AGO, LONG_AHEAD
+from dca_bot.report.reader import Reader
+
+HISTORY_SECONDS = 60.0
+CYCLES_IN_CURVES = 1_000
+# One transaction may have taken its time earlier than another, and be seen later.
+LATE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Of all finished cycles: the newest, newest first, the sums, the curves, the honest part."""
+
+    closed: list[CycleLine]
+    earned: Totals
+    charts: dict[str, Any]
+    honesty: Honesty
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read of everything, and when, by the monotonic clock."""
+
+    at: float
+    earned: Totals
+    days: list[Earned]
+    honesty: Honesty
+    closed: list[CycleLine]
+
+
+class History:
+    """Not for two threads."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._read: _Read | None = None
+        self._drawn_of: list[object] = []
+        self._charts: dict[str, Any] = {}
+
+    def look(self, now: Now, opened: Sequence[CycleLine]) -> Past:
+        """Given the active cycles too, since money is in use in them."""
+        read = self._whole(now)
+        closed = self._newest(read)
+        earned = _with_new(read, closed)
+        drawn_of = [
+            read.at,
+            len(closed),
+            earned,
+            [(each.cycle_id, each.invested) for each in opened],
+        ]
+        if drawn_of != self._drawn_of:
+            self._drawn_of = drawn_of
+            self._charts = {
+                "earned": earned_curve(closed, earned.net, read.days),
+                "days": daily(read.days),
+                "capital": capital_curve([*opened, *closed], now.at),
+            }
+        return Past(closed, earned, self._charts, read.honesty)
+
+    def _whole(self, now: Now) -> _Read:
+        kept = self._read
+        # a history that has not begun costs nothing to read
+        if kept is None or not kept.days or time.monotonic() - kept.at > HISTORY_SECONDS:
+            kept = self._read = _Read(
+                at=time.monotonic(),
+                earned=totals(self._reader, now.at),
+                days=by_time(self._reader, LONG_AGO, LONG_AHEAD, "day"),
+                honesty=honesty(self._reader, now),
+                closed=closed_lines(self._reader, None, CYCLES_IN_CURVES),
+            )
+        return kept
+
+    def _newest(self, read: _Read) -> list[CycleLine]:
+        newest = read.closed[0].completed_at if read.closed else None
+        if newest is None or len(read.closed) < CYCLES_IN_CURVES:
+            return closed_lines(self._reader, None, CYCLES_IN_CURVES)
+        known = {line.cycle_id for line in read.closed}
+        since = closed_lines(self._reader, None, CYCLES_IN_CURVES, since=newest - LATE)
+        new = [line for line in since if line.cycle_id not in known]
+        return [*new, *read.closed][:CYCLES_IN_CURVES]
+
+
+def _with_new(read: _Read, closed: Sequence[CycleLine]) -> Totals:
+    """The sums, with the cycles that were completed after they were read."""
+    counted = {line.cycle_id for line in read.closed}
+    new = [
+        line
+        for line in closed
+        if line.cycle_id not in counted and line.status == CycleStatus.COMPLETE
+    ]
+    known = [line for line in new if line.net is not None]
+    net = sum((line.net or ZERO for line in known), ZERO)
+    then = read.earned
+    return replace(
+        then,
+        cycles=then.cycles + len(new),
+        unknown=then.unknown + len(new) - len(known),
+        estimated=then.estimated + sum(line.fees_estimated for line in known),
+        net=then.net + net,
+        fees=then.fees + sum((line.fees or ZERO for line in known), ZERO),
+        today=then.today + net,
+        week=then.week + net,
+        month=then.month + net,
+    )
