@@ -2,7 +2,7 @@
 
     python -m benchmarks.page_open [--orders 200]
 
-1. `dca page` over 100 assets and 50,000 finished cycles: the CPU time of the process for each answer
+1. `dca page` over 100 assets and 50,000 finished cycles: the CPU time of its process for an answer
    to /data.json, asked every 2 s as an open page asks, and the time until the answer is there; the
    minute in which the whole history is read again is among them.
 2. Tick to order (tick_to_order.py) with the page open on such a history, and without: in turns of a

@@ -13,12 +13,13 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
 from dca_bot.core.model import OrderKind, Side
-from dca_bot.page.history import History
+from dca_bot.page.charts import capital_curve, daily, earned_curve
+from dca_bot.page.history import History, Past
 from dca_bot.page.honest_words import in_words
 from dca_bot.page.prices import Prices
 from dca_bot.page.tie_out import tie_out
@@ -59,6 +60,8 @@ class Content:
         self._look: dict[str, Any] = {}
         self._now: Now | None = None
         self._history = History(self._reader)
+        self._drawn_of: tuple[Past, list[Any]] | None = None
+        self._charts: dict[str, Any] = {}
         self._tie_out: dict[str, Any] = {"state": "not asked yet"}
 
     async def everything(self) -> Mapping[str, Any]:
@@ -117,7 +120,7 @@ class Content:
         limit = self._settings.limits.heartbeat_max_age_seconds
         health = health_of(now, log_dir, beat_age_max=limit)
         self._now, opened = now, open_lines(now)
-        past = self._history.look(now, opened)
+        past = self._history.look(now)
         return {
             "status": status(now, health, past.earned),
             "version": version("dca-bot"),
@@ -132,9 +135,22 @@ class Content:
                 for each in now.assets
                 if each.is_holding
             },
-            "charts": past.charts,
+            "charts": self._draw(past, opened, at),
             "honesty": in_words(replace(past.honesty, stuck=stuck_now(now))),
         }
+
+    def _draw(self, past: Past, opened: list[CycleLine], at: datetime) -> dict[str, Any]:
+        """The curves, drawn again when something has changed in them."""
+        money_in = [(each.cycle_id, each.invested) for each in opened]
+        drawn_of = (past, money_in)
+        if self._drawn_of != drawn_of:
+            self._drawn_of = drawn_of
+            self._charts = {
+                "earned": earned_curve(past.closed, past.earned.net, past.days),
+                "days": daily(past.days),
+                "capital": capital_curve([*opened, *past.closed], at),
+            }
+        return self._charts
 
     def _read_asset(self, found: AssetNow) -> dict[str, Any]:
         self._reader.look_again()

@@ -1,4 +1,4 @@
-"""All finished cycles, as the page shows them: sums, curves, and the newest one by one.
+"""All finished cycles, as the page shows them: sums, and the newest one by one.
 
 Rule: what reads the whole history is read at most once a minute; what was completed since then is
 read by its time and added.
@@ -10,10 +10,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 from dca_bot.core.model import ZERO, CycleStatus
-from dca_bot.page.charts import capital_curve, daily, earned_curve
 from dca_bot.report.cycles import CycleLine, closed_lines
 from dca_bot.report.honesty import Honesty, honesty
 from dca_bot.report.now import Now
@@ -29,11 +27,11 @@ LATE = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Of all finished cycles: the newest, newest first, the sums, the curves, the honest part."""
+    """Of all finished cycles: the newest, newest first; the sums, by day too; the honest part."""
 
     closed: list[CycleLine]
     earned: Totals
-    charts: dict[str, Any]
+    days: list[Earned]
     honesty: Honesty
 
 
@@ -54,28 +52,12 @@ class History:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._read: _Read | None = None
-        self._drawn_of: list[object] = []
-        self._charts: dict[str, Any] = {}
 
-    def look(self, now: Now, opened: Sequence[CycleLine]) -> Past:
-        """Given the active cycles too, since money is in use in them."""
+    def look(self, now: Now) -> Past:
+        """As it is now; until the minute is over and no cycle was completed, an equal one."""
         read = self._whole(now)
         closed = self._newest(read)
-        earned = _with_new(read, closed)
-        drawn_of = [
-            read.at,
-            len(closed),
-            earned,
-            [(each.cycle_id, each.invested) for each in opened],
-        ]
-        if drawn_of != self._drawn_of:
-            self._drawn_of = drawn_of
-            self._charts = {
-                "earned": earned_curve(closed, earned.net, read.days),
-                "days": daily(read.days),
-                "capital": capital_curve([*opened, *closed], now.at),
-            }
-        return Past(closed, earned, self._charts, read.honesty)
+        return Past(closed, _with_new(read, closed), read.days, read.honesty)
 
     def _whole(self, now: Now) -> _Read:
         kept = self._read
