@@ -95,6 +95,18 @@ SET @addition = (
 PREPARE addition FROM @addition;
 EXECUTE addition;
 
+-- What `dca resume` of all assets gives back after `dca pause` of all; NULL: the column `allowed` was
+-- set for this asset alone.
+SET @addition = (
+    SELECT IF(COUNT(*) > 0, 'DO 0', 'ALTER TABLE dca_assets
+        ADD COLUMN allowed_before ENUM(''all'', ''cycle'', ''exit'') NULL')
+      FROM information_schema.columns
+     WHERE table_schema = DATABASE() AND table_name = 'dca_assets'
+       AND column_name = 'allowed_before'
+);
+PREPARE addition FROM @addition;
+EXECUTE addition;
+
 -- What a cycle remembers for them: the fee rate that its last BUY was charged; since that BUY, the
 -- highest bid at or above the target, and when the bid fell to the stop loss.
 SET @addition = (
@@ -212,8 +224,18 @@ CREATE TABLE IF NOT EXISTS dca_events (
 
 -- One row that every BUY under a limit for all assets locks (MAX_INVESTED and its like).
 CREATE TABLE IF NOT EXISTS dca_budget (
-    id TINYINT NOT NULL PRIMARY KEY
+    id TINYINT NOT NULL PRIMARY KEY,
+    losses_from TIMESTAMP NULL -- DAILY_LOSS_LIMIT counts what ended later; what ended before has paused all once
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+
+SET @addition = (
+    SELECT IF(COUNT(*) > 0, 'DO 0', 'ALTER TABLE dca_budget ADD COLUMN losses_from TIMESTAMP NULL')
+      FROM information_schema.columns
+     WHERE table_schema = DATABASE() AND table_name = 'dca_budget' AND column_name = 'losses_from'
+);
+PREPARE addition FROM @addition;
+EXECUTE addition;
+DEALLOCATE PREPARE addition;
 
 -- What each finished cycle came to, in the coin behind the slash.  NULL: it can't be known.
 CREATE TABLE IF NOT EXISTS dca_results (

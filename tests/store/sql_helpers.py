@@ -16,9 +16,10 @@ INSERT INTO dca_assets (id, asset_symbol, is_enabled, base_order_amount, safety_
                          cooldown_period, buy_order_price_deviation_percent, last_sell_price,
                         safety_order_volume_scale, safety_order_step_scale, take_profit_after_fees,
                         trailing_percent, stop_loss_percent, stop_loss_seconds, after_stop_loss,
-                        max_spread_percent, min_start_price, max_start_price, allowed)
+                        max_spread_percent, min_start_price, max_start_price, allowed,
+                        allowed_before)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
-        %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 NO_SUCH_CONNECTION = 1094

@@ -92,6 +92,7 @@ TURNED_ON = {
     "min_start_price": Decimal("0.0000000001"),
     "max_start_price": Decimal("9999999999.9999999999"),
     "allowed": Allowed.CYCLE,
+    "allowed_before": Allowed.ALL,
 }
 
 
@@ -182,8 +183,14 @@ class StoreContract:
 
     def test_how_far_an_asset_may_go_is_kept(self, store: Store) -> None:
         with store.transaction(1) as tx:
-            tx.set_allowed(Allowed.EXIT)
-        assert [state.asset.allowed for state in store.assets()] == [Allowed.EXIT, Allowed.ALL]
+            tx.set_allowed(Allowed.EXIT, Allowed.CYCLE)
+        assets = [state.asset for state in store.assets()]
+        assert [each.allowed for each in assets] == [Allowed.EXIT, Allowed.ALL]
+        assert [each.allowed_before for each in assets] == [Allowed.CYCLE, None]
+        with store.transaction(1) as tx:
+            tx.set_allowed(Allowed.ALL)
+            tx.count_losses_from(NOON)
+        assert store.assets()[0].asset.allowed_before is None
 
     def test_every_field_of_a_new_cycle_comes_back(self, store: Store) -> None:
         cycle = start_cycle(store, **FULL, created_at=NOON - timedelta(days=1))

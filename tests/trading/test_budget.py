@@ -1,24 +1,32 @@
 """Limits for all assets together, on both stores; thirty assets at once can't pass them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
 from dca_bot.core.earnings import result_of
 from dca_bot.core.model import Allowed, AssetState, Cycle, CycleStatus
-from dca_bot.program.errors import LossLimitReached, OrderRefused, OrderWithheld
+from dca_bot.program.errors import (
+    LossLimitReached,
+    OrderRefused,
+    OrderWithheld,
+    StoreUnavailable,
+)
 from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.memory_store import MemoryStore
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.trading.books import Books
-from dca_bot.trading.budget import Budget
+from dca_bot.trading.budget import Budget, allow, pause_for_losses
 from dca_bot.trading.by_hand import Hand
-from dca_bot.trading.ports import Store
+from dca_bot.trading.ports import Store, Transaction
 from dca_bot.trading.trader import Trader
-from tests.builders import NOW, TestClock, an_asset, rules_of
+from tests.builders import NOW, TestClock, a_cycle, an_asset, rules_of
 from tests.fakes import FakeBroker
 from tests.store.sql_helpers import MySqlWorld
 
@@ -177,6 +185,78 @@ def test_sales_of_the_same_moment_see_each_others_losses(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda asset_id: close(market, asset_id, budget), range(1, 9)))
     assert {each.asset.allowed for each in store.assets()} == {Allowed.EXIT}
+
+
+def test_who_resumes_on_the_same_day_may_lose_as_much_again(store: Store) -> None:
+    budget = Budget(daily_loss_max=Decimal(4))
+    market = Market(store, budget)
+    market.fall(100)
+    for symbol in THIRTY:
+        market.broker.quote(symbol, 90, 90)
+    for asset_id in (1, 2):
+        close(market, asset_id, budget)
+    for state in store.assets():
+        assert state.asset.allowed_before is Allowed.ALL
+        allow(store, market.clock, state.asset.asset_id, Allowed.ALL, "by hand")
+    market.clock.pass_by(1)
+    state = store.assets()[4]
+    quote = market.broker.quote(state.asset.symbol, 80, 80)
+    assert market.trader.on_quote(state, quote).order is not None
+    close(market, 3, budget)
+    assert store.assets()[0].asset.allowed is Allowed.ALL
+    close(market, 4, budget)
+    assert {each.asset.allowed for each in store.assets()} == {Allowed.EXIT}
+
+
+def test_a_loss_before_midnight_counts_when_it_is_booked_after_it(store: Store) -> None:
+    budget = Budget(daily_loss_max=Decimal(50))
+    midnight = NOW.replace(hour=0) + timedelta(days=1)
+    ended = a_cycle(completed_at=midnight - timedelta(minutes=2))
+    Market(store, budget)
+    lose(store, 1, "50", completed_at=ended.completed_at)
+    budget.minding_losses(store, TestClock(midnight + timedelta(minutes=5)))(ended)
+    assert {each.asset.allowed for each in store.assets()} == {Allowed.EXIT}
+
+
+def test_a_row_that_is_locked_keeps_no_other_from_its_pause(store: Store) -> None:
+    Market(store, Budget())
+    lose(store, 1, "50")
+    stuck = Stuck(store, 7)
+    with pytest.raises(StoreUnavailable):
+        pause_for_losses(cast(Store, stuck), TestClock(), 1, "lost")
+    waiting = [each.asset.asset_id for each in store.assets() if each.asset.allowed is Allowed.ALL]
+    assert waiting == [7]
+    with store.transaction(1) as tx:
+        realised = tx.exposure(NOW.replace(hour=0)).realised
+    assert realised == -50  # it counts on, so the next BUY comes back to it
+
+
+class Stuck:
+    """A store in which one asset's row is locked by somebody who does not let go."""
+
+    def __init__(self, store: Store, asset_id: int) -> None:
+        self._store, self._asset_id = store, asset_id
+
+    def transaction(self, asset_id: int) -> AbstractContextManager[Transaction]:
+        if asset_id == self._asset_id:
+            raise StoreUnavailable("it stays locked")
+        return self._store.transaction(asset_id)
+
+    def assets(self) -> Sequence[AssetState]:
+        return self._store.assets()
+
+
+def test_a_pause_of_all_keeps_what_was_set_for_one_alone(store: Store) -> None:
+    def set_to(allowed: Allowed, *asset_ids: int, with_all: bool = False) -> None:
+        for asset_id in asset_ids:
+            allow(store, TestClock(), asset_id, allowed, "by hand", with_all=with_all)
+
+    set_to(Allowed.EXIT, 1)
+    set_to(Allowed.CYCLE, 2)
+    set_to(Allowed.EXIT, 1, 2, 3, 4, with_all=True)
+    set_to(Allowed.EXIT, 4)
+    before = [each.asset.allowed_before for each in store.assets()[:4]]
+    assert before == [None, Allowed.CYCLE, Allowed.ALL, None]
 
 
 def test_a_caretaker_that_books_the_sale_pauses_as_well(store: Store) -> None:

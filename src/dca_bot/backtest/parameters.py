@@ -20,7 +20,7 @@ from dca_bot.program.errors import SettingsError
 
 Value = Decimal | int | bool | str | None
 
-NOT_TRIED = {"asset_id", "symbol", "is_enabled", "last_sell_price", "allowed"}
+NOT_TRIED = {"asset_id", "symbol", "is_enabled", "last_sell_price", "allowed", "allowed_before"}
 # The row of the README.
 SAMPLE = {
     "base_order_amount": Decimal(20),

@@ -123,6 +123,7 @@ class Asset:
     min_start_price: Decimal | None = None
     max_start_price: Decimal | None = None
     allowed: Allowed = Allowed.ALL
+    allowed_before: Allowed | None = None  # before all were paused; None: set for this one alone
 
     @property
     def coin(self) -> str:

@@ -52,18 +52,20 @@ def health_of(now: Now, log_dir: Path, *, beat_age_max: float) -> Health:
 def _restrained(now: Now) -> tuple[list[str], bool]:
     """What rows may not do by their column `allowed`; whether nothing at all is bought."""
     enabled = [each.asset for each in now.assets if each.asset.is_enabled]
-    paused = [asset.symbol for asset in enabled if asset.allowed is Allowed.EXIT]
-    if paused and len(paused) == len(enabled):
-        return [
-            "every asset is told to buy nothing, take profits go on: dca resume ends that"
-        ], True
-    told = [f"{symbol} is paused: dca resume {symbol} ends that" for symbol in paused]
+    paused = [asset for asset in enabled if asset.allowed is Allowed.EXIT]
+    together = [asset.symbol for asset in paused if asset.allowed_before is not None]
+    alone = [asset.symbol for asset in paused if asset.allowed_before is None]
+    is_all = bool(paused) and len(paused) == len(enabled)
+    told = ["every asset is told to buy nothing, take profits go on"] if is_all else []
+    if together:
+        told.append(f"paused together: {', '.join(together)}; dca resume ends that")
+    told += [f"{symbol} is paused: dca resume {symbol} ends that" for symbol in alone]
     told += [
         f"{asset.symbol} begins no new cycle: dca resume {asset.symbol} ends that"
         for asset in enabled
         if asset.allowed is Allowed.CYCLE
     ]
-    return told, False
+    return told, is_all
 
 
 def _is_running(now: Now) -> bool:

@@ -116,7 +116,7 @@ def _sentence(now: AssetNow, state: State, at: datetime) -> str:
         case State.NOT_ALLOWED:
             return (
                 f"Begins no cycle: its row says allowed = '{asset.allowed}'. "
-                "`dca resume`, or 'all' in that column, lets it."
+                f"`dca resume {asset.symbol}`, or 'all' in that column, lets it."
             )
         case State.OUT_OF_RANGE:
             return _out_of_range(now)

@@ -126,6 +126,8 @@ class Configuration:
 
     def change(self, asset_id: int, values: Mapping[str, Value]) -> None:
         """Change columns of a row."""
+        if "allowed" in values:  # for this asset alone, then
+            values = {**values, "allowed_before": None}
         parts = ", ".join(f"{column} = %s" for column in values)
         sql = f"UPDATE dca_assets SET {parts} WHERE id = %s"  # noqa: S608 - see the rule
         self._session.write(sql, (*values.values(), asset_id))

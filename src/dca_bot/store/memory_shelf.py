@@ -89,12 +89,14 @@ class MemoryTransaction:
         self.last_sell_price: Decimal | None = None
         self.events: list[Event] = []
         self.results: dict[int, CycleResult] = {}
-        self.allowed: Allowed | None = None
+        self.allowed: tuple[Allowed, Allowed | None] | None = None
+        self.losses_from: datetime | None = None
 
     @property
     def has_written(self) -> bool:
-        told = self.events or self.results or self.allowed or self.last_sell_price is not None
-        return bool(self.cycles or self.orders or told)
+        of_asset = self.allowed or self.last_sell_price is not None
+        told = self.events or self.results or self.losses_from
+        return bool(self.cycles or self.orders or of_asset or told)
 
     def cycle_by_id(self, cycle_id: int) -> Cycle | None:
         """Any cycle of this asset, active or not."""
@@ -208,9 +210,13 @@ class MemoryTransaction:
         """All assets together; no other transaction can ask until this one ends."""
         return self._expose(since)
 
-    def set_allowed(self, allowed: Allowed) -> None:
-        """How far the asset may go from now on."""
-        self.allowed = allowed
+    def count_losses_from(self, at: datetime) -> None:
+        """What has ended until then counts no more in `realised`."""
+        self.losses_from = at
+
+    def set_allowed(self, allowed: Allowed, before: Allowed | None = None) -> None:
+        """How far the asset may go from now on, and again after the pause of all."""
+        self.allowed = (allowed, before)
 
     def _put_cycle(self, cycle: Cycle) -> None:
         active = self._active_cycle()

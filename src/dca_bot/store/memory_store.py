@@ -44,6 +44,7 @@ class MemoryStore:
         # what outlives the asset's row, as in the database
         self.events: list[tuple[str, Event]] = []  # with the asset's symbol
         self.results: dict[int, CycleResult] = {}
+        self._losses_from: datetime | None = None
         self._cycle_ids = itertools.count(1)
         # held for moments only, so that a commit is seen whole or not at all
         self._books = threading.Lock()
@@ -98,7 +99,13 @@ class MemoryStore:
             for order in orders
             if order.limit_price is not None
         ]
-        earned = [each.net for each in results if each.net and each.completed_at >= since]
+        earned = [
+            each.net
+            for each in results
+            if each.net
+            and each.completed_at >= since
+            and (self._losses_from is None or each.completed_at > self._losses_from)
+        ]
         return Exposure(
             sum(each.quantity > 0 or each.status in waiting for each in cycles),
             held + sum(resting, ZERO),
@@ -168,7 +175,11 @@ class MemoryStore:
             self.events += [(shelf.asset.symbol, event) for event in transaction.events]
             self.results |= transaction.results
             if transaction.allowed is not None:
-                shelf.asset = replace(shelf.asset, allowed=transaction.allowed)
+                allowed, before = transaction.allowed
+                shelf.asset = replace(shelf.asset, allowed=allowed, allowed_before=before)
+            if transaction.losses_from is not None:
+                ended = (result.completed_at for result in self.results.values())
+                self._losses_from = max([transaction.losses_from, *ended])
 
 
 def _deleted(asset_id: int) -> AssetDeleted:

@@ -159,9 +159,15 @@ class MySqlTransaction:
         [row] = self._session.rows(statements.EXPOSURE, (second_or_null(since),))
         return read_exposure(row)
 
-    def set_allowed(self, allowed: Allowed) -> None:
-        """How far the asset may go from now on."""
-        self._write(_Write(statements.SET_ALLOWED, (allowed.value, self.asset.asset_id)))
+    def count_losses_from(self, at: datetime) -> None:
+        """What has ended until then counts no more in `realised`."""
+        self._write(_Write(statements.LOCK_BUDGET, ()))
+        self._write(_Write(statements.COUNT_LOSSES_FROM, (second_or_null(at),)))
+
+    def set_allowed(self, allowed: Allowed, before: Allowed | None = None) -> None:
+        """How far the asset may go from now on, and again after the pause of all."""
+        words = (allowed.value, None if before is None else before.value)
+        self._write(_Write(statements.SET_ALLOWED, (*words, self.asset.asset_id)))
 
     def add_event(self, event: Event) -> None:
         """Record what happened."""

@@ -28,7 +28,7 @@ from dca_bot.store.statements import Row, Value
 
 Word = TypeVar("Word", bound=StrEnum)
 
-ASSET_WIDTH = 22  # columns of an asset, before those of its cycle, in LOCK_ASSET and ALL_ASSETS
+ASSET_WIDTH = 23  # columns of an asset, before those of its cycle, in LOCK_ASSET and ALL_ASSETS
 
 
 class _Unreadable(ValueError):
@@ -73,6 +73,7 @@ def read_asset(row: Row) -> Asset:
             min_start_price=_decimal_or_null(row[19], "min_start_price"),
             max_start_price=_decimal_or_null(row[20], "max_start_price"),
             allowed=_word(Allowed, row[21], "allowed"),
+            allowed_before=None if row[22] is None else _word(Allowed, row[22], "allowed_before"),
         )
     except _Unreadable as error:
         raise UnreadableRow(f"{error}: correct row {row[0]!r} of dca_assets") from error

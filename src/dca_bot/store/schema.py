@@ -36,7 +36,7 @@ NEEDED = {
         "buy_order_price_deviation_percent last_sell_price created_at updated_at "
         "safety_order_volume_scale safety_order_step_scale take_profit_after_fees "
         "trailing_percent stop_loss_percent stop_loss_seconds after_stop_loss "
-        "max_spread_percent min_start_price max_start_price allowed"
+        "max_spread_percent min_start_price max_start_price allowed allowed_before"
     ),
     "dca_cycles": (
         "id asset_id status quantity average_purchase_price safety_orders latest_order_id "
@@ -53,7 +53,7 @@ NEEDED = {
         "id at asset_id symbol cycle_id kind told client_order_id price against quantity "
         "events_of_cycle events_of_asset events_by_time"
     ),
-    "dca_budget": "id",
+    "dca_budget": "id losses_from",
     "dca_results": (
         "cycle_id asset_id symbol status began_at completed_at safety_orders max_safety_orders "
         "cost proceeds fees net left_quantity drawdown_pct fees_are_known results_by_time "

@@ -20,6 +20,7 @@ SELECT a.id, a.asset_symbol, a.is_enabled, a.base_order_amount, a.safety_order_a
        a.safety_order_volume_scale, a.safety_order_step_scale, a.take_profit_after_fees,
        a.trailing_percent, a.stop_loss_percent, a.stop_loss_seconds, a.after_stop_loss,
        a.max_spread_percent, a.min_start_price, a.max_start_price, a.allowed,
+       a.allowed_before,
        c.id, c.asset_id, c.status, c.quantity, c.average_purchase_price, c.safety_orders,
        c.latest_order_id, c.last_order_fill_price, c.completed_at, c.created_at,
        c.fee_rate, c.highest_bid, c.stop_loss_since
@@ -36,6 +37,7 @@ SELECT a.id, a.asset_symbol, a.is_enabled, a.base_order_amount, a.safety_order_a
        a.safety_order_volume_scale, a.safety_order_step_scale, a.take_profit_after_fees,
        a.trailing_percent, a.stop_loss_percent, a.stop_loss_seconds, a.after_stop_loss,
        a.max_spread_percent, a.min_start_price, a.max_start_price, a.allowed,
+       a.allowed_before,
        c.id, c.asset_id, c.status, c.quantity, c.average_purchase_price, c.safety_orders,
        c.latest_order_id, c.last_order_fill_price, c.completed_at, c.created_at,
        c.fee_rate, c.highest_bid, c.stop_loss_since
@@ -180,13 +182,24 @@ SELECT COUNT(IF(c.quantity > 0 OR c.status IN ('buying', 'selling'), 1, NULL)),
        COALESCE(SUM(c.quantity * c.average_purchase_price), 0)
          + (SELECT COALESCE(SUM((quantity - filled_quantity) * limit_price), 0)
               FROM dca_orders WHERE live_asset_id IS NOT NULL AND limit_price IS NOT NULL),
-       (SELECT COALESCE(SUM(net), 0) FROM dca_results WHERE completed_at >= %s)
+       (SELECT COALESCE(SUM(net), 0) FROM dca_results
+         WHERE completed_at >= %s
+           AND completed_at > COALESCE((SELECT losses_from FROM dca_budget),
+                                       TIMESTAMP '1971-01-01 00:00:00'))
   FROM dca_cycles c
  WHERE c.active_asset_id IS NOT NULL
 """
 
 SET_ALLOWED = """
-UPDATE dca_assets SET allowed = %s WHERE id = %s
+UPDATE dca_assets SET allowed = %s, allowed_before = %s WHERE id = %s
+"""
+
+# Also what has ended by another clock, a little ahead.
+COUNT_LOSSES_FROM = """
+UPDATE dca_budget
+   SET losses_from = GREATEST(CAST(%s AS DATETIME),
+                              COALESCE((SELECT MAX(completed_at) FROM dca_results),
+                                       TIMESTAMP '1971-01-01 00:00:00'))
 """
 
 INSERT_EVENT = """

@@ -65,7 +65,7 @@ class Entry:
 class Books:
     """Safe to call from several threads and processes: the asset's row is the lock.
 
-    `on_end` is told, by its id, of each asset whose cycle has just ended.
+    `on_end` is told of each cycle that has just ended.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Books:
         store: Store,
         broker: Broker,
         clock: Clock,
-        on_end: Callable[[int], None] = lambda _: None,
+        on_end: Callable[[Cycle], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._broker = broker
@@ -95,7 +95,7 @@ class Books:
         if entry is not None:
             log_lines.updated(entry.asset, entry.cycle, entry.order, entry.booked, update)
             if entry.is_news and not entry.booked.cycle.status.is_active:
-                self._tell_end(entry.asset.asset_id)
+                self._tell_end(entry.booked.cycle)
         return entry
 
     def close(self, order: Order, status: OrderStatus, reason: str) -> None:
@@ -142,7 +142,7 @@ class Books:
             _afterwards(tx, cycle, booked)
             asset = tx.asset
         log_lines.sold_out(asset, cycle, booked)
-        self._tell_end(asset.asset_id)
+        self._tell_end(booked.cycle)
 
     def open_cycle(self, asset_id: int) -> None:
         """Give an asset without an active cycle a watching one (behaviour 1)."""
@@ -191,10 +191,10 @@ class Books:
                 tx.put_result(result_of(tx.asset, booked.cycle, [*ours, booked.order]))
             return Entry(tx.asset, cycle, order, booked, _afterwards(tx, cycle, booked))
 
-    def _tell_end(self, asset_id: int) -> None:
+    def _tell_end(self, ended: Cycle) -> None:
         # what was booked stays so, whatever others make of it
         with suppress(StoreUnavailable, CycleChanged, UnreadableRow):
-            self._on_end(asset_id)
+            self._on_end(ended)
 
     def _with_position(self, update: OrderUpdate) -> OrderUpdate:
         # An order over REST tells the gross fill only; the position tells what the fee has left.
@@ -222,5 +222,5 @@ def _afterwards(tx: Transaction, cycle: Cycle, booked: Booked) -> AssetState:
     asset = replace(tx.asset, last_sell_price=booked.sold_at)
     if booked.allowed is not None:
         tx.set_allowed(booked.allowed)
-        asset = replace(asset, allowed=booked.allowed)
+        asset = replace(asset, allowed=booked.allowed, allowed_before=None)
     return AssetState(asset, cooling)

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from dca_bot.core import story
-from dca_bot.core.model import Allowed, Exposure, OrderKind, Side
+from dca_bot.core.model import Allowed, Cycle, Exposure, OrderKind, Side
 from dca_bot.program.clock import Clock
-from dca_bot.program.errors import CycleChanged, LossLimitReached, OrderWithheld, UnreadableRow
+from dca_bot.program.errors import (
+    CycleChanged,
+    LossLimitReached,
+    OrderWithheld,
+    StoreUnavailable,
+    UnreadableRow,
+)
 from dca_bot.program.setting_groups import LimitSettings
 from dca_bot.trading.ports import Store, Transaction
 
@@ -61,27 +66,23 @@ class Budget:
                 limit="MAX_INVESTED",
             )
 
-    def minding_losses(self, store: Store, clock: Clock) -> Callable[[int], None]:
-        """What to call when a cycle of an asset has ended: it pauses every asset when the day has
-        lost enough.  Where that can't be looked at then, the check of the next BUY does.
+    def minding_losses(self, store: Store, clock: Clock) -> Callable[[Cycle], None]:
+        """What to call with a cycle that has just ended: it pauses every asset when the day on
+        which that was has lost enough.  Where that can't be done then, the next BUY's check does.
 
         In a transaction of its own, after the one that booked the end: only so two cycles that end
         at the same moment see each other's loss.
         """
 
-        def mind_losses(asset_id: int) -> None:
+        def mind_losses(ended: Cycle) -> None:
             if self.daily_loss_max is None:
                 return
-            with store.transaction(asset_id) as tx:
-                lost = self.lost_today(tx, clock())
-            if lost:
-                pause_all(store, clock, lost)
+            with store.transaction(ended.asset_id) as tx:
+                exposure = tx.exposure(_midnight(ended.completed_at or clock()))
+            if lost := self._loses_too_much(exposure):
+                pause_for_losses(store, clock, ended.asset_id, lost)
 
         return mind_losses
-
-    def lost_today(self, tx: Transaction, now: datetime) -> str:
-        """Why nothing may be bought until tomorrow; "": the day has not lost enough."""
-        return self._loses_too_much(tx.exposure(_midnight(now)))
 
     def _loses_too_much(self, exposure: Exposure) -> str:
         """A day is one of UTC, and counts what its finished cycles came to."""
@@ -100,22 +101,51 @@ def _midnight(now: datetime) -> datetime:
     return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def allow(store: Store, clock: Clock, asset_id: int, allowed: Allowed, why: str) -> Allowed:
-    """Set how far an asset may go; what it was allowed before."""
+def allow(
+    store: Store,
+    clock: Clock,
+    asset_id: int,
+    allowed: Allowed,
+    why: str,
+    *,
+    with_all: bool = False,
+) -> Allowed:
+    """Set how far an asset may go; what it was allowed before.
+
+    `with_all`: all assets are set, and what this one was allowed is kept for their resumption.
+    """
     with store.transaction(asset_id) as tx:
-        asset, cycle = tx.asset, tx.cycle
+        asset = tx.asset
+        before = None
+        if with_all:
+            before = asset.allowed_before
+            if asset.allowed is not allowed:  # ALL: resumed by SQL since
+                before = asset.allowed if asset.allowed is Allowed.ALL else before or asset.allowed
+        if (asset.allowed, asset.allowed_before) != (allowed, before):
+            tx.set_allowed(allowed, before)
         if asset.allowed is not allowed:
-            tx.set_allowed(allowed)
-            tx.add_event(story.allowed(asset, cycle, allowed, clock(), why))
+            tx.add_event(story.allowed(asset, tx.cycle, allowed, clock(), why))
     return asset.allowed
 
 
-def pause_all(store: Store, clock: Clock, why: str) -> None:
-    """Let no asset buy any more."""
+def pause_for_losses(store: Store, clock: Clock, asset_id: int, why: str) -> None:
+    """Let no asset buy any more, and count losses anew: a person who resumes has seen these.
+
+    Raises StoreUnavailable where a row could not be paused, once all others are; the losses count
+    on then, so the next BUY's check comes back to it.
+    """
     buying = [state.asset for state in store.assets() if state.asset.allowed is not Allowed.EXIT]
+    trouble = None
     if buying:
         log.error(why)
     for asset in buying:
-        # deleted meanwhile, or unusable: such a row buys nothing
-        with suppress(CycleChanged, UnreadableRow):
-            allow(store, clock, asset.asset_id, Allowed.EXIT, why)
+        try:
+            allow(store, clock, asset.asset_id, Allowed.EXIT, why, with_all=True)
+        except (CycleChanged, UnreadableRow):
+            continue  # deleted meanwhile, or unusable: such a row buys nothing
+        except StoreUnavailable as error:
+            trouble = error
+    if trouble is not None:
+        raise trouble
+    with store.transaction(asset_id) as tx:
+        tx.count_losses_from(clock().replace(microsecond=0))

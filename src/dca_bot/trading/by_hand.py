@@ -81,9 +81,11 @@ class Hand:
         self._books = Books(store, broker, clock, budget.minding_losses(store, clock))
         self._sender = Sender(broker, self._books.close, Cash(broker.cash), clock)
 
-    def allow(self, asset_id: int, allowed: Allowed, why: str) -> Allowed:
-        """Set how far an asset may go; what it was allowed before."""
-        return allow(self._store, self._clock, asset_id, allowed, why)
+    def allow(
+        self, asset_id: int, allowed: Allowed, why: str, *, with_all: bool = False
+    ) -> Allowed:
+        """Set how far an asset may go, alone or with all others; what it was allowed before."""
+        return allow(self._store, self._clock, asset_id, allowed, why, with_all=with_all)
 
     def end_buy(self, asset_id: int) -> Step:
         """One step towards the end of a BUY that is under way; what it has filled is kept."""

@@ -87,8 +87,11 @@ class Transaction(Protocol):
         """All assets together, `realised` since a moment; no other transaction can ask for it
         until this one ends."""
 
-    def set_allowed(self, allowed: Allowed) -> None:
-        """How far the asset may go from now on."""
+    def count_losses_from(self, at: datetime) -> None:
+        """What has ended until then counts no more in `realised`."""
+
+    def set_allowed(self, allowed: Allowed, before: Allowed | None = None) -> None:
+        """How far the asset may go from now on; `before`, once a pause of all assets ends."""
 
 
 class Store(Protocol):

@@ -57,7 +57,7 @@ from dca_bot.program.errors import (
 )
 from dca_bot.trading import log_lines
 from dca_bot.trading.books import Books
-from dca_bot.trading.budget import NO_LIMITS, Budget, pause_all
+from dca_bot.trading.budget import NO_LIMITS, Budget, pause_for_losses
 from dca_bot.trading.cash import Cash
 from dca_bot.trading.ports import Broker, Store, Transaction
 from dca_bot.trading.sending import Sender
@@ -172,7 +172,7 @@ class Trader:
                 if intended is None:
                     return Acted(AssetState(asset, tx.cycle))
         except LossLimitReached as reached:
-            pause_all(self._store, self._clock, str(reached))
+            pause_for_losses(self._store, self._clock, known.asset.asset_id, str(reached))
             raise
         return self._send(asset, *intended, quote)
 

@@ -25,7 +25,7 @@ def test_a_running_bot_buys_nothing_once_it_is_paused(desk: Desk) -> None:
 
     eventually(is_sold)
     assert desk.kinds() == ["base", "take_profit"]
-    assert desk.dca("resume")["done"] == ["BTC/USD trades without restriction"]
+    assert desk.dca("resume", BTC)["done"] == ["BTC/USD trades without restriction"]
     assert desk.allowed() == {BTC: "all"}
     desk.sql("UPDATE dca_cycles SET status = 'watching' WHERE status = 'cooldown'")
 
@@ -156,6 +156,26 @@ def test_what_is_paused_is_told_by_status_and_why(desk: Desk) -> None:
     assert "exit" in desk.run("why", BTC).stdout
     desk.dca("resume")
     assert json.loads(desk.run("status", "--json").stdout)["health"] != "PAUSED"
+
+
+def test_resume_gives_back_what_was_before_the_pause_of_all(desk: Desk) -> None:
+    eth, sol, ltc = "ETH/USD", "SOL/USD", "LTC/USD"
+    desk.add(BTC, eth, sol, ltc)
+    desk.dca("pause", eth)
+    desk.dca("finish", sol)
+    desk.dca("pause")
+    desk.dca("close", ltc)
+    assert set(desk.allowed().values()) == {"exit"}
+    asked = desk.run("resume", typed="n\n").stdout
+    assert "BTC/USD: from now on it trades without restriction" in asked
+    assert "SOL/USD: from now on it ends its running cycle" in asked
+    assert f"{eth} is paused" in asked
+    for _ in range(2):
+        done = desk.dca("resume")["done"]
+        assert desk.allowed() == {BTC: "all", eth: "exit", sol: "cycle", ltc: "exit"}
+    assert [each for each in done if "`dca resume ETH/USD`" in each]
+    desk.dca("resume", eth)
+    assert desk.allowed()[eth] == "all"
 
 
 def test_a_question_that_is_answered_with_yes_is_done(desk: Desk) -> None:

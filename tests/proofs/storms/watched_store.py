@@ -183,9 +183,13 @@ class WatchedTransaction:
         self._statement("exposure")
         return self._tx.exposure(since)
 
-    def set_allowed(self, allowed: Allowed) -> None:
+    def count_losses_from(self, at: datetime) -> None:
         self._note("correction")
-        self._tx.set_allowed(allowed)
+        self._tx.count_losses_from(at)
+
+    def set_allowed(self, allowed: Allowed, before: Allowed | None = None) -> None:
+        self._note("correction")
+        self._tx.set_allowed(allowed, before)
 
     def orders_of_cycle(self, cycle_id: int) -> Sequence[Order]:
         self._statement("orders of cycle")

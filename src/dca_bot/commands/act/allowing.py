@@ -30,16 +30,23 @@ def describe(state: AssetState, allowed: Allowed) -> str:
 
 
 def allow_all(
-    session: Session, states: Iterable[AssetState], allowed: Allowed, *, verb: str
+    session: Session,
+    states: Iterable[AssetState],
+    allowed: Allowed,
+    *,
+    verb: str,
+    with_all: bool = False,
 ) -> list[Asset]:
     """Set it for each; whoever locks a row after this decides by it.  Returns those it is set for.
 
     A row that can't be read or is locked stops no other, and is one of the session's troubles.
+    `with_all`: all assets are meant, and `dca resume` of all ends it.
     """
-    reached = []
+    reached, why = [], f"by hand (dca {verb})"
     for state in states:
+        asset_id = state.asset.asset_id
         try:
-            before = session.bare_hand.allow(state.asset.asset_id, allowed, f"by hand (dca {verb})")
+            before = session.bare_hand.allow(asset_id, allowed, why, with_all=with_all)
         except (CycleChanged, StoreUnavailable, UnreadableRow) as error:
             session.troubles.append(f"{state.asset.symbol} is as it was: {error}")
             continue

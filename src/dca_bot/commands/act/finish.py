@@ -21,10 +21,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     with session(arguments) as this:
-        states = this.states(arguments.symbol)
-        if arguments.symbol is None:
+        states, is_all = this.states(arguments.symbol), arguments.symbol is None
+        if is_all:
             states = [state for state in states if state.asset.allowed is not Allowed.EXIT]
         if not this.agree([describe(state, Allowed.CYCLE) for state in states], arguments):
             return NOT_DONE
-        allow_all(this, states, Allowed.CYCLE, verb="finish")
+        allow_all(this, states, Allowed.CYCLE, verb="finish", with_all=is_all)
         return this.finish(left_at_alpaca(this, arguments.symbol))

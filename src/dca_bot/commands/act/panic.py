@@ -71,7 +71,7 @@ def _step(session: Session) -> Callable[[int], Step]:
     def step(asset_id: int) -> Step:
         if asset_id in paused:
             return session.close_step(asset_id)
-        session.bare_hand.allow(asset_id, Allowed.EXIT, "by hand (dca panic)")
+        session.bare_hand.allow(asset_id, Allowed.EXIT, "by hand (dca panic)", with_all=True)
         paused.add(asset_id)
         return Step("is paused: no BUYs")
 

@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     with session(arguments) as this:
-        states = this.states(arguments.symbol)
+        states, is_all = this.states(arguments.symbol), arguments.symbol is None
         ids = {state.asset.asset_id for state in states}
         resting = [
             order
@@ -36,7 +36,7 @@ def run(arguments: Namespace) -> int:
         plan += [f"The BUY {order.client_order_id} is cancelled." for order in resting]
         if not this.agree(plan, arguments):
             return NOT_DONE
-        paused = allow_all(this, states, Allowed.EXIT, verb="pause")
+        paused = allow_all(this, states, Allowed.EXIT, verb="pause", with_all=is_all)
         buying = {order.asset_id for order in this.store.live_orders() if order.side is Side.BUY}
         assets = [asset for asset in paused if asset.asset_id in buying]
         for asset in pursue(this, assets, this.bare_hand.end_buy, outage_seconds=OUTAGE_SECONDS):

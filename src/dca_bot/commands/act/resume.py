@@ -1,27 +1,58 @@
-"""Ends a pause (or a finish) of one asset or all: everything is allowed again.
+"""Ends a pause or a finish of one asset, or of all that were paused together.
 
+Together means by `dca pause`, `dca finish` or `dca panic`, or by DAILY_LOSS_LIMIT.  What each asset
+was allowed before comes back: one that was paused alone (`dca pause SYMBOL`, `dca close`, a stop
+loss, SQL) stays so until it is named.
 In SQL: UPDATE dca_assets SET allowed = 'all'.
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 
-from dca_bot.commands.act.allowing import allow_all, describe
+from dca_bot.commands.act.allowing import WORDS, allow_all, describe
 from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.act.session import NOT_DONE, add_yes, session
-from dca_bot.core.model import Allowed
+from dca_bot.core.model import Allowed, AssetState
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("symbol", metavar="SYMBOL", nargs="?", help="as in BTC/USD; default: all")
+    parser.add_argument(
+        "symbol", metavar="SYMBOL", nargs="?", help="as in BTC/USD; default: all paused together"
+    )
     add_yes(parser)
 
 
 def run(arguments: Namespace) -> int:
     with session(arguments) as this:
         states = this.states(arguments.symbol)
-        if not this.agree([describe(state, Allowed.ALL) for state in states], arguments):
+        again = _again(states, is_all=arguments.symbol is None)
+        staying = [state for state in states if state not in [each for each, _ in again]]
+        plan = [describe(state, allowed) for state, allowed in again]
+        if not this.agree([*plan, *map(_stays, staying)], arguments):
             return NOT_DONE
-        allow_all(this, states, Allowed.ALL, verb="resume")
+        for state, allowed in again:
+            allow_all(this, [state], allowed, verb="resume")
+        this.done += map(_stays, staying)
         return this.finish(left_at_alpaca(this, arguments.symbol))
+
+
+def _again(states: Sequence[AssetState], *, is_all: bool) -> list[tuple[AssetState, Allowed]]:
+    """What is resumed, and how far it may go then."""
+    found = []
+    for state in states:
+        asset = state.asset
+        if not is_all or asset.allowed is Allowed.ALL:
+            found.append((state, Allowed.ALL))
+        elif asset.allowed_before is not None:
+            found.append((state, asset.allowed_before))
+    return found
+
+
+def _stays(state: AssetState) -> str:
+    asset = state.asset
+    return (
+        f"{asset.symbol} {WORDS[asset.allowed]}; that was set for it alone, and stays until "
+        f"`dca resume {asset.symbol}`"
+    )
