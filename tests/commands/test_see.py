@@ -373,6 +373,40 @@ def test_the_doctor_finds_nothing_wrong_with_a_bot_that_could_start(
     assert findings["main_app.py"]["mark"] == "note"
 
 
+def test_the_doctor_names_a_setting_that_cannot_be_read(dca: Dca) -> None:
+    for name in ("LOG_LEVEL", "ALERT_URLS"):
+        done = dca.run("doctor", "--json", **{name: "nonsense"})
+        assert done.returncode == 1, done.stderr
+        bad = [each for each in json.loads(done.stdout)["findings"] if each["mark"] == "bad"]
+        assert any(name in each["about"] + each["what"] for each in bad), bad
+
+
+def test_the_doctor_sends_a_message_to_each_channel_when_asked(dca: Dca) -> None:
+    done = dca.run("doctor", "--json", "--send", ALERT_URLS="json://127.0.0.1:1/token42")
+    [found] = [
+        each for each in json.loads(done.stdout)["findings"] if each["about"] == "ALERT_URLS"
+    ]
+    assert (found["mark"], "did not take it" in found["what"]) == ("bad", True)
+    assert "token42" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["gains", "--year", "9999"],
+        ["profit", "--to", "9999-12-31"],
+        ["profit", "--from", "0001-01-01"],
+        ["profit", "--from", "2026-03-02", "--to", "2026-03-01"],
+        ["tie-out", "--days", "1000000"],
+    ],
+    ids=" ".join,
+)
+def test_days_that_cannot_be_are_a_wrong_call(dca: Dca, words: list[str]) -> None:
+    done = dca.run(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words[-1] in done.stderr
+
+
 def test_the_doctor_says_what_to_do_about_what_it_finds(
     database: DatabaseSettings, simulator: Simulator, bot_env: dict[str, str]
 ) -> None:

@@ -12,6 +12,10 @@ from dca_bot.program.setting_values import PORT_MAX
 from dca_bot.report.now import AssetNow, Now
 from dca_bot.report.queries import LONG_AGO, LONG_AHEAD
 
+# A TIMESTAMP column holds no more.
+FIRST_YEAR, LAST_YEAR = 1971, 2036
+DAYS_BACK_MAX = 3650
+
 
 class WrongCall(SettingsError):
     """The call names what there is not: exit status 2."""
@@ -37,19 +41,31 @@ def add_span(parser: ArgumentParser) -> None:
 
 
 def span(arguments: Namespace) -> tuple[datetime, datetime]:
-    """From the beginning of the first day to the end of the last."""
+    """From the beginning of the first day to the end of the last; raises WrongCall."""
     since = LONG_AGO if arguments.since is None else local_midnight(arguments.since)
     if arguments.until is None:
         return since, LONG_AHEAD
+    if arguments.since is not None and arguments.since > arguments.until:
+        raise WrongCall(f"--from {arguments.since} is after --to {arguments.until}")
     return since, local_midnight(arguments.until + timedelta(days=1))
 
 
 def day(text: str) -> date:
     """A day as ISO writes it."""
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is no day: write it like 2026-03-01") from None
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise ArgumentTypeError(f"{text!r} is not between {FIRST_YEAR} and {LAST_YEAR}")
+    return found
+
+
+def year(text: str) -> int:
+    """A calendar year."""
+    if not (text.isascii() and text.isdigit() and FIRST_YEAR <= int(text) <= LAST_YEAR):
+        raise ArgumentTypeError(f"{text!r} is no year from {FIRST_YEAR} to {LAST_YEAR}")
+    return int(text)
 
 
 def positive(text: str) -> Decimal:
@@ -67,6 +83,13 @@ def count(text: str) -> int:
     """A whole number from 1 on."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
         raise ArgumentTypeError(f"{text!r} is no whole number from 1 to 1000000")
+    return int(text)
+
+
+def days_back(text: str) -> int:
+    """A number of days, ten years of them at most."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= DAYS_BACK_MAX):
+        raise ArgumentTypeError(f"{text!r} is no number of days from 1 to {DAYS_BACK_MAX}")
     return int(text)
 
 

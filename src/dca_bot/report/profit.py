@@ -6,17 +6,19 @@ said beside every sum, and never counted as zero.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from dca_bot.core.model import ZERO
 from dca_bot.report import queries
-from dca_bot.report.queries import LONG_AHEAD
-from dca_bot.report.reader import Reader, known, money, whole
+from dca_bot.report.reader import Reader, known, moment, money, whole
 from dca_bot.store.statements import Row, Value
 
 HUNDRED = Decimal(100)
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,42 @@ def by_asset(reader: Reader, since: datetime, until: datetime) -> list[Earned]:
 
 def by_time(reader: Reader, since: datetime, until: datetime, unit: str) -> list[Earned]:
     """Sums for each `day`, `week` or `month` of the user's, oldest first."""
-    offset = _offset_seconds(until)
-    days = reader.rows(queries.BY_DAY, offset, since, until)
+    first, last = reader.row(queries.FIRST_AND_LAST, since, until)
+    if first is None:
+        return []
+    begins, ends = moment(first), moment(last) + timedelta(seconds=1)
     groups: dict[str, list[Earned]] = {}
-    for row in days:
-        name = _group_of(_day(row[0]), unit)
-        groups.setdefault(name, []).append(_earned(name, row))
+    for start, end in same_offset(begins, ends):
+        for row in reader.rows(queries.BY_DAY, _offset_seconds(start), start, end):
+            name = _group_of(_day(row[0]), unit)
+            groups.setdefault(name, []).append(_earned(name, row))
     return [together(name, parts) for name, parts in groups.items()]
+
+
+def same_offset(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The time in parts, within each of which the user's clock is not put forward or back."""
+    while since < until:
+        end = _next_change(since, until)
+        yield since, end
+        since = end
+
+
+def _next_change(since: datetime, until: datetime) -> datetime:
+    """When the clock is put forward or back, to the second; `until` where it isn't before."""
+
+    def has_changed(at: datetime) -> bool:
+        return _offset_seconds(at) != _offset_seconds(since)
+
+    day = since
+    while day < until:
+        if has_changed(day + DAY):
+            seconds = range(int(DAY.total_seconds()) + 1)
+            second = bisect_left(
+                seconds, True, key=lambda second: has_changed(day + timedelta(seconds=second))
+            )
+            return min(day + timedelta(seconds=second), until)
+        day += DAY
+    return until
 
 
 def together(group: str, parts: list[Earned]) -> Earned:
@@ -148,9 +179,7 @@ def _group_of(day: date, unit: str) -> str:
 
 
 def _offset_seconds(at: datetime) -> int:
-    # One distance for all days: an hour around the change of summer time may fall to its neighbour.
-    local = min(at, LONG_AHEAD).astimezone()
-    offset = local.utcoffset()
+    offset = at.astimezone().utcoffset()
     return int(offset.total_seconds()) if offset else 0
 
 

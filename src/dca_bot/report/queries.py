@@ -120,6 +120,12 @@ SELECT symbol, COUNT(*), SUM(net), SUM(fees), MAX(net), MIN(net), SUM(cost)
  ORDER BY symbol
 """
 
+FIRST_AND_LAST = """
+SELECT MIN(completed_at), MAX(completed_at)
+  FROM dca_results
+ WHERE completed_at >= %s AND completed_at < %s
+"""
+
 BY_DAY = """
 SELECT DATE(DATE_ADD(completed_at, INTERVAL %s SECOND)), COUNT(*), SUM(net), SUM(fees), MAX(net),
        MIN(net), SUM(cost)

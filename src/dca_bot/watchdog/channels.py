@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -139,6 +139,13 @@ def failing(directory: Path) -> list[str]:
         for each in load(directory).values()
         if each.failing_since is not None
     ]
+
+
+def try_out(urls: Sequence[str], subject: str, body: str) -> Iterator[tuple[str, str]]:
+    """Send one message to each address, one after the other: its name, and why it failed or ""."""
+    send = _apprise()
+    for number, url in enumerate(urls, start=1):
+        yield _name(url, number), send(url, subject, body)
 
 
 def _key(url: str) -> str:

@@ -3,7 +3,7 @@
 import json
 from decimal import Decimal
 
-from tests.commands.act.small_exchange import BTC, Desk
+from tests.commands.act.small_exchange import ADD, BTC, Desk
 from tests.helpers import eventually
 from tests.proofs.whole.busy import new_line
 
@@ -136,6 +136,13 @@ def test_what_nobody_agreed_to_is_not_done(desk: Desk) -> None:
     assert done.returncode == 2
     assert "--yes" in done.stderr
     assert desk.allowed() == {BTC: "all"}
+
+
+def test_a_typo_beside_the_right_row_does_not_hide_it(desk: Desk) -> None:
+    desk.add(BTC)
+    desk.sql(ADD.format(symbol="BTCUSD"))
+    desk.dca("pause", BTC)
+    assert desk.allowed() == {BTC: "exit", "BTCUSD": "all"}
 
 
 def test_an_unknown_symbol_is_a_wrong_call(desk: Desk) -> None:

@@ -89,7 +89,7 @@ class Session:
                 raise WrongCall("dca_assets has no row yet: `dca add` writes one")
             return states
         wanted = symbol.upper().replace("/", "")
-        found = [
+        found = [each for each in states if each.asset.symbol == symbol] or [
             each
             for each in states
             if wanted in (each.asset.symbol.upper().replace("/", ""), each.asset.coin.upper())

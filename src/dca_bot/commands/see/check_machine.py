@@ -14,7 +14,7 @@ from pathlib import Path
 from dca_bot.commands.see.findings import Finding, bad, note, ok
 from dca_bot.program.channel_settings import read_channel_settings
 from dca_bot.program.clock import utc_now
-from dca_bot.program.errors import DcaError
+from dca_bot.program.errors import DcaError, SettingsError
 from dca_bot.program.files import exposed
 from dca_bot.program.setting_groups import PROJECT_ROOT, CommonSettings, DatabaseSettings
 from dca_bot.report import queries
@@ -22,7 +22,7 @@ from dca_bot.report.reader import Reader
 from dca_bot.store.failures import TO_TRADE
 from dca_bot.store.schema import what_is_missing
 from dca_bot.watchdog.bot_process import BotProcess
-from dca_bot.watchdog.channels import failing
+from dca_bot.watchdog.channels import failing, try_out
 from dca_bot.watchdog.health import Health
 from dca_bot.watchdog.mail import send_mail
 
@@ -152,14 +152,28 @@ def check_mail(settings: CommonSettings, *, send: bool) -> Iterator[Finding]:
         yield bad("mail", told, "check ALERT_EMAIL_SMTP_* in .env")
 
 
-def check_channels(settings: CommonSettings) -> Iterator[Finding]:
-    """Whether the channels of ALERT_URLS took what they were sent last."""
-    urls = read_channel_settings().urls
+def check_channels(settings: CommonSettings, *, send: bool) -> Iterator[Finding]:
+    """Whether the channels of ALERT_URLS take a message, or took the last one."""
+    try:
+        urls = read_channel_settings().urls
+    except SettingsError as error:
+        for problem in error.problems:
+            yield bad("ALERT_URLS", problem, "edit .env (docs/settings.md has examples)")
+        return
+    if send:
+        words = ("dca doctor: a test", "This message was asked for by `dca doctor --send`.")
+        for name, why in try_out(urls, *words):
+            yield (
+                bad("ALERT_URLS", f"{name}: {why}", "correct it in .env")
+                if why
+                else ok("ALERT_URLS", f"sent by {name}")
+            )
+        return
     troubles = failing(settings.log.dir)
     for trouble in troubles:
         yield bad("ALERT_URLS", trouble, "the watchdog tries again; check the address in .env")
     if urls and not troubles:
-        yield ok("ALERT_URLS", f"{len(urls)} addresses, none of them fails")
+        yield ok("ALERT_URLS", f"{len(urls)} addresses, none of them fails; --send sends to each")
 
 
 def _crontab() -> str | None:

@@ -1,7 +1,8 @@
 """Checks in order everything that the bot needs, each with what to do where something is wrong.
 
 It asks Alpaca, and listens to both streams for five seconds unless main_app.py runs: an account has
-one of each.  --send sends a test mail.  Exit status: 0 nothing is wrong, 1 something is.
+one of each.  --send sends a test mail, and a message to each of ALERT_URLS.
+Exit status: 0 nothing is wrong, 1 something is.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ STYLES = {Mark.OK: "green", Mark.NOTE: "yellow", Mark.BAD: "bold red"}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--send", action="store_true", help="send a test mail")
+    parser.add_argument("--send", action="store_true", help="send a test mail, and a test message")
 
 
 def run(arguments: Namespace) -> int:
@@ -50,7 +51,6 @@ def run(arguments: Namespace) -> int:
 def _findings(*, send: bool) -> Iterator[Finding]:
     """Each as soon as it is known: the streams take their time."""
     yield from check_python()
-    common = read_common_settings()
     try:
         settings = read_settings()
         yield ok("settings", "all there")
@@ -58,6 +58,10 @@ def _findings(*, send: bool) -> Iterator[Finding]:
         settings = None
         for problem in error.problems:
             yield bad("settings", problem, "edit .env (.env.example shows every setting)")
+    try:
+        common = read_common_settings()
+    except SettingsError:
+        return  # named above: without LOG_DIR and limits there is nothing to look at
     yield from check_files(common)
     bot = list(check_bot(common))
     if settings is not None:
@@ -85,7 +89,7 @@ def _alpaca(settings: Settings, *, bot_runs: bool) -> Iterator[Finding]:
 def _cron_and_mail(settings: CommonSettings, *, send: bool) -> Iterator[Finding]:
     yield from check_cron(settings)
     yield from check_mail(settings, send=send)
-    yield from check_channels(settings)
+    yield from check_channels(settings, send=send)
 
 
 def _print(console: Console, finding: Finding) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dca_bot.commands import output
-from dca_bot.commands.arguments import count
+from dca_bot.commands.arguments import count, year
 from dca_bot.commands.output import amount, local
 from dca_bot.core.model import ZERO
 from dca_bot.program.clock import local_midnight, utc_now
@@ -34,7 +34,7 @@ COLUMNS = ("symbol", "quantity", "acquired", "sold", "cost", "proceeds", "fees",
 
 def add_arguments(parser: ArgumentParser) -> None:
     this_year = utc_now().astimezone().year
-    parser.add_argument("--year", type=count, default=this_year, help=f"default: {this_year}")
+    parser.add_argument("--year", type=year, default=this_year, help=f"default: {this_year}")
     parser.add_argument(
         "--last", type=count, metavar="N", help=f"how many; default: {SHOWN}, in JSON {IN_JSON}"
     )
@@ -89,10 +89,10 @@ def _as_json(each: Gain) -> dict[str, Any]:
     }
 
 
-def _print(year: int, sold: list[Gain], most: int) -> None:
+def _print(of_year: int, sold: list[Gain], most: int) -> None:
     console = output.console()
     if not sold:
-        console.print(f"Nothing was sold in {year}.")
+        console.print(f"Nothing was sold in {of_year}.")
         return
     shown = output.table("asset", "quantity", "acquired", "sold", "cost", "proceeds", "gain")
     for each in sold[-most:]:
@@ -108,7 +108,7 @@ def _print(year: int, sold: list[Gain], most: int) -> None:
     console.print(shown)
     if len(sold) > most:
         console.print(f"the last {most} of {len(sold)}; --csv FILE writes all of them")
-    console.print(f"{year}: {len(sold)} lots, gain {amount(_total(sold))} ({output.zone()})")
+    console.print(f"{of_year}: {len(sold)} lots, gain {amount(_total(sold))} ({output.zone()})")
 
 
 def _write(path: Path, sold: list[Gain]) -> None:

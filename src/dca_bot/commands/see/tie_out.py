@@ -18,7 +18,7 @@ from dca_bot.broker.activities import AlpacaActivities
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
 from dca_bot.commands import output
-from dca_bot.commands.arguments import count
+from dca_bot.commands.arguments import days_back
 from dca_bot.core.order_ids import is_ours
 from dca_bot.program.clock import utc_now
 from dca_bot.program.setting_groups import Settings
@@ -37,7 +37,9 @@ UNKNOWN_MAX = 100  # orders that are asked about one by one
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--days", type=count, default=DAYS, help=f"how far back; default: {DAYS}")
+    parser.add_argument(
+        "--days", type=days_back, default=DAYS, help=f"how far back; default: {DAYS}"
+    )
 
 
 def run(arguments: Namespace) -> int:
