@@ -28,10 +28,11 @@ from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
 from dca_bot.caretakers.orders import Settler
 from dca_bot.caretakers.positions import (
-    is_shown_by_orders,
+    has_rested,
     look_at_positions,
     put_right,
     seen_twice,
+    unexplained,
 )
 from dca_bot.caretakers.posted_fees import take_over
 from dca_bot.caretakers.run import REQUESTS_PER_MINUTE, Run, nothing_without_alpaca
@@ -118,16 +119,21 @@ def check_positions(
 ) -> None:
     """Put right what differs from Alpaca's positions in two looks."""
     first = look_at_positions(store, broker, this_run, clock() + broker.clock_offset)
-    if not first.differences:
+    if first is None:
         return
     sleep(SECOND_LOOK_SECONDS)
     again = look_at_positions(store, broker, this_run, clock() + broker.clock_offset)
-    for difference in seen_twice(first, again):
-        with this_run.contain(difference.asset.symbol):
-            if again.are_all_gone and not is_shown_by_orders(difference, store, broker):
-                this_run.trouble(difference.asset.symbol, ALL_GONE)
-                continue
-            put_right(store, books, difference, clock(), this_run)
+    if again is None:
+        return
+    found = seen_twice(first, again)
+    in_doubt = unexplained(found, again, store, broker)
+    for difference in found:
+        asset, now = difference.asset, clock()
+        with this_run.contain(asset.symbol):
+            if asset.asset_id in in_doubt:
+                this_run.trouble(asset.symbol, ALL_GONE)
+            elif has_rested(difference, again, broker, now + broker.clock_offset):
+                put_right(store, books, difference, now, this_run)
 
 
 def learn_fees(settings: Settings, limiter: RateLimiter, this_run: Run, now: datetime) -> None:

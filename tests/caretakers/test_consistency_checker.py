@@ -353,6 +353,38 @@ def test_the_end_of_an_order_counts_not_its_beginning() -> None:
     assert world.cycle == bought
 
 
+def test_an_order_that_rested_for_days_and_has_just_ended_counts_as_the_last_one() -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.listen()
+    world.broker.holds_fills = True
+    world.trade()
+    world.clock.pass_by(3 * 24 * 3600)
+    world.broker.release_fills()
+    bought = world.cycle
+    world.broker.hold(BTC, 0, 0)
+    world.clock.pass_by(20)
+    world.check_consistency()
+    assert world.cycle == bought
+    world.clock.pass_by(60)
+    world.check_consistency()
+    assert world.cycle_by_id(bought.cycle_id).status is S.ERROR
+
+
+@pytest.mark.parametrize("symbol", [BTC, "BTC/USDC"])
+def test_an_order_by_hand_is_an_order_of_the_asset_like_any_other(
+    world: SmallWorld, symbol: str
+) -> None:
+    world.broker.quote(symbol, 100, 100)
+    world.clock.pass_by(3600)
+    world.order_by_hand(OrderKind.TAKE_PROFIT, "0.5", limit=None, symbol=symbol)
+    world.check_consistency()
+    assert world.cycle.quantity == 1
+    world.clock.pass_by(60)
+    world.check_consistency()
+    assert world.cycle.quantity == Decimal("0.5")
+
+
 def test_an_order_between_two_looks_leaves_everything_to_the_next_run(world: SmallWorld) -> None:
     world.broker.hold(BTC, "0.5", "100")
     world.listen()
@@ -427,17 +459,49 @@ def test_an_empty_list_of_positions_ends_no_cycle() -> None:
     assert world.store.assets() == before
 
 
-def test_coins_of_several_cycles_that_orders_have_sold_end_their_cycles() -> None:
+@pytest.mark.parametrize("seconds_since", [60, 10 * 24 * 3600])
+def test_coins_of_several_cycles_that_orders_have_sold_end_their_cycles(
+    seconds_since: int,
+) -> None:
     world = two_cycles()
     world.clock.pass_by(10)
     world.order_by_hand(OrderKind.TAKE_PROFIT, "1", limit=None)
     world.broker.hold("ETH/USD", 0, 0)
+    world.clock.pass_by(seconds_since)
     assert world.check_consistency() == 1
     bitcoin, ether = world.store.assets()
     assert bitcoin.cycle is not None
     assert bitcoin.cycle.quantity == 0
     assert ether.cycle is not None
     assert ether.cycle.quantity == 1
+
+
+def test_alpaca_is_asked_no_more_however_many_cycles_were_sold_by_hand() -> None:
+    """Its requests are few a minute, and a run has an end."""
+    asked = []
+    for count in (2, 30):
+        world = SmallWorld()
+        for number in range(count):
+            hold_and_sell_by_hand(world, asset_id=100 + number, symbol=f"C{number}/USD")
+        world.clock.pass_by(60)
+        world.broker.calls.clear()
+        assert world.check_consistency() == 0
+        cycles = [state.cycle for state in world.store.assets() if state.asset.asset_id >= 100]
+        assert [cycle.quantity for cycle in cycles if cycle] == [0] * count
+        asked.append(list(world.broker.calls))
+    assert asked[0] == asked[1]
+
+
+def hold_and_sell_by_hand(world: SmallWorld, *, asset_id: int, symbol: str) -> None:
+    """A base order of the bot, and the sale of what it bought on Alpaca's site."""
+    world.listen()
+    world.store.put_asset(an_asset(asset_id=asset_id, symbol=symbol))
+    with world.store.transaction(asset_id) as tx:
+        tx.add_cycle(Cycle(0, asset_id, S.WATCHING))
+    state = world.store.assets()[-1]
+    world.main_app.on_quote(state, world.broker.quote(symbol, 100, 100))
+    world.clock.pass_by(1)
+    world.order_by_hand(OrderKind.TAKE_PROFIT, "0.1995", limit=None, symbol=symbol)
 
 
 def test_the_bots_own_sales_do_not_explain_what_is_gone() -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from dca_bot.core.model import Asset
-from dca_bot.program.errors import StoreUnavailable
+from dca_bot.program.errors import RowLocked
 from dca_bot.store.memory_store import MemoryStore
 from tests.store.store_contract import StoreContract, World, make_asset, start_cycle
 
@@ -39,7 +39,7 @@ def test_a_locked_asset_makes_the_next_one_wait_and_then_give_up() -> None:
     store = MemoryStore([make_asset(1), make_asset(2)], lock_wait_seconds=0.01)
     with store.transaction(1):
         start_cycle(store, 2)
-        with pytest.raises(StoreUnavailable), store.transaction(1):
+        with pytest.raises(RowLocked), store.transaction(1):
             pass
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from dca_bot.core.model import CycleStatus
-from dca_bot.program.errors import CycleChanged, StoreUnavailable
+from dca_bot.program.errors import CycleChanged, RowLocked
 from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.connection import Session
 from dca_bot.store.mysql_store import MySqlStore
@@ -183,7 +183,7 @@ def test_a_row_that_stays_locked_is_given_up_with_advice(
     cycle = start_cycle(mysql_store)
     by_hand = Session(database, 1)
     by_hand.rows(LOCK_CYCLE, (cycle.cycle_id,))
-    with pytest.raises(StoreUnavailable, match="PROCESSLIST"), mysql_store.transaction(1):
+    with pytest.raises(RowLocked, match="PROCESSLIST"), mysql_store.transaction(1):
         pass
     with mysql_store.transaction(2) as tx:  # the others go on
         tx.add_cycle(make_cycle(2))

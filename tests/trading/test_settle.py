@@ -13,6 +13,7 @@ from dca_bot.program.errors import (
     BrokerUnavailable,
     DcaError,
     OrderOutcomeUnknown,
+    RowLocked,
     StoreUnavailable,
     UnreadableRow,
 )
@@ -181,19 +182,28 @@ def test_an_order_that_is_open_and_unchanged_is_not_asked_about_one_by_one() -> 
     assert floor.cycle.quantity == Decimal("0.09975")
 
 
-def test_an_asset_whose_rows_cannot_be_read_does_not_stop_the_others() -> None:
-    class HalfReadable(MemoryStore):
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        UnreadableRow("status is 'wachting': correct it"),
+        RowLocked("another connection holds it locked"),
+    ],
+)
+def test_an_asset_whose_rows_cannot_be_read_or_stay_locked_does_not_stop_the_others(
+    trouble: DcaError,
+) -> None:
+    class HalfThere(MemoryStore):
         @contextmanager
         def transaction(self, asset_id: int) -> Iterator[Any]:
-            if asset_id in unreadable:
-                raise UnreadableRow("status is 'wachting': correct it")
+            if asset_id in troubled:
+                raise trouble
             with super().transaction(asset_id) as tx:
                 yield tx
 
-    unreadable: set[int] = set()
+    troubled: set[int] = set()
     floor = Floor(at_once=False)
     coins = ["BTC/USD", "ETH/USD"]
-    store = HalfReadable(
+    store = HalfThere(
         [an_asset(asset_id=n, symbol=each) for n, each in enumerate(coins, 1)], clock=floor.clock
     )
     trader = Trader(store, floor.broker, floor.clock, {each: rules_of(each) for each in coins})
@@ -201,12 +211,12 @@ def test_an_asset_whose_rows_cannot_be_read_does_not_stop_the_others() -> None:
         trader.books.open_cycle(asset_id)
         state: AssetState = store.assets()[asset_id - 1]
         trader.on_quote(state, floor.broker.quote(symbol, 100, 100))
-    unreadable.add(1)
+    troubled.add(1)
     assert len(recover(trader.books, store, floor.broker).stuck) == 1
     cycle = store.assets()[1].cycle
     assert cycle is not None
     assert cycle.quantity == Decimal("0.1995")
-    unreadable.clear()
+    troubled.clear()
     assert recover(trader.books, store, floor.broker).stuck == ()
 
 

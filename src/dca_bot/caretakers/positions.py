@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 
+from dca_bot.caretakers.closed_orders import ClosedOrders, sold_by_others
 from dca_bot.caretakers.run import Run
 from dca_bot.core import story
 from dca_bot.core.earnings import result_of
@@ -20,6 +21,7 @@ from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import (
     ZERO,
     Asset,
+    AssetRules,
     AssetState,
     Cycle,
     CycleStatus,
@@ -34,7 +36,6 @@ from dca_bot.core.overdue import (
     corrected,
     is_settled,
     position_verdict,
-    shows_the_sale,
 )
 from dca_bot.core.position import most_it_could_hold
 from dca_bot.core.transition import fail
@@ -57,7 +58,7 @@ class Difference:
     cycle: Cycle | None
     holding: Holding | None
     verdict: PositionVerdict
-    last_order: Order | None
+    last_order: Order | None = None
 
     def is_like(self, other: Difference | None) -> bool:
         """Whether nothing that matters has moved between two looks."""
@@ -74,44 +75,62 @@ class Look:
     """What one look at all positions found; `are_all_gone`: of two or more cycles that hold coins,
     none has a position, as if Alpaca's list had been empty by mistake."""
 
-    differences: Mapping[int, Difference] = field(default_factory=dict)  # by asset id
-    are_all_gone: bool = False
+    differences: Mapping[int, Difference]  # by asset id
+    closed: ClosedOrders
+    are_all_gone: bool
 
 
-def look_at_positions(store: Store, broker: Broker, this_run: Run, now: datetime) -> Look:
+def look_at_positions(store: Store, broker: Broker, this_run: Run, now: datetime) -> Look | None:
     """Every asset at rest whose position is not what its cycle says; `now` by Alpaca's clock.
 
-    Left out are assets whose last order has ended so lately that positions may lag behind it,
-    whose position can't be read, and coins that several cycles claim.
+    Left out are assets whose last order, whoever placed it, has ended so lately that positions may
+    lag behind it, whose position can't be read, and coins that several cycles claim.
+    None: there is no difference.
     """
     rules, holdings, states = broker.rules(), broker.holdings(), store.assets()
     holders = [state for state in states if state.cycle and state.cycle.quantity > 0]
     claims = Counter(state.asset.coin for state in holders)
-    found = {}
+    differing = []
     for state in states:
-        asset, cycle = state.asset, state.cycle
+        asset = state.asset
         is_claimed_elsewhere = claims[asset.coin] > (1 if state in holders else 0)
         if is_claimed_elsewhere and state in holders:
             asset_log(log, asset.symbol).warning("left as it is: %s", CLAIMED.format(asset.coin))
         if state.problem or is_claimed_elsewhere:
             continue
-        try:
-            rule, holding = rules.get(asset.symbol), holdings.of(asset.coin)
-        except BrokerUnavailable as doubt:
-            asset_log(log, asset.symbol).warning("left as it is: %s", doubt)
-            continue
         with this_run.contain(asset.symbol):
-            if rule is None and holding is None:
-                continue  # a symbol that Alpaca doesn't know: no position there says nothing
-            increment = rule.min_trade_increment if rule else COIN_STEP
-            most = most_it_could_hold(asset, cycle) if cycle else ZERO
-            verdict = position_verdict(asset, cycle, holding, increment, at_most=most)
-            if verdict is PositionVerdict.AGREES:
-                continue
-            last = _last_order(store, asset)
-            if is_settled(_end_of(last, broker), now):
-                found[asset.asset_id] = Difference(asset, cycle, holding, verdict, last)
-    return Look(found, len(holders) > 1 and not any(_is_held(each, holdings) for each in holders))
+            if difference := _difference(state, rules, holdings):
+                differing.append(difference)
+    if not differing:
+        return None
+    closed, found = ClosedOrders.of_the_last_day(broker, now), {}
+    for each in differing:
+        with this_run.contain(each.asset.symbol):
+            last = _last_order(store, each.asset)
+            if is_settled(closed.last_end(each.asset.coin, last), now):
+                found[each.asset.asset_id] = replace(each, last_order=last)
+    are_all_gone = len(holders) > 1 and not any(_is_held(each, holdings) for each in holders)
+    return Look(found, closed, are_all_gone) if found else None
+
+
+def _difference(
+    state: AssetState, rules: Mapping[str, AssetRules], holdings: Holdings
+) -> Difference | None:
+    """What is between an asset's cycle and its position; None: nothing, or nobody can tell."""
+    asset, cycle = state.asset, state.cycle
+    try:
+        rule, holding = rules.get(asset.symbol), holdings.of(asset.coin)
+    except BrokerUnavailable as doubt:
+        asset_log(log, asset.symbol).warning("left as it is: %s", doubt)
+        return None
+    if rule is None and holding is None:
+        return None  # a symbol that Alpaca doesn't know: no position there says nothing
+    increment = rule.min_trade_increment if rule else COIN_STEP
+    most = most_it_could_hold(asset, cycle) if cycle else ZERO
+    verdict = position_verdict(asset, cycle, holding, increment, at_most=most)
+    if verdict is PositionVerdict.AGREES:
+        return None
+    return Difference(asset, cycle, holding, verdict)
 
 
 def _is_held(state: AssetState, holdings: Holdings) -> bool:
@@ -127,31 +146,32 @@ def _last_order(store: Store, asset: Asset) -> Order | None:
         return tx.last_order()
 
 
-def _end_of(order: Order | None, broker: Broker) -> datetime | None:
-    """When an order ended, by Alpaca's clock; None: there is none."""
-    if order is None:
-        return None
-    update = broker.order(order.client_order_id)
-    return update.ended_at if update and update.ended_at else order.created_at
-
-
 def seen_twice(first: Look, again: Look) -> Sequence[Difference]:
     """What differs still, in the same way: Alpaca's positions lag behind its fills."""
     before = first.differences
     return [now for asset_id, now in again.differences.items() if now.is_like(before.get(asset_id))]
 
 
-def is_shown_by_orders(found: Difference, store: Store, broker: Broker) -> bool:
-    """Whether orders that the books don't know have sold what is gone.
+def unexplained(found: Sequence[Difference], look: Look, store: Store, broker: Broker) -> Set[int]:
+    """The assets, by id, whose coins are gone with all others, though no order has sold them.
 
     Raises BrokerUnavailable.
     """
-    if found.cycle is None or found.verdict is not PositionVerdict.GONE:
+    if not look.are_all_gone:
+        return set()
+    is_gone = PositionVerdict.GONE
+    gone = [(each.asset, each.cycle) for each in found if each.cycle and each.verdict is is_gone]
+    sold = sold_by_others(gone, look.closed, store, broker)
+    return {asset.asset_id for asset, _ in gone} - sold
+
+
+def has_rested(found: Difference, look: Look, broker: Broker, now: datetime) -> bool:
+    """Whether the books' last order ended long ago, where the list of the look doesn't tell."""
+    last = found.last_order
+    if last is None or not look.closed.leaves_open_the_end_of(last):
         return True
-    since = found.cycle.created_at or datetime.min.replace(tzinfo=UTC)
-    closed = broker.closed_orders(since)
-    unknown = [each for each in closed if store.order(each.client_order_id) is None]
-    return shows_the_sale(found.cycle, found.asset.coin, unknown)
+    update = broker.order(last.client_order_id)
+    return is_settled(update.ended_at if update else None, now)
 
 
 def put_right(store: Store, books: Books, found: Difference, now: datetime, this_run: Run) -> None:

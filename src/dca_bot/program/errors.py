@@ -4,6 +4,7 @@
     ├ SettingsError          status 2: do not start again, a human must edit the settings
     ├ AlreadyRunning         status 0: another run of this script does the work
     ├ StoreUnavailable       wait, then try the whole piece of work again
+    │ └ RowLocked            this asset waits, others go on
     ├ CycleChanged           somebody moved the row: reload and decide again
     │ └ AssetDeleted         its row is gone for good: what is told of its orders is theirs alone
     ├ BrokerUnavailable      nothing was sent or learnt: change nothing, try later
@@ -38,6 +39,10 @@ class AlreadyRunning(DcaError):
 
 class StoreUnavailable(DcaError):
     """The database did not answer or gave up.  Nothing was committed: wait and try again."""
+
+
+class RowLocked(StoreUnavailable):
+    """Another connection keeps a row of this asset locked.  It waits; others go on."""
 
 
 class CycleChanged(DcaError):

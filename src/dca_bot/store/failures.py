@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from dca_bot.program.errors import StoreUnavailable
+from dca_bot.program.errors import RowLocked, StoreUnavailable
 from dca_bot.program.setting_groups import DatabaseSettings
 
 DUPLICATE_KEY = 1062
@@ -66,6 +66,10 @@ class Failure(StoreUnavailable):
         return self.number in (LOCK_WAIT, DEADLOCK)
 
 
+class LockWait(Failure, RowLocked):
+    """The Failure of one asset's row that somebody else keeps locked."""
+
+
 def grant(rights: str, settings: DatabaseSettings, told: str) -> str:
     """The statement that gives the rights to the user whom the server has named in what it told."""
     # in the name of a database _ and % would stand for any letter
@@ -78,7 +82,8 @@ def grant(rights: str, settings: DatabaseSettings, told: str) -> str:
 def explain(number: int, told: str, settings: DatabaseSettings) -> Failure:
     """The failure with this number, of which the server or the connector `told` so much."""
     told = " ".join(told.split())
-    return Failure(_sentence(number, told, settings), number)
+    kind = LockWait if number == LOCK_WAIT else Failure
+    return kind(_sentence(number, told, settings), number)
 
 
 def _sentence(number: int, told: str, settings: DatabaseSettings) -> str:

@@ -16,7 +16,7 @@ from datetime import datetime
 from dca_bot.core.model import ZERO, Asset, AssetState, CycleStatus, Exposure, Order, Side
 from dca_bot.core.records import CycleResult, Event
 from dca_bot.program.clock import Clock, utc_now
-from dca_bot.program.errors import AssetDeleted, CycleChanged, StoreUnavailable
+from dca_bot.program.errors import AssetDeleted, CycleChanged, RowLocked
 from dca_bot.store.memory_shelf import MemoryTransaction, Shelf
 from dca_bot.store.values import (
     order_values,
@@ -69,7 +69,7 @@ class MemoryStore:
         if shelf is None:
             raise _deleted(asset_id)
         if not shelf.lock.acquire(timeout=self._lock_wait_seconds):
-            raise StoreUnavailable(f"{shelf.asset.symbol} stays locked: it is tried again")
+            raise RowLocked(f"{shelf.asset.symbol} stays locked: it is tried again")
         try:
             if self._shelves.get(asset_id) is not shelf:
                 raise _deleted(asset_id)

@@ -7,9 +7,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
+from dca_bot.program.errors import BrokerUnavailable, RowLocked, StoreUnavailable
 from dca_bot.trading.books import Books
 from dca_bot.trading.ports import Broker, Store
+
+AWAY = (BrokerUnavailable, StoreUnavailable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ def recover(
 
     1. One call lists what is open; those orders are booked as listed (partial fills count).
     2. Every other live order has ended or never arrived: each is asked for by its client id.
-    An asset whose rows can't be read or are gone never stops the others.
+    An asset whose rows can't be read, are gone or stay locked never stops the others.
     Raises BrokerUnavailable and StoreUnavailable; what was booked until then is right, and the
     rest is as it was.
     """
@@ -47,9 +49,10 @@ def recover(
         listed = open_at_alpaca.get(order.client_order_id)
         try:
             is_settled = books.settle_listed(order, listed)
-        except (BrokerUnavailable, StoreUnavailable):
-            raise
-        except Exception as error:  # noqa: BLE001 - one asset's trouble must not stop the others
+        except Exception as error:
+            if isinstance(error, AWAY) and not isinstance(error, RowLocked):
+                raise
+            # one asset's trouble must not stop the others
             stuck.append(f"{order.client_order_id} ({error})")
             continue
         if not is_settled:
