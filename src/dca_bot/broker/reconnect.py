@@ -40,7 +40,7 @@ class Pace:
     reply: float = 10.0  # to a subscription
     ping: float = 10.0
     pong: float = 15.0
-    close: float = 1.5  # two of these fit into the 5 s that a stop may take
+    close: float = 0.8  # two of these fit into what the 5 s of a stop leave
     pause_min: float = 1.0
     pause_max: float = 30.0
     # Alpaca frees the slot of a lost connection after about 90 s.  These two meet that moment and

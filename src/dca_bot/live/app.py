@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 WORKERS = 16  # how many assets may wait for the database or for Alpaca at the same time
 HEARTBEAT_SECONDS = 2.0
 LOCK_SECONDS = 5.0
-STOP_SECONDS = 3.0  # of the 5 s that the end may take; closing the sockets needs the rest
+STOP_SECONDS = 2.5  # of the 5 s that the end may take; closing the sockets needs the rest
 
 
 class App:
