@@ -85,6 +85,9 @@ def test_a_row_that_cannot_be_read_is_named_and_stops_no_other(desk: Desk) -> No
     [trouble] = answer["troubles"]
     assert trouble.startswith("BTC/USD: ")
     assert "paused" in trouble
+    [left] = answer["left"]
+    assert left.startswith("BTC/USD: 0.000399 BTC; ")
+    assert "dca_cycles" in left
 
 
 def test_a_row_that_somebody_locks_waits_alone(desk: Desk) -> None:

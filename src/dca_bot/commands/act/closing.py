@@ -19,6 +19,9 @@ def sale_of(session: Session, state: AssetState, bid: Decimal | None) -> Iterato
     live = [each for each in session.store.live_orders() if each.asset_id == asset.asset_id]
     for order in live:
         yield f"{asset.symbol}: the {order.side} order {order.client_order_id} is cancelled."
+    if cycle is None and state.problem:
+        yield f"{asset.symbol}: its row can't be read, so it is left as it is: {state.problem}"
+        return
     if cycle is None or cycle.quantity <= 0:
         yield f"{asset.symbol}: its cycle holds nothing; it is paused."
         return

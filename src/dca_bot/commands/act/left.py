@@ -47,6 +47,8 @@ def _of_asset(state: AssetState, holding: Holding | None) -> Sequence[str]:
     if not is_dust(owned, price, asset):
         number = cycle.cycle_id if cycle else 0
         said.append(f"{asset.symbol}: {owned:f} {asset.coin} of cycle {number}")
-    if not is_dust(held - owned, price, asset):
+    if cycle is None and state.problem and not is_dust(held, price, asset):
+        said.append(f"{asset.symbol}: {held:f} {asset.coin}; {state.problem}")
+    elif not is_dust(held - owned, price, asset):
         said.append(f"{asset.symbol}: {held - owned:f} {asset.coin} that aren't the bot's")
     return said
