@@ -95,10 +95,18 @@ class UnsteadyStore(MemoryStore):
 
     is_away = False
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.has_read, self.may_answer = threading.Event(), threading.Event()
+        self.may_answer.set()
+
     def assets(self) -> Sequence[AssetState]:
         if self.is_away:
             raise StoreUnavailable("away")
-        return super().assets()
+        states = super().assets()
+        self.has_read.set()
+        self.may_answer.wait(20)
+        return states
 
     def transaction(self, asset_id: int) -> AbstractContextManager[MemoryTransaction]:
         if self.is_away:
@@ -662,3 +670,106 @@ def test_only_a_refusal_by_alpaca_makes_the_bot_read_its_rules_again() -> None:
         assert world.refusals == ["refused"]
 
     play(scenario, BTC, ETH, loop_factory=SlowLoop)
+
+
+def test_a_reading_that_an_order_has_overtaken_is_not_followed() -> None:
+    async def scenario(world: World) -> None:
+        world.store.has_read.clear()
+        world.store.may_answer.clear()
+        refreshing = asyncio.create_task(world.desk.refresh())
+        await until(world.store.has_read.is_set)
+        await world.bought()
+        world.store.may_answer.set()
+        await refreshing
+        assert world.desk.holds_coins("BTC/USD")
+
+    play(scenario)
+
+
+def test_a_reading_that_an_order_under_way_has_overtaken_is_not_followed() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.may_answer.clear()
+        world.quote("BTC/USD", "99.9", "100")
+        await until(world.broker.asked.is_set)
+        world.store.has_read.clear()
+        world.store.may_answer.clear()
+        refreshing = asyncio.create_task(world.desk.refresh())
+        await until(world.store.has_read.is_set)
+        world.broker.may_answer.set()
+        await until(lambda: world.cycle().quantity > 0)
+        await world.idle()
+        world.store.may_answer.set()
+        await refreshing
+        assert world.desk.holds_coins("BTC/USD")
+
+    play(scenario)
+
+
+def test_a_database_that_stays_away_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(world: World) -> None:
+        world.store.is_away = True
+        for _ in range(3):
+            await world.desk.refresh()
+
+    play(scenario)
+    told = [each for each in caplog.records if "until the database is back" in each.getMessage()]
+    assert len(told) == 1
+
+
+def test_a_row_that_is_gone_is_told_with_the_coins_that_it_leaves(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        world.store.delete_asset(1)
+        await world.desk.refresh()
+
+    play(scenario)
+    assert any("the 0.1995 coins that its cycle held" in r.getMessage() for r in caplog.records)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (BTC, ""),
+        (replace(BTC, take_profit_pct=Decimal(0)), "take_profit_percent is 0, must be above 0"),
+        (replace(BTC, cooldown_seconds=-1), "cooldown_period is -1, must be 0 or more"),
+    ],
+)
+def test_who_looks_from_outside_sees_what_is_wrong_with_a_row(row: Asset, told: str) -> None:
+    async def scenario(world: World) -> None:
+        assert world.desk.seen()["BTC/USD"].problem == told
+
+    play(scenario, row)
+
+
+def test_prices_are_known_once_the_stream_or_rest_has_told_them() -> None:
+    async def scenario(world: World) -> None:
+        assert world.desk.prices_known_at is None
+        world.desk.prices_confirmed()
+        assert world.desk.prices_known_at is not None
+        assert world.desk.last_quote_at is None
+        world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
+        assert world.desk.last_quote_at == world.desk.prices_known_at
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("seconds", "is_late"), [(10, False), (10.000001, True)])
+def test_a_quote_of_the_greatest_age_is_in_time(seconds: float, is_late: bool) -> None:
+    async def scenario(world: World) -> None:
+        assert world.trader.quote_age_max == timedelta(seconds=10)
+        world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=seconds))
+        assert bool(world.desk.late_quotes(NOW)) is is_late
+
+    play(scenario)
+
+
+def test_a_stream_that_has_gone_silent_is_not_called_late() -> None:
+    async def scenario(world: World) -> None:
+        world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
+        assert world.desk.last_quote_at is not None
+        world.desk.last_quote_at -= 6
+        assert world.desk.late_quotes(NOW) == set()
+
+    play(scenario)

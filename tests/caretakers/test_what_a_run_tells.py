@@ -1,0 +1,259 @@
+"""What a caretaker tells of its run: in the log, in its last line, and in the cycle's story."""
+
+from __future__ import annotations
+
+import logging
+from decimal import Decimal
+
+import pytest
+
+from dca_bot.core.model import AssetRules, Cycle, CycleStatus, OrderKind
+from dca_bot.core.records import EventKind
+from dca_bot.program.errors import OrderOutcomeUnknown
+from tests.builders import BTC, STEP, an_asset
+from tests.caretakers.small_world import LIMITS, SmallWorld
+
+S = CycleStatus
+
+
+@pytest.fixture(autouse=True)
+def _every_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+
+def lines(caplog: pytest.LogCaptureFixture, about: str) -> list[str]:
+    """The lines with these words in them, each after its asset and cycle."""
+    told = [
+        f"{getattr(each, 'subject', '')} {each.getMessage()}".strip() for each in caplog.records
+    ]
+    return [line for line in told if about in line]
+
+
+def story(world: SmallWorld) -> list[EventKind]:
+    return [event.kind for _, event in world.store.events]
+
+
+def doubtful(*, filled: bool = True) -> SmallWorld:
+    """A base order was sent, its answer was lost, and it is too old to be waited for."""
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.holds_fills = not filled
+    world.broker.lose_answer(taken=True)
+    with pytest.raises(OrderOutcomeUnknown):
+        world.trade()
+    world.clock.pass_by(60)
+    return world
+
+
+# -- the last line
+
+
+def test_the_last_line_counts_the_orders_that_were_settled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert doubtful().manage_orders() == 0
+    assert lines(caplog, "done")[-1] == (
+        "done open_orders=0 settled=1 stale=0 stuck=0 orphans=0 trouble=0"
+    )
+
+
+def test_the_last_line_counts_what_was_settled_that_a_hand_had_begun(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = SmallWorld()
+    world.put_cycle(status=S.BUYING, latest_order_id=world.order_by_hand(quantity="0.5"))
+    world.check_consistency()
+    assert lines(caplog, "done")[-1] == (
+        "done assets=1 settled=1 opened=0 corrected=0 not_owned=0 trouble=0"
+    )
+
+
+def test_the_last_line_counts_the_cycles_that_were_begun(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    SmallWorld().check_consistency()
+    assert "opened=1" in lines(caplog, "done")[-1]
+
+
+def test_the_last_line_counts_what_was_corrected(caplog: pytest.LogCaptureFixture) -> None:
+    world = SmallWorld()
+    world.hold()
+    world.broker.hold(BTC, "0.5", "100")
+    world.check_consistency()
+    assert "corrected=1 not_owned=0" in lines(caplog, "done")[-1]
+
+
+def test_the_last_line_counts_what_is_somebody_elses(caplog: pytest.LogCaptureFixture) -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.hold(BTC, "0.5", "100")
+    world.check_consistency()
+    assert "corrected=0 not_owned=1" in lines(caplog, "done")[-1]
+
+
+# -- orders
+
+
+def test_the_end_of_an_order_that_no_cycle_tracks_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.holds_fills = True
+    order_id = world.order_by_hand()
+    world.clock.pass_by(LIMITS.orphan_order_seconds + 1)
+    assert world.manage_orders() == 0
+    assert lines(caplog, "buy order canceled") == [
+        f"BTC/USD buy order canceled filled=0 order={order_id} client_id=by-hand-0"
+    ]
+
+
+def test_a_dry_run_tells_what_it_would_book(caplog: pytest.LogCaptureFixture) -> None:
+    world = doubtful()
+    world.manage_orders(dry_run=True)
+    [line] = lines(caplog, "book what Alpaca says")
+    assert line.startswith("BTC/USD c1 dry run, not done: book what Alpaca says status=filled")
+    assert "settled=1" in lines(caplog, "dry run done")[-1]
+
+
+def test_a_dry_run_tells_of_an_order_that_alpaca_does_not_know(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = SmallWorld()
+    world.put_cycle(status=S.BUYING, latest_order_id="never-heard-of")
+    world.check_consistency(dry_run=True)
+    [line] = lines(caplog, "book what Alpaca says")
+    assert line.endswith('book what Alpaca says order=none why="unknown to Alpaca"')
+
+
+def test_a_cycle_that_waits_for_an_unknown_order_has_its_release_in_its_story() -> None:
+    world = SmallWorld()
+    world.put_cycle(status=S.BUYING, latest_order_id="never-heard-of")
+    world.check_consistency()
+    assert story(world) == [EventKind.LET_GO]
+
+
+@pytest.mark.parametrize(
+    ("held", "kind", "rung"), [("0", OrderKind.BASE, 0), ("1", OrderKind.SAFETY, 3)]
+)
+def test_a_buy_by_hand_takes_its_place_in_the_ladder(held: str, kind: OrderKind, rung: int) -> None:
+    world = SmallWorld()
+    if held != "0":
+        world.broker.hold(BTC, held, "100")
+    order_id = world.order_by_hand(quantity="0.5")
+    world.clock.pass_by(600)
+    world.put_cycle(
+        status=S.BUYING,
+        latest_order_id=order_id,
+        quantity=Decimal(held),
+        average_purchase_price=Decimal(100),
+        safety_orders=2,
+    )
+    world.check_consistency()
+    row = world.store.order("by-hand-0")
+    assert row is not None
+    assert (row.kind, row.rung) == (kind, rung)
+    update = world.broker.order("by-hand-0")
+    assert update is not None
+    assert row.created_at == update.created_at
+    assert world.cycle.safety_orders == (3 if rung else 2)
+
+
+# -- positions
+
+
+def test_a_correction_stands_in_the_story_with_both_quantities() -> None:
+    world = SmallWorld()
+    world.hold()
+    world.broker.hold(BTC, "0.5", "100")
+    world.check_consistency()
+    [(_, event)] = world.store.events
+    assert event.kind is EventKind.CORRECTED
+    assert event.quantity == Decimal("-0.5")
+
+
+def test_a_cycle_that_is_given_up_has_its_end_in_its_story_and_a_result() -> None:
+    world = SmallWorld()
+    old = world.hold()
+    world.broker.hold(BTC, "0", "100")
+    world.check_consistency()
+    assert story(world) == [EventKind.GIVEN_UP]
+    assert world.store.results[old.cycle_id].status is S.ERROR
+
+
+def test_less_than_an_increment_of_the_assets_own_is_a_matter_of_rounding() -> None:
+    world = SmallWorld()
+    cycle = world.hold()
+    world.broker.asset_rules[BTC] = AssetRules(BTC, True, Decimal("0.01"), STEP)
+    world.broker.hold(BTC, "0.995", "100")
+    assert world.check_consistency() == 0
+    assert world.cycle == cycle
+
+
+def test_coins_of_a_symbol_that_alpaca_lists_no_more_are_compared_all_the_same() -> None:
+    world = SmallWorld()
+    world.hold()
+    world.broker.asset_rules.clear()
+    world.broker.hold(BTC, "0.5", "100")
+    assert world.check_consistency() == 0
+    assert world.cycle.quantity == Decimal("0.5")
+
+
+def test_of_a_coin_that_two_cycles_claim_each_holder_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = SmallWorld()
+    world.hold()
+    for asset_id, symbol, held in ((2, "BTC/USDC", 1), (3, "BTC/USDT", 0)):
+        world.store.put_asset(an_asset(asset_id=asset_id, symbol=symbol))
+        with world.store.transaction(asset_id) as tx:
+            price = Decimal(100 * held)
+            tx.add_cycle(
+                Cycle(
+                    0,
+                    asset_id,
+                    S.WATCHING,
+                    quantity=Decimal(held),
+                    average_purchase_price=price,
+                )
+            )
+    world.check_consistency()
+    assert [line.split()[0] for line in lines(caplog, "several cycles hold BTC")] == [
+        "BTC/USD",
+        "BTC/USDC",
+    ]
+
+
+def test_what_is_more_than_the_ladder_could_have_bought_is_told_with_its_numbers(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = SmallWorld()
+    world.hold("0.2")
+    world.broker.hold(BTC, "1000.2", "100")
+    world.check_consistency()
+    [line] = lines(caplog, "never sold")
+    assert line.startswith("BTC/USD c1 Alpaca holds more than")
+    assert "quantity=1000.2 cycle_holds=0.2 ladder_at_most=1.2" in line
+    assert line.endswith("not_the_bots=1000")
+
+
+def test_a_position_that_no_cycle_owns_is_told_with_its_average(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.hold(BTC, "0.5", "100")
+    world.check_consistency()
+    [line] = lines(caplog, "no cycle owns")
+    assert line.startswith("BTC/USD c1 Alpaca holds a position")
+    assert line.endswith("quantity=0.5 average=100")
+
+
+def test_of_a_disabled_row_without_a_cycle_its_position_is_told_as_well(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = SmallWorld(is_enabled=False)
+    world.broker.hold(BTC, "0.5", "100")
+    assert world.check_consistency() == 0
+    [line] = lines(caplog, "no cycle owns")
+    assert line.startswith("BTC/USD Alpaca holds a position")
