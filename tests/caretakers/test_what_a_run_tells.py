@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from dca_bot.core.model import AssetRules, Cycle, CycleStatus, OrderKind
+from dca_bot.core.model import AssetRules, Cycle, CycleStatus, OrderKind, OrderStatus
 from dca_bot.core.records import EventKind
 from dca_bot.program.errors import OrderOutcomeUnknown
 from tests.builders import BTC, STEP, an_asset
@@ -106,6 +106,22 @@ def test_the_end_of_an_order_that_no_cycle_tracks_is_told(
     assert lines(caplog, "buy order canceled") == [
         f"BTC/USD buy order canceled filled=0 order={order_id} client_id=by-hand-0"
     ]
+
+
+def test_the_end_of_an_order_of_a_cycle_that_is_over_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.broker.holds_fills = True
+    order = world.trade()
+    assert order is not None
+    world.main_app.books.close(world.store.live_orders()[0], OrderStatus.LOST, "given up")
+    world.edit_cycle(status=S.ERROR, completed_at=world.clock())
+    world.put_cycle()
+    world.clock.pass_by(LIMITS.orphan_order_seconds + 1)
+    assert world.manage_orders() == 0
+    assert len(lines(caplog, "buy order canceled")) == 1
 
 
 def test_a_dry_run_tells_what_it_would_book(caplog: pytest.LogCaptureFixture) -> None:

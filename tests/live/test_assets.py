@@ -741,35 +741,3 @@ def test_who_looks_from_outside_sees_what_is_wrong_with_a_row(row: Asset, told: 
         assert world.desk.seen()["BTC/USD"].problem == told
 
     play(scenario, row)
-
-
-def test_prices_are_known_once_the_stream_or_rest_has_told_them() -> None:
-    async def scenario(world: World) -> None:
-        assert world.desk.prices_known_at is None
-        world.desk.prices_confirmed()
-        assert world.desk.prices_known_at is not None
-        assert world.desk.last_quote_at is None
-        world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
-        assert world.desk.last_quote_at == world.desk.prices_known_at
-
-    play(scenario)
-
-
-@pytest.mark.parametrize(("seconds", "is_late"), [(10, False), (10.000001, True)])
-def test_a_quote_of_the_greatest_age_is_in_time(seconds: float, is_late: bool) -> None:
-    async def scenario(world: World) -> None:
-        assert world.trader.quote_age_max == timedelta(seconds=10)
-        world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=seconds))
-        assert bool(world.desk.late_quotes(NOW)) is is_late
-
-    play(scenario)
-
-
-def test_a_stream_that_has_gone_silent_is_not_called_late() -> None:
-    async def scenario(world: World) -> None:
-        world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
-        assert world.desk.last_quote_at is not None
-        world.desk.last_quote_at -= 6
-        assert world.desk.late_quotes(NOW) == set()
-
-    play(scenario)

@@ -107,7 +107,7 @@ def test_a_cancel_that_alpaca_does_not_heed_is_asked_for_again() -> None:
         world.quote("BTC/USD", "101", "101.1")
         await until(lambda: world.broker.calls.count("cancel") >= 2)
 
-    play(scenario, loop_factory=FastLoop)
+    play(scenario, loop_factory=FastLoop, patience_seconds=1200)
 
 
 def test_a_resting_base_order_without_any_fill_is_left_alone() -> None:

@@ -444,8 +444,10 @@ def test_each_piece_of_work_makes_older_readings_known_as_such() -> None:
     bench.see(100)
     bench.worker.hit()
     assert bench.worker.is_busy
-    assert bench.worker.version == before + 1
     assert len(bench.pool.waiting) == 1
+    bench.work()
+    assert not bench.worker.is_busy
+    assert bench.worker.version == before + 1
 
 
 def test_a_worker_that_was_stopped_ends_what_it_does_and_begins_nothing() -> None:

@@ -170,14 +170,14 @@ def test_released_coins_stay_at_alpaca_and_a_new_cycle_watches(is_enabled: bool)
 
 def test_nothing_is_released_while_an_order_is_under_way() -> None:
     floor = resting(OrderKind.SAFETY)
-    with pytest.raises(OrderRefused, match="an order under way"):
+    with pytest.raises(IllegalTransition, match="an order under way"):
         hand_of(floor).release(1)
 
 
 def test_nothing_is_released_where_there_is_no_cycle() -> None:
     floor = Floor()
     floor.put_cycle(status=CycleStatus.ERROR)
-    with pytest.raises(OrderRefused, match="or no cycle"):
+    with pytest.raises(IllegalTransition, match="or no cycle"):
         hand_of(floor).release(1)
 
 

@@ -110,13 +110,12 @@ class Settler:
             self._books.settle(row)
         elif row is None and state and state.cycle and _waits_for(state.cycle, order):
             self.settle_by_hand(state)
-        else:
-            update = self._broker.order(order.client_order_id)
-            entry = self._books.on_update(row.asset_id, update) if row and update else None
-            if update is not None and not (entry and entry.is_news):
-                asset_log(log, order.symbol).info(
-                    event(f"{update.side} order {update.status}", **order_facts(update))
-                )
+        elif update := self._broker.order(order.client_order_id):
+            if row is not None:
+                self._books.on_update(row.asset_id, update)
+            asset_log(log, order.symbol).info(
+                event(f"{update.side} order {update.status}", **order_facts(update))
+            )
 
     def open_cycle(self, asset: Asset) -> None:
         """Give an enabled asset without an active cycle a watching one (behaviour 1)."""

@@ -63,7 +63,7 @@ class Worker:
     def __init__(self, state: AssetState, around: Surroundings) -> None:
         self.symbol = state.asset.symbol  # for good: a row given another one gets another worker
         self.state = state
-        self.version = 0  # grows with each piece of work, so that an older reading can be told
+        self.version = 0  # grows as each piece of work ends, so that an older reading can be told
         self.is_busy = False
         self.watch = Watch(self.hit)
         self._around = around
@@ -113,7 +113,6 @@ class Worker:
         self.watch.disarm()
         if not self.is_busy and not self._is_stopped:
             self.is_busy = True
-            self.version += 1
             self._around.pool.submit(self._work)
 
     def _arm(self) -> None:
@@ -140,13 +139,14 @@ class Worker:
     def _done(self) -> None:
         """On the loop again, after a piece of work."""
         self.is_busy = False
+        self.version += 1
         if self._learned is not None:
             self.state = replace(self._learned, problem=self.state.problem)
             self._learned = None
         if self._updates:
             self._start()
         elif self._settling is not None:
-            delay = SETTLE_SECONDS[min(self._settling, len(SETTLE_SECONDS) - 1)]
+            delay = SETTLE_SECONDS[: self._settling + 1][-1]  # the last one goes on
             self._call_later(delay, self._start)
         else:
             self._arm()
