@@ -16,20 +16,19 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 import requests
 from common import (
     alpaca_environment,
     database_server,
-    eventually,
+    environment,
     execute,
     median,
     new_database,
     report,
     scratch,
+    simulated_exchange,
 )
 
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
@@ -68,14 +67,14 @@ def main() -> None:
     with ExitStack() as stack:
         directory = stack.enter_context(scratch())
         server = stack.enter_context(database_server(directory))
-        url = stack.enter_context(exchange(directory))
+        url = stack.enter_context(simulated_exchange(directory, "--rate-limit", "0", "--no-walk"))
         held = buy_bitcoin(url)
         environments = {}
         for count in HISTORIES:
             database = new_database(server, f"past_{count}")
             fill(database, count, held)
             logs = directory / str(count)
-            environments[count] = environment(database, url, logs)
+            environments[count] = environment(database, alpaca_environment(url), logs)
         costs = measure(environments, rounds)
     report("caretakers", {f"one run, median of {rounds}": costs})
     if any(row["cpu_s"] > row["budget_s"] for row in costs):
@@ -124,39 +123,6 @@ def fill(database: DatabaseSettings, past_cycles: int, held: str) -> None:
         execute(database, ASSETS.format(symbol=symbol))
     execute(database, PAST_CYCLES.format(count=past_cycles))
     execute(database, NOW_CYCLES.format(held=held))
-
-
-def environment(database: DatabaseSettings, url: str, logs: Path) -> dict[str, str]:
-    """Exactly what a caretaker gets, and no developer's own settings."""
-    return {
-        "PATH": os.defpath,
-        "DB_HOST": database.host,
-        "DB_PORT": str(database.port),
-        "DB_USER": database.user,
-        "DB_PASSWORD": database.password,
-        "DB_NAME": database.name,
-        "ALERT_EMAIL_SENDER": "",
-        "ALERT_EMAIL_RECEIVER": "",
-        "ALERT_EMAIL_SMTP_SERVER": "",
-        "LOG_DIR": str(logs),
-        **alpaca_environment(url),
-    }
-
-
-@contextmanager
-def exchange(directory: Path) -> Iterator[str]:
-    """A simulated Alpaca in a process of its own; where it listens."""
-    log = directory / "exchange.log"
-    command = [sys.executable, "-m", "alpaca_simulator", "--port", "0", "--rate-limit", "0"]
-    with (
-        log.open("wb") as output,
-        subprocess.Popen([*command, "--no-walk"], stdout=output) as process,
-    ):
-        try:
-            line = eventually(lambda: next(iter(log.read_text().splitlines()), ""))
-            yield next(word for word in line.split() if word.startswith("http"))
-        finally:
-            process.terminate()
 
 
 def buy_bitcoin(url: str) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
+from dca_sandbox.exchange import Exchange
 from dca_sandbox.private_mariadb import PrivateMariaDb
 
 Found = TypeVar("Found")
@@ -160,31 +161,47 @@ def alpaca_environment(
     }
 
 
+def environment(
+    database: DatabaseSettings, alpaca: Mapping[str, str], logs: Path
+) -> dict[str, str]:
+    """Exactly what a program of ours gets, and no developer's own settings."""
+    return {
+        "PATH": os.defpath,
+        "DB_HOST": database.host,
+        "DB_PORT": str(database.port),
+        "DB_USER": database.user,
+        "DB_PASSWORD": database.password,
+        "DB_NAME": database.name,
+        "ALERT_EMAIL_SENDER": "",
+        "ALERT_EMAIL_RECEIVER": "",
+        "ALERT_EMAIL_SMTP_SERVER": "",
+        "LOG_DIR": str(logs),
+        **alpaca,
+    }
+
+
+@contextmanager
+def simulated_exchange(directory: Path, *options: str) -> Iterator[str]:
+    """A simulated Alpaca in a process of its own; where it listens."""
+    exchange = Exchange(directory, *options)
+    try:
+        yield exchange.url
+    finally:
+        exchange.stop()
+
+
 class Bot:
     """A real `main_app.py`, with exactly this database, this exchange and no mail."""
 
     def __init__(self, database: DatabaseSettings, alpaca: Mapping[str, str], logs: Path) -> None:
         logs.mkdir(exist_ok=True)
         self.output = logs / "output.log"
-        environment = {
-            "PATH": os.defpath,
-            "DB_HOST": database.host,
-            "DB_PORT": str(database.port),
-            "DB_USER": database.user,
-            "DB_PASSWORD": database.password,
-            "DB_NAME": database.name,
-            "ALERT_EMAIL_SENDER": "",
-            "ALERT_EMAIL_RECEIVER": "",
-            "ALERT_EMAIL_SMTP_SERVER": "",
-            "LOG_DIR": str(logs),
-            **alpaca,
-        }
         with self.output.open("ab") as output:
             self.started_at = time.monotonic()
             self.process = subprocess.Popen(
                 [sys.executable, str(PROJECT_ROOT / "main_app.py")],
                 cwd="/",
-                env=environment,
+                env=environment(database, alpaca, logs),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

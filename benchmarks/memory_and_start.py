@@ -13,8 +13,6 @@ after a start, and after a SIGKILL.
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -36,6 +34,7 @@ from common import (
     new_database,
     report,
     scratch,
+    simulated_exchange,
     symbols,
 )
 from exchange import Exchange
@@ -107,17 +106,11 @@ class Simulator:
 
 @contextmanager
 def simulator(directory: Path) -> Iterator[Simulator]:
-    command = [sys.executable, "-m", "alpaca_simulator", "--port", "0", "--no-walk"]
-    command += ["--rate-limit", "1000000", "--stale-slot-seconds", "0"]
-    log = directory / "simulator.log"
-    with log.open("wb") as output, subprocess.Popen(command, stdout=output) as process:
-        try:
-            line = eventually(lambda: next(iter(log.read_text().splitlines()), ""))
-            running = Simulator(next(word for word in line.split() if word.startswith("http")))
-            yield running
-            running.is_ended.set()
-        finally:
-            process.terminate()
+    options = ("--no-walk", "--rate-limit", "1000000", "--stale-slot-seconds", "0")
+    with simulated_exchange(directory, *options) as url:
+        running = Simulator(url)
+        yield running
+        running.is_ended.set()
 
 
 def one_start(server: PrivateMariaDb, directory: Path, number: int) -> tuple[float, float]:

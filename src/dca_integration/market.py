@@ -1,7 +1,7 @@
 """Where the scenarios trade: Alpaca's paper account, or the bundled simulator.
 
-Rule: the scenarios are the same on both.  What only a steered market can do stands here, and the
-paper account says of it that it can't.
+Rule: the scenarios are the same on both; those that steer the market are skipped on the paper
+account.
 """
 
 from __future__ import annotations
@@ -11,59 +11,25 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Protocol
-
-
-class Market(Protocol):
-    """`patience_seconds`: how long whatever should happen at once may take; `tolerance`: by how
-    much of a quantity the books may differ from the position."""
-
-    patience_seconds: float
-    tolerance: Decimal
-    is_steered: bool
-
-    @contextmanager
-    def holding_fills(self) -> Iterator[None]:
-        """Nothing is filled inside the block, where the market can be told so."""
-
-    def fill(self, order_id: str, quantity: Decimal) -> None:
-        """Fill so much of an open order."""
-
-    def expire(self, order_id: str) -> None:
-        """End an open order as Alpaca does after some months."""
-
-    def halt(self, symbol: str) -> None:
-        """Trade a pair no more, for a while."""
-
-    def resume(self, symbol: str) -> None:
-        """Trade it again."""
 
 
 class PaperMarket:
-    """A market like every other: it can only be watched."""
+    """A market like every other: it can only be watched.
+
+    `patience_seconds`: how long whatever should happen at once may take; `tolerance`: by how much
+    of a quantity the books may differ from the position.
+    """
 
     # The place of a websocket whose owner was killed stays taken for 90 s (docs/alpaca.md 6.3 D6).
     patience_seconds = 150.0
     # The fee depends on the account; where the bot must estimate it, the last digits are settled
     # by consistency_checker.py.
     tolerance = Decimal("0.005")
-    is_steered = False
 
     @contextmanager
     def holding_fills(self) -> Iterator[None]:
+        """Nothing is filled inside the block, where the market can be told so: not here."""
         yield
-
-    def fill(self, order_id: str, quantity: Decimal) -> None:
-        raise NotImplementedError
-
-    def expire(self, order_id: str) -> None:
-        raise NotImplementedError
-
-    def halt(self, symbol: str) -> None:
-        raise NotImplementedError
-
-    def resume(self, symbol: str) -> None:
-        raise NotImplementedError
 
 
 class SimulatedMarket:
@@ -71,13 +37,13 @@ class SimulatedMarket:
 
     patience_seconds = 90.0
     tolerance = Decimal(0)
-    is_steered = True
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     @contextmanager
     def holding_fills(self) -> Iterator[None]:
+        """Nothing is filled inside the block."""
         self._post("/sim/hold", {})
         try:
             yield
@@ -85,15 +51,19 @@ class SimulatedMarket:
             self._post("/sim/release", {})
 
     def fill(self, order_id: str, quantity: Decimal) -> None:
+        """Fill so much of an open order."""
         self._post(f"/sim/orders/{order_id}/fill", {"qty": f"{quantity:f}"})
 
     def expire(self, order_id: str) -> None:
+        """End an open order as Alpaca does after some months."""
         self._post(f"/sim/orders/{order_id}/finish", {"status": "expired"})
 
     def halt(self, symbol: str) -> None:
+        """Trade a pair no more, for a while."""
         self._post("/sim/assets", {"symbol": symbol, "tradable": False})
 
     def resume(self, symbol: str) -> None:
+        """Trade it again."""
         self._post("/sim/assets", {"symbol": symbol, "tradable": True})
 
     def _post(self, path: str, body: Mapping[str, str | bool]) -> None:
@@ -105,3 +75,6 @@ class SimulatedMarket:
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(request, timeout=10):
             pass
+
+
+Market = PaperMarket | SimulatedMarket

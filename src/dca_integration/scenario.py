@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dca_bot.program.errors import DcaError
 from dca_integration.guard import Guard
+from dca_integration.market import SimulatedMarket
 from dca_integration.report import Outcome, Result
 from dca_integration.stage import Stage, Unmet
 
@@ -33,7 +34,7 @@ def perform(number: int, scenario: Scenario, stage: Stage, guard: Guard) -> Resu
     report.heading(number, scenario.sentence)
     begun_at = time.monotonic()
     outcome, why = Outcome.PASSED, ""
-    if scenario.only_simulated and not stage.market.is_steered:
+    if scenario.only_simulated and not isinstance(stage.market, SimulatedMarket):
         outcome, why = Outcome.SKIPPED, f"needs --simulated: {scenario.only_simulated}"
     else:
         try:

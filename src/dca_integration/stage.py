@@ -18,7 +18,7 @@ from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.store.statements import Value
 from dca_integration.account import Account, OrderSeen
 from dca_integration.interruption import Interruption
-from dca_integration.market import Market
+from dca_integration.market import Market, SimulatedMarket
 from dca_integration.programs import Programs
 from dca_integration.report import Report, shown
 from dca_integration.scratch import CycleRow, Scratch
@@ -52,6 +52,12 @@ class Stage:
     market: Market
     report: Report
     interruption: Interruption
+
+    @property
+    def steered(self) -> SimulatedMarket:
+        """The market, for scenarios that are played on the simulator alone."""
+        assert isinstance(self.market, SimulatedMarket), "only_simulated"  # noqa: S101
+        return self.market
 
     def step(self, text: str) -> None:
         """Say what is done next."""

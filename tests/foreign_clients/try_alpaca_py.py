@@ -29,30 +29,10 @@ from alpaca.trading.requests import (
     MarketOrderRequest,
 )
 from alpaca.trading.stream import TradingStream
+from checks import complaint, holds, until
 
 KEY, SECRET = os.environ["ALPACA_API_KEY"], os.environ["ALPACA_SECRET_KEY"]
 PAIR = "BTC/USD"
-PATIENCE = 30.0
-
-
-def holds(what: str) -> None:
-    print("holds:", what, flush=True)
-
-
-def until(condition, what):
-    end = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < end, f"in vain: {what}"
-        time.sleep(0.05)
-    return found
-
-
-def complaint(act, kind):
-    try:
-        act()
-    except kind as e:
-        return e
-    raise AssertionError("nothing was refused")
 
 
 def buys_and_sells(client: TradingClient) -> None:

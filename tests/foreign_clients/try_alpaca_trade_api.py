@@ -6,29 +6,9 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import alpaca_trade_api as tradeapi
+from checks import complaint, holds, until
 
 PAIR = "BTC/USD"
-PATIENCE = 30.0
-
-
-def holds(what: str) -> None:
-    print("holds:", what, flush=True)
-
-
-def until(condition, what):
-    end = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < end, f"in vain: {what}"
-        time.sleep(0.05)
-    return found
-
-
-def complaint(act, kind):
-    try:
-        act()
-    except kind as e:
-        return e
-    raise AssertionError("nothing was refused")
 
 
 def trades(api) -> None:

@@ -2,34 +2,13 @@
 
 import asyncio
 import os
-import time
 
 import ccxt
 import ccxt.pro
+from checks import PATIENCE, complaint, holds, until
 
 PAIR = "BTC/USD"
-PATIENCE = 30.0
 CREDENTIALS = {"apiKey": os.environ["APCA_API_KEY_ID"], "secret": os.environ["APCA_API_SECRET_KEY"]}
-
-
-def holds(what: str) -> None:
-    print("holds:", what, flush=True)
-
-
-def until(condition, what):
-    end = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < end, f"in vain: {what}"
-        time.sleep(0.05)
-    return found
-
-
-def complaint(act, kind):
-    try:
-        act()
-    except kind as e:
-        return e
-    raise AssertionError("nothing was refused")
 
 
 def reads_the_market(exchange) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
@@ -12,6 +11,7 @@ from dca_bot.store.memory_store import MemoryStore, MemoryTransaction
 from dca_bot.trading.trader import Trader
 from tests.builders import TestClock, an_asset, an_order, an_update, rules_of
 from tests.fakes import FakeBroker
+from tests.live.test_assets import until
 
 
 class BrokenStore(MemoryStore):
@@ -51,8 +51,3 @@ def test_a_reading_that_fails_unexpectedly_does_not_leave_the_worker_busy_for_ev
             await until(lambda: store.locks > 0 and not worker.is_busy)
 
     asyncio.run(asyncio.wait_for(scenario(), 20))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - threads change what it looks at, and set no event
-        await asyncio.sleep(0.005)

@@ -11,6 +11,7 @@ import logging
 import random
 import ssl
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -105,7 +106,7 @@ class Incident:
         return grown / 2 + grown / 2 * self._jitter()
 
 
-class Stream:
+class Stream(ABC):
     """The life around one websocket.
 
     A stream says how to begin (`_open`), what to do then (`_work`: coroutines that run until one
@@ -145,14 +146,16 @@ class Stream:
                 self._on_trouble(f"{self.name}: {trouble}; connecting again by itself")
             await asyncio.sleep(pause)
 
-    async def _until_wanted(self) -> None:
+    async def _until_wanted(self) -> None:  # noqa: B027 - most are wanted at all times
         """Wait until there is something to connect for."""
 
+    @abstractmethod
     async def _open(self) -> None:
-        raise NotImplementedError
+        """Log in and subscribe on a fresh connection."""
 
+    @abstractmethod
     def _work(self) -> list[Coroutine[Any, Any, object]]:
-        raise NotImplementedError
+        """Coroutines that run until one of them ends."""
 
     def _worked(self) -> None:
         """To be called by the stream when it listens."""

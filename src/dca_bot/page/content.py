@@ -27,7 +27,14 @@ from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError
 from dca_bot.program.setting_groups import StoreSettings
 from dca_bot.report import queries
-from dca_bot.report.cycles import CycleLine, Story, closed_lines, open_lines, story_of
+from dca_bot.report.cycles import (
+    CycleLine,
+    Story,
+    closed_lines,
+    cycle_object,
+    open_lines,
+    story_of,
+)
 from dca_bot.report.health import health_of
 from dca_bot.report.honesty import stuck_now
 from dca_bot.report.ladder import Ladder, ladder_from
@@ -198,22 +205,6 @@ class Content:
     def _all_cycles(self, symbol: str | None) -> list[CycleLine]:
         self._reader.look_again()
         return closed_lines(self._reader, symbol, CYCLES_IN_CSV)
-
-
-def cycle_object(line: CycleLine) -> dict[str, Any]:
-    """One cycle as `dca cycles --json` tells it."""
-    return {
-        "id": line.cycle_id,
-        "symbol": line.symbol,
-        "status": line.status,
-        "net": line.net,
-        "fees": line.fees,
-        "invested": line.invested,
-        "safety_orders": line.safety_orders,
-        "began_at": line.began_at,
-        "completed_at": line.completed_at,
-        "fees_estimated": line.fees_estimated,
-    }
 
 
 def _ladder(found: AssetNow) -> Ladder:

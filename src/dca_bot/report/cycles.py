@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from dca_bot.core.earnings import net_of, tally
 from dca_bot.core.fees import seen_fee_rate, sell_fee
@@ -69,6 +70,22 @@ class Story:
             return (order.filled_quantity - order.received_quantity) * price
         worth = order.filled_quantity * price
         return sell_fee(worth, seen_fee_rate(self.orders)) if order.fee is None else order.fee
+
+
+def cycle_object(line: CycleLine) -> dict[str, Any]:
+    """One cycle as `dca cycles --json` and the page have it."""
+    return {
+        "id": line.cycle_id,
+        "symbol": line.symbol,
+        "status": line.status,
+        "net": line.net,
+        "fees": line.fees,
+        "invested": line.invested,
+        "safety_orders": line.safety_orders,
+        "began_at": line.began_at,
+        "completed_at": line.completed_at,
+        "fees_estimated": line.fees_estimated,
+    }
 
 
 def open_lines(now: Now, symbol: str | None = None) -> list[CycleLine]:

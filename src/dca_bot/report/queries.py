@@ -72,10 +72,6 @@ SELECT cycle_id, asset_id, symbol, status, began_at, completed_at, safety_orders
  WHERE cycle_id = %s
 """
 
-COUNT_OF_RESULTS = """
-SELECT COUNT(*) FROM dca_results WHERE status = 'complete'
-"""
-
 # What no result is known of: finished before, without an order in the books.
 CYCLES_WITHOUT_RESULT = """
 SELECT c.id, c.asset_id, (SELECT asset_symbol FROM dca_assets a WHERE a.id = c.asset_id),

@@ -29,7 +29,7 @@ def partial_fill(stage: Stage) -> None:
         order = stage.account.order(placed.latest_order_id or "")
         part = (order.quantity / 3).quantize(Decimal("1e-9"))
         stage.step(f"fill {part:f} of {order.quantity:f}")
-        stage.market.fill(order.order_id, part)
+        stage.steered.fill(order.order_id, part)
         partly = stage.soon(
             "the cycle",
             lambda: stage.cycle(asset_id),
@@ -69,7 +69,7 @@ def expiry(stage: Stage) -> None:
     stage.start_bot()
     stage.bot_says("trade stream connected")
     stage.step(f"let {order} expire")
-    stage.market.expire(order.order_id)
+    stage.steered.expire(order.order_id)
     ended_without_fill(stage, asset_id, order, "expired")
 
 

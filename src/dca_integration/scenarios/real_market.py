@@ -59,11 +59,11 @@ def resting_buy(stage: Stage) -> None:
 
 def halt(stage: Stage) -> None:
     """An asset that Alpaca has halted is not bought, and is bought once it is traded again."""
-    stage.market.halt(FIRST)
+    stage.steered.halt(FIRST)
     asset_id = stage.add_asset(FIRST)
     stage.start_bot()
     stage.bot_says("Alpaca has halted it")
     stage.claim("orders that the bot has written down", stage.orders(asset_id), 0)
     stage.step(f"let {FIRST} be traded again; the bot asks every 60 s")
-    stage.market.resume(FIRST)
+    stage.steered.resume(FIRST)
     stage.bought(asset_id)

@@ -11,10 +11,9 @@ from rich.text import Text
 from dca_bot.commands import output
 from dca_bot.commands.arguments import WrongCall, count
 from dca_bot.commands.output import amount, local, price
-from dca_bot.commands.see.cycles import as_json
 from dca_bot.core.model import ORDER_NAMES, Order
 from dca_bot.program.settings import read_store_settings
-from dca_bot.report.cycles import Story, story_of
+from dca_bot.report.cycles import Story, cycle_object, story_of
 from dca_bot.report.reader import Reader
 
 
@@ -37,7 +36,7 @@ def run(arguments: Namespace) -> int:
 
 def _as_json(story: Story) -> dict[str, Any]:
     return {
-        **as_json(story.line),
+        **cycle_object(story.line),
         "orders": [_order(story, order) for order in story.orders],
         "events": [
             {

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from datetime import datetime
-from typing import Any
 
 from dca_bot.commands import output
 from dca_bot.commands.arguments import WrongCall, count
@@ -15,7 +14,7 @@ from dca_bot.commands.output import amount, local
 from dca_bot.commands.see.here import look_here
 from dca_bot.program.settings import read_store_settings
 from dca_bot.report import queries
-from dca_bot.report.cycles import CycleLine, closed_lines, lasted, open_lines
+from dca_bot.report.cycles import CycleLine, closed_lines, cycle_object, lasted, open_lines
 from dca_bot.report.now import plain
 from dca_bot.report.numbers import age_in_words
 from dca_bot.report.reader import Reader, texts
@@ -44,7 +43,7 @@ def run(arguments: Namespace) -> int:
         if not arguments.open:
             lines += closed_lines(reader, symbol, max(1, limit - len(lines)))
     if arguments.json:
-        output.print_json({"cycles": [as_json(line) for line in lines]})
+        output.print_json({"cycles": [cycle_object(line) for line in lines]})
     else:
         _print(lines, now.at)
     return 0
@@ -59,22 +58,6 @@ def _spelt(symbol: str | None, reader: Reader) -> str | None:
     if found is None:
         raise WrongCall(f"the books have no {symbol!r}; they have {', '.join(sorted(known))}")
     return found
-
-
-def as_json(line: CycleLine) -> dict[str, Any]:
-    """One of the list."""
-    return {
-        "id": line.cycle_id,
-        "symbol": line.symbol,
-        "status": line.status,
-        "net": line.net,
-        "fees": line.fees,
-        "invested": line.invested,
-        "safety_orders": line.safety_orders,
-        "began_at": line.began_at,
-        "completed_at": line.completed_at,
-        "fees_estimated": line.fees_estimated,
-    }
 
 
 def _print(lines: list[CycleLine], now: datetime) -> None:
