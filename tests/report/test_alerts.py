@@ -57,7 +57,7 @@ def test_what_happens_to_all_assets_at_once_is_one_line(
             (2, 'ETH/USD', 2, 'allowed', 'paused (was all): 5 were lost, DAILY_LOSS_LIMIT is 5');
         """,
     )
-    [line] = news_since(reader, 7, None).lines
+    [line] = news_since(reader, 9, None).lines
     assert line == "BTC/USD, ETH/USD: paused (was all): 5 were lost, DAILY_LOSS_LIMIT is 5"
 
 
