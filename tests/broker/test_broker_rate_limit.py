@@ -19,7 +19,9 @@ DATE_EPOCH = 1795377600
 class World:
     """A clock that only sleeping moves, and a limiter on it."""
 
-    def __init__(self, per_minute: int = 60, wait_seconds_max: float = 1000.0) -> None:
+    def __init__(
+        self, per_minute: int = 60, wait_seconds_max: float = 1000.0, jitter: float = 0.0
+    ) -> None:
         self.now = 1000.0
         self.sent_at: list[float] = []
         self.limiter = RateLimiter(
@@ -27,7 +29,7 @@ class World:
             wait_seconds_max=wait_seconds_max,
             clock=lambda: self.now,
             sleep=self.sleep,
-            jitter=lambda: 0.0,
+            jitter=lambda: jitter,
         )
 
     def sleep(self, seconds: float) -> None:
@@ -38,6 +40,13 @@ class World:
         for _ in range(count):
             self.limiter.acquire(urgent=urgent)
             self.sent_at.append(self.now)
+
+    def seconds_refused(self) -> float:
+        """How long the next request waits after a 429 that says nothing more."""
+        self.limiter.observe(429, {})
+        before = self.now
+        self.send(urgent=True)
+        return round(self.now - before, 6)
 
     def in_the_worst_minute(self) -> int:
         return max(
@@ -236,3 +245,28 @@ def test_a_limit_of_less_than_one_request_is_none(limit: str) -> None:
     world.limiter.observe(200, {"X-RateLimit-Limit": limit})
     world.send(40)
     assert world.now == 1000.0
+
+
+@pytest.mark.parametrize(
+    ("jitter", "pauses"), [(0.0, [1, 2, 4, 8, 15, 15]), (1.0, [2, 4, 8, 16, 30, 30])]
+)
+def test_pauses_that_alpaca_does_not_tell_grow_and_are_spread(
+    jitter: float, pauses: list[float]
+) -> None:
+    world = World(per_minute=200, jitter=jitter)
+    assert [world.seconds_refused() for _ in pauses] == pauses
+    world.limiter.observe(200, {})
+    assert world.seconds_refused() == pauses[0]
+
+
+def test_a_share_that_grows_gives_at_once_what_it_grew_by_and_one_that_shrinks_takes_it() -> None:
+    world = World(per_minute=60)
+    world.send(10, urgent=True)
+    world.limiter.observe(200, {"X-RateLimit-Limit": "400"})
+    world.send(20, urgent=True)
+    world.limiter.observe(200, {"X-RateLimit-Limit": "300"})
+    world.limiter.observe(200, {"X-RateLimit-Limit": "400"})
+    world.send(30, urgent=True)
+    assert world.now == 1000.0
+    world.send(urgent=True)
+    assert world.now > 1000.0

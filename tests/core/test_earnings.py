@@ -124,3 +124,9 @@ def test_a_cycle_that_was_given_up_has_no_known_profit() -> None:
     cycle = a_cycle(status=CycleStatus.ERROR, completed_at=NOW)
     result = result_of(an_asset(), cycle, [bought("1", "100"), sold("0.5", "110", "0.28")])
     assert (result.net, result.cost) == (None, 100)
+
+
+@pytest.mark.parametrize(("sold_quantity", "net"), [("1", "10"), ("4", "20")])
+def test_the_share_follows_the_quantities_whatever_they_are(sold_quantity: str, net: str) -> None:
+    sums = tally([bought("2", "100", rate="0"), sold(sold_quantity, "110", "0")])
+    assert net_of(an_asset(), sums) == Decimal(net)

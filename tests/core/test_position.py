@@ -1,13 +1,14 @@
 """What the position at Alpaca lets a cycle do, and what can't be the cycle's."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from dca_bot.core.model import OrderKind
+from dca_bot.core.model import Holding, OrderKind
 from dca_bot.core.overdue import PositionVerdict, corrected, position_verdict, shows_the_sale
-from dca_bot.core.position import fees_assumed, most_it_could_hold
+from dca_bot.core.position import fees_assumed, most_it_could_hold, why_nothing_to_sell
 from tests.builders import STEP, a_cycle, a_holding, a_holding_cycle, an_asset, an_order, an_update
 
 # Base order and two safety orders of 100 each, at 100, 90 and 81 = 1 + 1.1111 + 1.2346 coins.
@@ -118,3 +119,45 @@ def test_only_a_fee_that_alpaca_has_not_told_is_assumed() -> None:
     sold = an_order(**filled, kind=OrderKind.TAKE_PROFIT, received_quantity="0")
     unfilled = an_order(quantity="1000")
     assert fees_assumed([assumed, told, sold, unfilled, assumed]) == Decimal("5.0")
+
+
+@pytest.mark.parametrize("price", ["0.5", "1", "2"])
+def test_a_coin_below_a_dollar_has_its_whole_ladder_too(price: str) -> None:
+    cycle = a_holding_cycle(
+        quantity="0", last_order_fill_price=price, average_purchase_price=price, safety_orders=0
+    )
+    most = most_it_could_hold(an_asset(**LADDER), cycle)
+    assert abs(most * Decimal(price) - Decimal("334.568")) < Decimal("0.001")
+
+
+def test_steps_of_less_than_a_percent_count_and_so_do_growing_amounts() -> None:
+    ladder = LADDER | {
+        "safety_order_deviation_pct": "0.5",
+        "safety_order_volume_scale": "2",
+    }
+    most = most_it_could_hold(an_asset(**ladder), a_holding_cycle(quantity="0"))
+    whole = Decimal(1) + 100 / Decimal("99.5") + 200 / (Decimal("99.5") * Decimal("0.995"))
+    assert abs(most - whole) < Decimal("0.000001")
+
+
+@pytest.mark.parametrize(
+    ("holding", "told"),
+    [
+        (None, "the cycle holds 1, Alpaca holds 0:"),
+        (a_holding("0.4"), "the cycle holds 1, Alpaca holds 0.4:"),
+        (a_holding("1", available="0"), "only 0 of 1 can be sold"),
+    ],
+)
+def test_why_nothing_can_be_sold_is_told_with_both_quantities(
+    holding: Holding | None, told: str
+) -> None:
+    assert why_nothing_to_sell(a_holding_cycle(), holding).startswith(told)
+
+
+@pytest.mark.parametrize(("average", "expected"), [("0.5", "0.5"), ("0", "100")])
+def test_the_average_of_a_correction_is_alpacas_where_it_knows_one(
+    average: str, expected: str
+) -> None:
+    holding = replace(a_holding("2"), average_entry_price=Decimal(average))
+    after = corrected(a_holding_cycle(), holding)
+    assert (after.quantity, after.average_purchase_price) == (2, Decimal(expected))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dca_bot.core.booking import apply_update, conclude
+from dca_bot.core.booking import apply_alone, apply_update, conclude
 from dca_bot.core.model import (
     Cycle,
     CycleStatus,
@@ -504,3 +504,38 @@ def test_a_cycle_that_is_over_cannot_fail(status: CycleStatus) -> None:
 def test_only_a_cycle_that_sells_or_watches_is_sold_out(status: CycleStatus) -> None:
     with pytest.raises(IllegalTransition):
         sell_out(a_cycle(status=status), None, NOW)
+
+
+# -- news of an order whose asset and cycle have been deleted
+
+
+def test_an_order_of_a_deleted_row_follows_what_alpaca_says_until_it_has_ended() -> None:
+    order = an_order(alpaca_order_id="alpaca-1")
+    again = an_update(order, OrderStatus.INTENDED, alpaca_order_id="another")
+    assert apply_alone(order, again) == order
+    ended = apply_alone(order, an_update(order, OrderStatus.CANCELED))
+    assert ended.status is OrderStatus.CANCELED
+    assert apply_alone(ended, an_update(order, OrderStatus.OPEN)) == ended
+    lost = replace(order, status=OrderStatus.LOST)
+    assert apply_alone(lost, an_update(order, OrderStatus.OPEN)).status is OrderStatus.OPEN
+
+
+def test_the_fill_of_an_order_of_a_deleted_row_is_kept_as_it_was_booked() -> None:
+    exact = an_order(
+        alpaca_order_id="alpaca-1",
+        filled_quantity="0.5",
+        filled_average_price="100",
+        received_quantity="0.499",
+    )
+    assert apply_alone(exact, a_fill(exact, "0.5", status="open")) == exact
+    assert apply_alone(exact, a_fill(exact, "0.4", status="open")) == exact
+    more = apply_alone(exact, a_fill(exact, "1", 99))
+    assert (more.filled_quantity, more.filled_average_price) == (1, 99)
+    assert more.received_quantity == Decimal("0.9975")
+
+
+def test_the_first_id_that_alpaca_gave_an_order_stays() -> None:
+    order = an_order(alpaca_order_id="alpaca-1")
+    cycle = start_order(a_cycle(), Side.BUY, "alpaca-1")
+    other = an_update(order, OrderStatus.OPEN, alpaca_order_id="another")
+    assert apply_update(an_asset(), cycle, order, other, NOW).order.alpaca_order_id == "alpaca-1"

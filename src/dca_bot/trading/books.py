@@ -87,11 +87,9 @@ class Books:
         then nothing was booked, and Alpaca has to be asked again.
         """
         entry = self._book(asset_id, update)
-        if entry is None:
+        if entry is None and (known := self._store.order(update.client_order_id)):
             # the symbol belongs to another row by now than when the order was placed
-            known = self._store.order(update.client_order_id)
-            is_elsewhere = known is not None and known.asset_id != asset_id
-            entry = self._book(known.asset_id, update) if known and is_elsewhere else None
+            entry = self._book(known.asset_id, update)
         if entry is not None:
             log_lines.updated(entry.asset, entry.cycle, entry.order, entry.booked, update)
             if entry.is_news and not entry.booked.cycle.status.is_active:

@@ -1,0 +1,93 @@
+"""The books' one door: whose order the news is about, and the end of a cycle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from dca_bot.core.model import Cycle, CycleStatus, Order, OrderStatus
+from dca_bot.core.records import EventKind
+from dca_bot.program.errors import CycleChanged
+from dca_bot.trading.books import Books
+from tests.builders import BTC, Floor, a_fill, an_asset, an_update
+
+
+def of_renamed_row() -> tuple[Floor, Order]:
+    """A base order was placed; its row has another symbol since, and another row has its own."""
+    floor = Floor(at_once=False)
+    order = floor.see(100)
+    assert order is not None
+    floor.store.put_asset(replace(floor.asset, symbol="ETH/USD"))
+    floor.store.put_asset(an_asset(asset_id=2, symbol=BTC))
+    return floor, order
+
+
+def test_news_under_a_symbol_that_another_row_has_by_now_reaches_the_orders_own_cycle() -> None:
+    floor, order = of_renamed_row()
+    entry = floor.trader.books.on_update(2, a_fill(order, order.quantity))
+    assert entry is not None
+    assert entry.is_news
+    assert entry.asset.asset_id == 1
+    assert floor.cycle.quantity > 0
+
+
+def test_news_of_an_order_that_the_books_do_not_know_changes_nothing() -> None:
+    floor, order = of_renamed_row()
+    stranger = replace(an_update(order, "canceled"), client_order_id="dca-9-base-x")
+    assert floor.trader.books.on_update(2, stranger) is None
+    assert floor.order(order.client_order_id).status is OrderStatus.OPEN
+
+
+def test_news_for_a_cycle_that_was_deleted_stays_with_its_order() -> None:
+    floor = Floor(at_once=False)
+    order = floor.see(100)
+    assert order is not None
+    shelf = floor.store._shelves[1]
+    shelf.cycles.clear()
+    shelf.active_cycle = None
+    assert floor.trader.books.on_update(1, a_fill(order, order.quantity)) is None
+    assert floor.order(order.client_order_id).filled_quantity == order.quantity
+
+
+def sold_but_for_a_rest() -> tuple[Floor, Books, Cycle, Order, list[Cycle]]:
+    """A take profit has sold all that Alpaca held; the books have coins left."""
+    ended: list[Cycle] = []
+    floor = Floor()
+    floor.see(100)
+    floor.broker.hold(BTC, "0.15", 100)
+    floor.tells_at_once(False)
+    order = floor.see(102)
+    assert order is not None
+    assert floor.settle(order.client_order_id)
+    books = Books(floor.store, floor.broker, floor.clock, ended.append)
+    return floor, books, floor.cycle, floor.order(order.client_order_id), ended
+
+
+def test_a_cycle_that_is_ended_with_its_last_sell_has_its_end_in_its_story() -> None:
+    floor, books, cycle, order, ended = sold_but_for_a_rest()
+    assert cycle.status is CycleStatus.WATCHING
+    books.complete(cycle, order)
+    assert [each.cycle_id for each in ended] == [cycle.cycle_id]
+    assert floor.store.events[-1][1].kind is EventKind.COMPLETE
+    assert floor.store.results[cycle.cycle_id].status is CycleStatus.COMPLETE
+    assert floor.cycle.status is CycleStatus.COOLDOWN
+    assert floor.asset.last_sell_price == 102
+
+
+def test_a_cycle_that_has_moved_is_not_ended() -> None:
+    floor, books, cycle, order, ended = sold_but_for_a_rest()
+    floor.put_cycle(quantity="0.06")
+    with pytest.raises(CycleChanged):
+        books.complete(cycle, order)
+    assert floor.cycle.quantity == Decimal("0.06")
+    assert ended == []
+
+
+def test_a_cycle_is_not_ended_with_an_order_that_has_moved() -> None:
+    floor, books, cycle, order, ended = sold_but_for_a_rest()
+    with pytest.raises(CycleChanged):
+        books.complete(cycle, replace(order, filled_quantity=Decimal("0.1")))
+    assert floor.cycle == cycle
+    assert ended == []
