@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from dca_bot.core.model import CycleStatus, Order, OrderKind, OrderStatus
+from dca_bot.core.model import Cycle, CycleStatus, Order, OrderKind, OrderStatus
 from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown
 from tests.builders import BTC, an_asset
 from tests.caretakers.small_world import LIMITS, SmallWorld
@@ -35,6 +35,57 @@ def test_a_stale_buy_is_cancelled_and_its_cycle_watches_again(world: SmallWorld)
     assert world.open_ids == set()
     assert world.cycle.status is CycleStatus.WATCHING
     assert world.cycle.latest_order_id is None
+
+
+def test_many_stale_buys_cost_little_more_than_their_cancels() -> None:
+    """Alpaca's requests are few a minute, and a run has an end."""
+    world, count = many_resting_buys()
+    world.clock.pass_by(STALE + 1)
+    world.broker.calls.clear()
+    assert world.manage_orders() == 0
+    assert world.open_ids == set()
+    assert statuses(world) == [CycleStatus.WATCHING] * count
+    assert world.cancels == count
+    assert len(world.broker.calls) < count + 10
+
+
+def test_many_buys_that_ended_unheard_are_booked_from_one_list() -> None:
+    """So ends what a run has cancelled that was over before it saw the ends."""
+    world, count = many_resting_buys()
+    world.clock.pass_by(STALE + 1)
+    for client_order_id in world.open_ids:
+        world.broker.end(client_order_id, OrderStatus.CANCELED)
+    world.broker.calls.clear()
+    assert world.manage_orders() == 0
+    assert statuses(world) == [CycleStatus.WATCHING] * count
+    assert world.broker.calls == ["open_orders", "closed_orders"]
+
+
+def test_what_a_list_of_closed_orders_does_not_tell_is_asked_for_alone() -> None:
+    world, count = many_resting_buys()
+    world.clock.pass_by(3 * 24 * 3600)  # the list goes back a day
+    assert world.manage_orders() == 0
+    assert statuses(world) == [CycleStatus.WATCHING] * count
+
+
+def many_resting_buys(count: int = 20) -> tuple[SmallWorld, int]:
+    """A resting base order in each of many assets."""
+    world = SmallWorld()
+    world.broker.holds_fills = True
+    world.put_cycle()
+    world.trade()
+    for asset_id in range(2, count + 1):
+        symbol = f"C{asset_id}/USD"
+        world.store.put_asset(an_asset(asset_id=asset_id, symbol=symbol))
+        with world.store.transaction(asset_id) as tx:
+            tx.add_cycle(Cycle(0, asset_id, CycleStatus.WATCHING))
+        state = world.store.assets()[-1]
+        world.main_app.on_quote(state, world.broker.quote(symbol, 100, 100))
+    return world, count
+
+
+def statuses(world: SmallWorld) -> list[CycleStatus]:
+    return [state.cycle.status for state in world.store.assets() if state.cycle]
 
 
 def test_a_buy_that_is_not_yet_stale_is_left_alone(world: SmallWorld) -> None:

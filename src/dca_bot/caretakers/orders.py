@@ -7,8 +7,9 @@ changes nothing.  Used by order_manager.py and consistency_checker.py.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from dca_bot.caretakers.closed_orders import LISTED
 from dca_bot.caretakers.run import Run
 from dca_bot.core import story
 from dca_bot.core.model import (
@@ -23,7 +24,8 @@ from dca_bot.core.model import (
 )
 from dca_bot.core.overdue import WAITING_FOR_ORDER, Tracking, is_awaited
 from dca_bot.core.transition import UNDER_WAY, let_go
-from dca_bot.program.clock import Clock
+from dca_bot.program.clock import OFFSET_MAX, Clock
+from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.program.log_text import asset_log, event
 from dca_bot.trading.books import GIVE_UP_AFTER, Books
 from dca_bot.trading.budget import NO_LIMITS, Budget
@@ -31,6 +33,7 @@ from dca_bot.trading.ports import Broker, Store
 
 log = logging.getLogger(__name__)
 
+LIST_FROM = 3  # orders: below, a question for each is the shorter way
 LOOKS_AFTER_CANCEL = (0.2, 0.8, 2.0, 3.0)  # seconds; what has not ended by then is the next run's
 
 
@@ -61,11 +64,13 @@ class Settler:
         """Ask what became of every live order; `listed` are Alpaca's open ones."""
         assets = {state.asset.asset_id: state.asset for state in states}
         open_orders = {order.client_order_id: order for order in listed}
-        for row in live:
-            asset = assets.get(row.asset_id)
+        rows = [row for row in live if not self.is_awaited(row)]
+        ended = self._ended([row for row in rows if row.client_order_id not in open_orders])
+        for row in rows:
+            asset, name = assets.get(row.asset_id), row.client_order_id
             if asset is not None:  # not deleted in between
                 with self._run.contain(asset.symbol):
-                    self._settle(asset, row, open_orders.get(row.client_order_id))
+                    self._settle(asset, row, open_orders.get(name), ended.get(name))
 
     def see_end(
         self,
@@ -81,36 +86,57 @@ class Settler:
                 return
             sleep(pause)
             still_open = {order.client_order_id for order in self._broker.open_orders()}
-            for client_id in sorted(set(waiting) - still_open):
-                order = waiting.pop(client_id)
+            gone = [waiting.pop(client_id) for client_id in sorted(set(waiting) - still_open)]
+            ended = self._ended(gone)
+            for order in gone:
                 with self._run.contain(order.symbol):
-                    self._book_end(order, by_symbol.get(order.symbol))
+                    state = by_symbol.get(order.symbol)
+                    self._book_end(order, state, ended.get(order.client_order_id))
         for order in waiting.values():
             asset_log(log, order.symbol).warning(
                 event("not ended yet, the next run looks again", **order_facts(order))
             )
 
-    def _settle(self, asset: Asset, row: Order, listed: OrderUpdate | None) -> None:
-        """Book what Alpaca says of a live order; `listed`: as it stands among the open ones."""
-        if self.is_awaited(row):
-            return
+    def _ended(self, orders: Sequence[Order | OrderUpdate]) -> Mapping[str, OrderUpdate]:
+        """How orders that are open no more have ended, by client order id.
+
+        One list for all of the last day; what it doesn't tell is asked for one by one.
+        """
+        if len(orders) < LIST_FROM:
+            return {}
+        now = self._clock()
+        began_at = min(order.created_at or now for order in orders)
+        since = max(began_at - OFFSET_MAX, now - LISTED)
+        try:
+            closed = self._broker.closed_orders(since)
+        except BrokerUnavailable:
+            return {}
+        return {order.client_order_id: order for order in closed}
+
+    def _settle(
+        self, asset: Asset, row: Order, listed: OrderUpdate | None, ended: OrderUpdate | None
+    ) -> None:
+        """Book what Alpaca says of a live order, as it stands among the open or the closed ones."""
         is_known = row.status is OrderStatus.OPEN
         if is_known and listed and listed.filled_quantity == row.filled_quantity:
             return
         if self._run.is_dry_run:
-            self._tell(asset, row.cycle_id, listed or self._broker.order(row.client_order_id))
-        elif not self._books.settle_listed(row, listed):
+            told = listed or ended or self._broker.order(row.client_order_id)
+            self._tell(asset, row.cycle_id, told)
+        elif not self._books.settle_listed(row, listed, ended):
             return  # still in doubt: too young to be given up
         self._run.count(settled=1)
 
-    def _book_end(self, order: OrderUpdate, state: AssetState | None) -> None:
+    def _book_end(
+        self, order: OrderUpdate, state: AssetState | None, ended: OrderUpdate | None
+    ) -> None:
         """Book how an order ended that is no longer among the open ones."""
         row = self._store.order(order.client_order_id)
         if row is not None and not row.status.is_finished:
-            self._books.settle(row)
+            self._books.settle(row, ended)
         elif row is None and state and state.cycle and _waits_for(state.cycle, order):
             self.settle_by_hand(state)
-        elif update := self._broker.order(order.client_order_id):
+        elif update := ended or self._broker.order(order.client_order_id):
             if row is not None:
                 self._books.on_update(row.asset_id, update)
             asset_log(log, order.symbol).info(

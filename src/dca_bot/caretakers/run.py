@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 DRY_RUN = "dry run, not done: "
 # A caretaker's share of the 200 requests a minute that Alpaca allows an account; main_app.py has
 # the most of them.
-REQUESTS_PER_MINUTE = 40
+REQUESTS_PER_MINUTE = 60
 
 
 @contextmanager

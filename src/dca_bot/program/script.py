@@ -98,8 +98,8 @@ def deadline(seconds: int = DEADLINE_SECONDS) -> Iterator[None]:
        A killed script loses nothing: the database rolls back and the lock is released.
     """
     problem = (
-        f"not finished after {seconds} s: Alpaca or the database does not answer; "
-        "the next run tries again, and if this line comes again, check both"
+        f"not finished after {seconds} s: what was done stands, the next run goes on with the "
+        "rest; if this line comes again, see whether Alpaca and the database answer"
     )
     backstop = threading.Timer(seconds + UNWIND_SECONDS, _end_process, [problem])
     backstop.daemon = True

@@ -100,14 +100,15 @@ class Books:
         """Book that an order was refused or never sent; why is for the caller to say."""
         self._book(order.asset_id, conclude(order, status, reason))
 
-    def settle(self, order: Order) -> bool:
+    def settle(self, order: Order, ended: OrderUpdate | None = None) -> bool:
         """Ask Alpaca what became of an order and book it; False while that is still in doubt.
 
+        `ended` is how it stands in Alpaca's list of closed orders, if that was asked for.
         An order that Alpaca doesn't know is given up if it couldn't be on its way any more when
         Alpaca was asked; the answer itself may come much later.
         """
         asked_at = self._clock()
-        update = self._broker.order(order.client_order_id)
+        update = ended or self._broker.order(order.client_order_id)
         if update is None:
             if asked_at - order.created_at < GIVE_UP_AFTER:
                 return False
@@ -117,7 +118,9 @@ class Books:
         self.on_update(order.asset_id, update)
         return True
 
-    def settle_listed(self, order: Order, listed: OrderUpdate | None) -> bool:
+    def settle_listed(
+        self, order: Order, listed: OrderUpdate | None, ended: OrderUpdate | None = None
+    ) -> bool:
         """Settle an order; `listed` is how it stands among Alpaca's open ones, if it does.
 
         What is open and unchanged needs no second question.
@@ -125,7 +128,7 @@ class Books:
         if listed is not None and listed.filled_quantity == order.filled_quantity:
             self.on_update(order.asset_id, listed)
             return True
-        return self.settle(order)
+        return self.settle(order, ended)
 
     def complete(self, cycle: Cycle, order: Order) -> None:
         """End a cycle whose last SELL was filled, and of whose coin Alpaca holds nothing more
