@@ -62,8 +62,10 @@ def alone_in(log_dir: Path) -> Iterator[None]:
         try:
             stack.enter_context(only_once("main_app", log_dir))
         except AlreadyRunning:
+            pid = heartbeat.read_pid(log_dir)
+            who = f"another main_app.py (pid {pid})" if pid else "another main_app.py"
             raise DcaError(
-                f"another main_app.py is already running with LOG_DIR {log_dir}: stop it first, "
+                f"{who} is already running with LOG_DIR {log_dir}: stop it first, "
                 "or give this one a LOG_DIR and a database of its own"
             ) from None
         try:

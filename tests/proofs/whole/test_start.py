@@ -97,7 +97,8 @@ def test_a_second_bot_on_the_same_database_says_so_and_ends(
     assert "already trades this database" in second.stdout + second.stderr
     third = run_script("main_app.py", env=bot_env)
     assert third.returncode == 1
-    assert "already running" in third.stdout + third.stderr
+    assert bot.process is not None
+    assert f"(pid {bot.process.pid}) is already running" in third.stdout + third.stderr
     assert bot.end() == 0
 
 
