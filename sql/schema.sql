@@ -107,8 +107,8 @@ SET @addition = (
 PREPARE addition FROM @addition;
 EXECUTE addition;
 
--- What a cycle remembers for them: the fee rate that its last BUY was charged; since that BUY, the
--- highest bid at or above the target, and when the bid fell to the stop loss.
+-- What a cycle remembers for them: the highest fee rate that its BUYs were charged; since its last
+-- BUY, the highest bid at or above the target, and when the bid fell to the stop loss.
 SET @addition = (
     SELECT IF(COUNT(*) > 0, 'DO 0', 'ALTER TABLE dca_cycles
         ADD COLUMN fee_rate DECIMAL(6, 4) NULL,

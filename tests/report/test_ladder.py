@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 import pytest
 
@@ -33,6 +33,15 @@ def test_the_ladder_of_the_sample_row_is_the_one_of_the_documentation() -> None:
             strict=True,
         ):
             assert f"{number:.2f}" == cell
+
+
+def test_a_ladder_after_fees_counts_what_the_account_was_seen_to_pay() -> None:
+    asset = as_a_preview(an_asset(take_profit_after_fees=True))
+    seen = Decimal("0.0015")
+    [first, *_] = ladder_from(asset, Decimal(64000), finest_rules(BTC), fee_rate=seen).rungs
+    assert first.take_profit_price == 64640 / (1 - seen) ** 2
+    assert first.holding == (first.quantity * (1 - seen)).quantize(Decimal("1e-9"), ROUND_DOWN)
+    assert abs(first.net - first.invested / 100) < Decimal("0.01")
 
 
 def test_rungs_are_numbered_and_say_how_far_the_price_has_fallen() -> None:

@@ -8,6 +8,7 @@ import pytest
 from dca_bot.core.model import Allowed, CycleStatus, OrderKind
 from dca_bot.program.errors import OrderRefused
 from tests.builders import NOW, Floor
+from tests.fakes import FakeBroker
 
 
 def holding(**columns: object) -> Floor:
@@ -116,3 +117,30 @@ def test_the_time_of_a_stop_loss_begins_with_its_first_bid() -> None:
     since = floor.cycle.stop_loss_since
     floor.see(88)
     assert floor.cycle.stop_loss_since == since == NOW + timedelta(seconds=2)
+
+
+def test_a_target_after_fees_counts_the_rate_that_the_account_was_seen_to_pay() -> None:
+    rate = Decimal("0.0012")
+    columns = {"base_order_amount": 100, "take_profit_after_fees": True, "max_safety_orders": 0}
+    floor = Floor(broker=FakeBroker(fee_rate=rate), **columns)
+    floor.see(100)
+    assert floor.cycle.fee_rate is not None
+    target = 101 / (1 - floor.cycle.fee_rate) ** 2
+    assert floor.see(target - Decimal("0.01")) is None
+    assert floor.see(target + Decimal("0.01")) is not None
+    with floor.store.transaction(1) as tx:
+        [base, sale] = tx.orders_of_cycle(1)
+    assert base.filled_average_price is not None
+    assert sale.fee is not None
+    assert sale.filled_average_price is not None
+    income = sale.filled_quantity * sale.filled_average_price - sale.fee
+    assert income - base.filled_quantity * base.filled_average_price >= Decimal("0.99")
+
+
+def test_a_buy_that_rested_for_less_does_not_lower_the_target_after_fees() -> None:
+    floor = Floor(broker=FakeBroker(fee_rate="0.0025"), take_profit_after_fees=True)
+    floor.see(100)
+    floor.broker.fee_rate = Decimal("0.0012")
+    floor.see(98)
+    assert floor.cycle.safety_orders == 1
+    assert floor.cycle.fee_rate == Decimal("0.0025")

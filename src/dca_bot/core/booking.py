@@ -183,8 +183,10 @@ def _book_fill(
         )
     booked = _book_buy(cycle, order, told, update)
     if asset.take_profit_after_fees and booked.order != order:
-        rate = _fee_rate(booked.order, update)
-        return replace(booked, cycle=replace(booked.cycle, fee_rate=rate or cycle.fee_rate))
+        rates = (_fee_rate(booked.order, update), cycle.fee_rate)
+        # the highest, since a BUY that rested pays less than the SELL at market will
+        rate = max((each for each in rates if each is not None), default=None)
+        return replace(booked, cycle=replace(booked.cycle, fee_rate=rate))
     return booked
 
 

@@ -21,6 +21,7 @@ from dca_bot.core.ladder import (
     watched,
 )
 from dca_bot.core.model import (
+    USD_LIKE,
     ZERO,
     Allowed,
     Asset,
@@ -31,7 +32,7 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
-from dca_bot.core.money import MIN_BUY_USD, PRICE_STEP, QUANTITY_LIMIT, round_down
+from dca_bot.core.money import MAX_ORDER_USD, MIN_BUY_USD, PRICE_STEP, QUANTITY_LIMIT, round_down
 
 ANY_PRICE = Decimal("Infinity")
 
@@ -222,6 +223,11 @@ def size_buy(
         return (
             f"{amount:f} {asset.quote_currency} at {quote.ask:f} is an order of {quantity:f}, more "
             "than the books can hold"
+        )
+    if cost > MAX_ORDER_USD and asset.quote_currency in USD_LIKE:
+        return (
+            f"{amount:f} {asset.quote_currency} is above Alpaca's largest order of "
+            f"{MAX_ORDER_USD:,} USD: buy it in parts"
         )
     if quantity > 0 and cost >= minimum:
         return quantity, limit_price

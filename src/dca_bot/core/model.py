@@ -139,10 +139,10 @@ class Asset:
 class Cycle:
     """A row of `dca_cycles`.  `latest_order_id` is Alpaca's id of the order under way, or None.
 
-    `fee_rate` is what its last BUY was charged (0.0025 = 0.25 %), where Alpaca has told it and
-    `take_profit_after_fees` asks for it.  Since that BUY: `highest_bid` at or above the target of a
-    trailing take profit, and `stop_loss_since` when the bid has been at or below the stop loss
-    without a break.
+    `fee_rate` is the most that its BUYs were charged (0.0025 = 0.25 %), where Alpaca has told it
+    and `take_profit_after_fees` asks for it.  Since its last BUY: `highest_bid` at or above the
+    target of a trailing take profit, and `stop_loss_since` when the bid has been at or below the
+    stop loss without a break.
     """
 
     cycle_id: int

@@ -26,9 +26,9 @@ def round_down(value: Decimal, increment: Decimal) -> Decimal:
     return (value / increment).to_integral_value(ROUND_DOWN) * increment
 
 
-def estimated_receipt(filled: Decimal) -> Decimal:
+def estimated_receipt(filled: Decimal, fee_rate: Decimal = FEE_RATE_ESTIMATE) -> Decimal:
     """The coin left of a filled BUY after the usual fee; the last crumb goes to the fee whole."""
-    fee = (filled * FEE_RATE_ESTIMATE).quantize(COIN_STEP, ROUND_CEILING)
+    fee = (filled * fee_rate).quantize(COIN_STEP, ROUND_CEILING)
     return filled - min(fee, filled)
 
 

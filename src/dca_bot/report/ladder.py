@@ -88,6 +88,8 @@ def ladder_from(
 ) -> Ladder:
     """The rungs of a new cycle whose base order sees `price`, or those that a cycle has left."""
     begun = cycle or Cycle(0, asset.asset_id, CycleStatus.WATCHING)
+    if begun.fee_rate is None:  # its target after fees counts what the account was seen to pay
+        begun = replace(begun, fee_rate=fee_rate)
     rungs: list[Rung] = []
     warnings = []
     for rung in _rungs(asset, begun, price, rules, fee_rate, invested):
@@ -142,7 +144,7 @@ def _rungs(
             if isinstance(decision, Hold):
                 yield decision
             return
-        cycle = _filled(cycle, decision)
+        cycle = _filled(cycle, decision, fee_rate)
         invested += decision.quantity * decision.limit_price
         target = take_profit_price(asset, cycle) or ZERO
         sold = round_down(cycle.quantity, rules.min_trade_increment) * target
@@ -160,9 +162,9 @@ def _rungs(
         )
 
 
-def _filled(cycle: Cycle, buy: Buy) -> Cycle:
+def _filled(cycle: Cycle, buy: Buy, fee_rate: Decimal) -> Cycle:
     """The cycle once the BUY has filled at its limit."""
-    net = estimated_receipt(buy.quantity)
+    net = estimated_receipt(buy.quantity, fee_rate)
     return replace(
         cycle,
         quantity=cycle.quantity + net,

@@ -31,6 +31,9 @@ def test_an_extra_buy_is_refused_where_it_makes_no_sense(desk: Desk) -> None:
     done = desk.run("buy", BTC, "5", "--yes")
     assert (done.returncode, desk.kinds()) == (1, ["base"])
     assert "below Alpaca's minimum" in done.stderr
+    done = desk.run("buy", BTC, "200001", "--yes")
+    assert (done.returncode, desk.kinds(), done.stdout) == (1, ["base"], "")
+    assert "above Alpaca's largest order of 200,000 USD: buy it in parts" in done.stderr
 
 
 def test_an_extra_buy_is_at_the_price_of_the_answer_not_of_the_question(desk: Desk) -> None:
