@@ -86,6 +86,10 @@ class Channels:
             log.error(
                 "%d channels of ALERT_URLS do not answer: the next run tries again", len(late)
             )
+            for key, task in zip(due, tasks, strict=True):
+                if task in late:
+                    self._fails(self._channels[key], f"it does not answer within {seconds:.0f} s")
+            self._save()
         for task in done:
             task.result()
 
@@ -94,8 +98,7 @@ class Channels:
         while channel.waiting:
             why = send(self._urls[key], *channel.waiting[0])
             if why:
-                channel.failing_since = channel.failing_since or self._now.isoformat()
-                channel.why = why
+                self._fails(channel, why)
                 log.error("%s: no message sent, the next run tries again: %s", channel.name, why)
                 self._save()
                 return
@@ -105,6 +108,10 @@ class Channels:
             log.info("message sent by %s", channel.name)
             if time.monotonic() > no_more_after:
                 return
+
+    def _fails(self, channel: Channel, why: str) -> None:
+        channel.failing_since = channel.failing_since or self._now.isoformat()
+        channel.why = why
 
     def _save(self) -> None:
         with self._saving:

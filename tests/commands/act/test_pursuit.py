@@ -14,13 +14,15 @@ from tests.builders import an_asset
 
 def test_an_asset_whose_row_was_deleted_is_given_up_at_once() -> None:
     nothing: Any = None  # no step here asks the store or Alpaca
-    session = Session(nothing, nothing, nothing, NO_LIMITS, Path(), is_json=True)
     pauses: list[float] = []
+    session = Session(
+        nothing, nothing, nothing, NO_LIMITS, Path(), is_json=True, sleep=pauses.append
+    )
 
     def deleted(asset_id: int) -> Step:
         raise AssetDeleted(f"asset {asset_id} has no row")
 
-    arrived = pursue(session, [an_asset()], deleted, outage_seconds=math.inf, sleep=pauses.append)
+    arrived = pursue(session, [an_asset()], deleted, outage_seconds=math.inf)
     assert arrived == []
     assert pauses == []
     assert "deleted" in session.troubles[0]

@@ -13,6 +13,7 @@ from alpaca_simulator.exchange.orders import Side
 from alpaca_simulator.exchange.plans import AfterPart
 from dca_bot.core.model import CycleStatus
 
+from .keyboard import Keyboard
 from .stage import COIN, SYMBOL, Stage
 
 PART = Decimal("0.4")
@@ -180,6 +181,64 @@ def until_under_way(stage: Stage) -> None:
     stage.until(lambda: len(orders.all()) > count, "the safety order is under way")
 
 
+def closed_by(*verbs: str) -> Callable[[Stage], None]:
+    """What the cycle holds is sold by these verbs, called at once; the asset is paused then."""
+
+    def play(stage: Stage) -> None:
+        keyboard = Keyboard(stage.world, *verbs)
+        stage.until(lambda: keyboard.is_done, f"{verbs} are done")
+        stage.until(lambda: stage.is_complete, "everything is sold")
+        stage.price(50)
+        stage.world.run(60)
+        if not stage.is_paused or not stage.is_complete:
+            stage.world.complain(f"paused and sold out no more: {stage.world.store.assets()}")
+
+    return play
+
+
+def closed_while_a_buy_rests(stage: Stage) -> None:
+    """It has filled in part; the part is sold too."""
+    stage.fate(part=PART, after_part=AfterPart.REST)
+    until_under_way(stage)
+    closed_by("close")(stage)
+
+
+def closed_while_it_sells(stage: Stage) -> None:
+    """The take profit is at the exchange, and fills while the verb looks at it."""
+    exchange = stage.world.venue.exchange
+    exchange.hold_all = True
+    stage.price(104)
+    orders = len(exchange.orders.all())
+    stage.until(lambda: len(exchange.orders.all()) > orders, "the take profit is under way")
+    keyboard = Keyboard(stage.world, "close")
+    stage.world.run(1)
+    exchange.hold_all = False
+    exchange.release()
+    stage.until(lambda: keyboard.is_done and stage.is_complete, "everything is sold once")
+
+
+def closed_beside_coins_of_the_user(stage: Stage) -> None:
+    deposit = Decimal(5)
+    stage.touch_cycle()
+    stage.world.venue.transfer(COIN, deposit, price=Decimal(100))
+    keyboard = Keyboard(stage.world, "close")
+    stage.until(lambda: keyboard.is_done and stage.cycle_is_new, "the cycle's own are sold")
+    if stage.held < deposit:
+        stage.world.complain(f"{deposit} were the user's, {stage.held} are left")
+    stage.trade_by_hand(Side.SELL, stage.held)
+
+
+def panic_during_an_outage(stage: Stage) -> None:
+    """Nothing is bought meanwhile, however far the price falls; then everything is sold."""
+    stage.world.venue.is_away = True
+    keyboard = Keyboard(stage.world, "panic")
+    stage.until(lambda: stage.is_paused, "the asset is paused though Alpaca is away")
+    stage.price(50)
+    stage.world.run(120)
+    stage.world.venue.is_away = False
+    stage.until(lambda: keyboard.is_done and stage.is_complete, "everything is sold")
+
+
 UNKNOWN_ORDER = "00000000-0000-4000-8000-000000000000"
 
 
@@ -216,4 +275,11 @@ SCENES = (
     Scene("order by hand followed", HOLDING, order_by_hand_followed),
     Scene("orphan", HOLDING, orphan),
     Scene("restart of the bot", HOLDING, restart_of_the_bot),
+    Scene("closed by hand", HOLDING, closed_by("close")),
+    Scene("closed while a BUY rests", HOLDING, closed_while_a_buy_rests),
+    Scene("closed while it sells", HOLDING, closed_while_it_sells),
+    Scene("closed beside coins of the user", HOLDING, closed_beside_coins_of_the_user),
+    Scene("panic", HOLDING, closed_by("panic")),
+    Scene("panic during an outage", HOLDING, panic_during_an_outage),
+    Scene("two commands at once", HOLDING, closed_by("panic", "close")),
 )

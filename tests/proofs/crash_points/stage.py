@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from alpaca_simulator.exchange.orders import Side
-from dca_bot.core.model import Asset, Cycle, CycleStatus
+from dca_bot.core.model import Allowed, Asset, Cycle, CycleStatus
 from tests.proofs.storms import caretakers
 from tests.proofs.storms.auditor import complaints
 from tests.proofs.storms.mishaps import Nth
@@ -133,6 +133,10 @@ class Stage:
     def is_complete(self) -> bool:
         """Whether everything was sold, and the next cycle waits or has begun."""
         return self.held == 0 and self.cycle_is_new
+
+    @property
+    def is_paused(self) -> bool:
+        return self.world.store.assets()[0].asset.allowed is Allowed.EXIT
 
     @property
     def cycle_is_new(self) -> bool:

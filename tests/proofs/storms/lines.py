@@ -92,7 +92,7 @@ class Wire:
 
     def _stop_before(self, what: str, method: str, path: str, content: Mapping[str, Any]) -> None:
         strikes = self._mishaps.strikes
-        if strikes("not connected", what):
+        if self._venue.is_away or strikes("not connected", what):
             raise NotSent("the-exchange can't be reached")
         if strikes("request lost", what):
             raise NoAnswer("the connection was cut")

@@ -69,6 +69,7 @@ class Venue:
         self.widest_tick = {
             each.symbol: each.price_increment for each in self.exchange.assets.all()
         }
+        self.is_away = False  # nobody reaches it by HTTP; prices and fills are heard all the same
         self.next_fate: dict[str, Any] = {}  # of the next order that is taken: fields of a Plan
         self.admitted: Callable[[Order], None] = lambda _: None
 

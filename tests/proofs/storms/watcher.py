@@ -193,6 +193,10 @@ class Watcher:
         worth = others * self._quotes[asset.symbol][-1][1]
         if worth > DUST_USD_AT_MOST:
             self._complain(f"{name} sells {worth} USD of coins that are not the cycle's")
+        if row.kind is OrderKind.CLOSE:
+            if asset.allowed is not Allowed.EXIT:
+                self._complain(f"{name} is sold by hand, and the asset may buy on")
+            return
         if row.kind is OrderKind.STOP_LOSS:
             self._check_stop_loss(row, ground)
             return

@@ -8,6 +8,7 @@ again.  Repeat the command when it was interrupted: it goes on where it was.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
 from decimal import Decimal
 
 from dca_bot.commands.act.allowing import allow_all
@@ -32,10 +33,15 @@ def run(arguments: Namespace) -> int:
         plan = [line for state in states for line in sale_of(this, state, _bid(this, state))]
         if not this.agree(plan, arguments):
             return NOT_DONE
-        assets = allow_all(this, states, Allowed.EXIT, verb="close")
-        for asset in pursue(this, assets, this.close_step, outage_seconds=OUTAGE_SECONDS):
-            this.did(f"{asset.symbol}: its cycle holds nothing any more")
+        close(this, states)
         return this.finish(left_at_alpaca(this, arguments.symbol))
+
+
+def close(this: Session, states: Iterable[AssetState]) -> None:
+    """Pause these assets, and sell what their cycles hold."""
+    assets = allow_all(this, states, Allowed.EXIT, verb="close")
+    for asset in pursue(this, assets, this.close_step, outage_seconds=OUTAGE_SECONDS):
+        this.did(f"{asset.symbol}: its cycle holds nothing any more")
 
 
 def _bid(session: Session, state: AssetState) -> Decimal | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +19,7 @@ from dca_bot.commands.act.closing import sale_of
 from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.act.pursuit import pursue
 from dca_bot.commands.act.session import NOT_DONE, Session, add_yes, session
-from dca_bot.core.model import Allowed
+from dca_bot.core.model import Allowed, AssetState
 from dca_bot.core.order_ids import is_ours
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import BrokerUnavailable
@@ -42,14 +42,19 @@ def run(arguments: Namespace) -> int:
         ]
         if not this.agree(plan, arguments):
             return NOT_DONE
-        assets = [state.asset for state in states]
         try:
-            for asset in pursue(this, assets, _step(this), outage_seconds=math.inf):
-                this.did(f"{asset.symbol}: its cycle holds nothing any more")
-            _cancel_strays(this)
+            panic(this, states)
         except KeyboardInterrupt:
             this.troubles.append("interrupted: `dca panic` goes on where this was")
         return this.finish(left_at_alpaca(this))
+
+
+def panic(this: Session, states: Iterable[AssetState]) -> None:
+    """Pause all these assets, then sell what their cycles hold, then cancel what is left."""
+    assets = [state.asset for state in states]
+    for asset in pursue(this, assets, _step(this), outage_seconds=math.inf):
+        this.did(f"{asset.symbol}: its cycle holds nothing any more")
+    _cancel_strays(this)
 
 
 def _last_bids(log_dir: Path) -> Mapping[str, Decimal]:

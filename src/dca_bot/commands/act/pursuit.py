@@ -6,7 +6,6 @@ a row that moves) is tried again; what doesn't is given up after some tries, and
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -40,7 +39,6 @@ def pursue(
     step: Callable[[int], Step],
     *,
     outage_seconds: float,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> list[Asset]:
     """Repeat `step` for each asset until it is over; those that got there.
 
@@ -48,9 +46,9 @@ def pursue(
     told in the session's troubles.
     """
     waiting = [_Pursued(asset) for asset in assets]
-    arrived, since, pause = [], time.monotonic(), PAUSE_SECONDS
+    arrived, since, pause = [], session.seconds(), PAUSE_SECONDS
     while waiting:
-        may_wait = time.monotonic() - since < outage_seconds
+        may_wait = session.seconds() - since < outage_seconds
         for pursued in list(waiting):
             verdict = _try(session, pursued, step, may_wait=may_wait)
             if verdict is not None:
@@ -58,7 +56,7 @@ def pursue(
                 if verdict:
                     arrived.append(pursued.asset)
         if waiting:
-            sleep(pause)
+            session.sleep(pause)
             pause = min(pause * 1.3, PAUSE_SECONDS_MAX)
     return arrived
 

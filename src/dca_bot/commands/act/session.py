@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,7 +25,7 @@ from dca_bot.commands.arguments import WrongCall
 from dca_bot.commands.as_json import print_json
 from dca_bot.core.model import AssetRules, AssetState, Quote
 from dca_bot.core.overdue import lacks_order_row
-from dca_bot.program.clock import utc_now
+from dca_bot.program.clock import Clock, utc_now
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.program.settings import read_settings
@@ -40,7 +41,7 @@ NOT_DONE = 1
 
 @dataclass
 class Session:
-    """One call of a verb: what it works with, and what it has done."""
+    """One call of a verb: what it works with, by whose time, and what it has done."""
 
     store: Store
     broker: Broker
@@ -48,6 +49,9 @@ class Session:
     budget: Budget
     log_dir: Path
     is_json: bool
+    clock: Clock = utc_now
+    seconds: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
     done: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 
@@ -59,12 +63,12 @@ class Session:
     @cached_property
     def hand(self) -> Hand:
         """A hand that may trade.  Raises BrokerUnavailable."""
-        return Hand(self.store, self.broker, utc_now, self.rules, self.budget)
+        return Hand(self.store, self.broker, self.clock, self.rules, self.budget)
 
     @cached_property
     def bare_hand(self) -> Hand:
         """A hand for what needs no prices: nothing is asked of Alpaca to have it."""
-        return Hand(self.store, self.broker, utc_now, {})
+        return Hand(self.store, self.broker, self.clock, {})
 
     def close_step(self, asset_id: int) -> Step:
         """`Hand.close`, also for a cycle whose order the books don't know (edited by hand)."""
@@ -74,7 +78,7 @@ class Session:
                 if state.asset.asset_id == asset_id and lacks_order_row(
                     state.cycle, self.store.live_orders()
                 ):
-                    settler = Settler(self.store, self.broker, utc_now, Run(), self.budget)
+                    settler = Settler(self.store, self.broker, self.clock, Run(), self.budget)
                     settler.settle_by_hand(state)
         return step
 
