@@ -21,7 +21,7 @@ from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker, KeysRefused
 from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import Order, OrderKind, OrderStatus
-from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
+from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused, Unreadable
 from dca_bot.program.settings import AlpacaSettings
 from tests.broker.nasty_http import CLOSE, HALF, HANG, HTML, LATE, RESET, NastyHttp, answer
 from tests.broker.recorded import ACCOUNT, ASSET, POSITION, QUOTE, order
@@ -344,12 +344,31 @@ def test_open_orders_are_crypto_and_spelled_with_a_slash(
     assert [each.symbol for each in broker.open_orders()] == ["BTC/USD"]
 
 
-def test_one_unreadable_order_makes_the_list_unreadable(
+def test_an_order_in_words_that_nobody_knows_hides_no_other_and_is_told_once(
+    server: NastyHttp, broker: AlpacaBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    strange = taken(id="2", client_order_id="by-hand", status="frobnicated", submitted_at=None)
+    server.answers = [answer(200, [taken(), strange])] * 2
+    for _ in range(2):
+        assert [each.client_order_id for each in broker.open_orders()] == ["dca-1-base-1"]
+    assert [record.getMessage().count("by-hand") for record in caplog.records] == [1]
+
+
+def test_a_full_page_whose_last_order_does_not_tell_its_time_is_not_the_whole_list(
     server: NastyHttp, broker: AlpacaBroker
 ) -> None:
-    server.answers = [answer(200, [taken(), taken(status="frobnicated")])]
-    with pytest.raises(BrokerUnavailable):
+    rows = [taken(id=str(number)) for number in range(499)]
+    server.answers = [answer(200, [*rows, taken(id="499", submitted_at="?")])]
+    with pytest.raises(BrokerUnavailable, match="submitted_at"):
         broker.open_orders()
+
+
+def test_an_order_of_ours_in_words_that_nobody_knows_is_in_doubt_alone(
+    server: NastyHttp, broker: AlpacaBroker
+) -> None:
+    server.answers = [answer(200, taken(status="frobnicated"))]
+    with pytest.raises(Unreadable, match="frobnicated"):
+        broker.order("dca-1-base-1")
 
 
 def test_holdings_are_found_by_asset_id_and_by_name(

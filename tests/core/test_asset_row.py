@@ -1,8 +1,12 @@
 """What makes a row of dca_assets unusable."""
 
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dca_bot.core.asset_row import (
     HALTED,
@@ -12,8 +16,10 @@ from dca_bot.core.asset_row import (
     problem_of,
     trading_problem,
 )
-from dca_bot.core.model import Asset
-from tests.builders import an_asset, rules_of
+from dca_bot.core.decide import decide, triggers
+from dca_bot.core.model import Allowed, Asset, AssetState, CycleStatus
+from dca_bot.live.problems import Look, Problems
+from tests.builders import CHECKED, NOW, a_cycle, a_quote, an_asset, rules_of
 
 
 def test_the_sample_row_of_the_readme_can_be_traded() -> None:
@@ -151,3 +157,65 @@ def test_a_target_that_both_fees_eat_up_is_told() -> None:
     assert "take_profit_percent is 0.5, " in losing_target(an_asset(take_profit_pct="0.5"))
     assert losing_target(an_asset(take_profit_pct="0.51")) == ""
     assert losing_target(an_asset(take_profit_pct="0.5", take_profit_after_fees=True)) == ""
+
+
+# -- whatever SQL can write into a row
+
+
+def a_number(digits: int, places: int) -> st.SearchStrategy[Decimal]:
+    """Numbers of a DECIMAL column: its edges, and usual ones."""
+    largest = Decimal(10) ** (digits - places) - Decimal(1).scaleb(-places)
+    return st.sampled_from([Decimal(0), Decimal(1), Decimal(20), -largest, largest])
+
+
+AMOUNT, PERCENT, QUANTITY = a_number(20, 10), a_number(10, 4), a_number(30, 15)
+WHOLE = st.sampled_from([0, 1, 5, 1000, 2**31 - 1, -(2**31)])
+ROWS = st.fixed_dictionaries(
+    {
+        "base_order_amount": AMOUNT,
+        "safety_order_amount": AMOUNT,
+        "max_safety_orders": WHOLE,
+        "safety_order_deviation_pct": PERCENT,
+        "take_profit_pct": PERCENT,
+        "cooldown_seconds": WHOLE,
+        "restart_deviation_pct": PERCENT,
+        "last_sell_price": AMOUNT | st.none(),
+        "safety_order_volume_scale": PERCENT,
+        "safety_order_step_scale": PERCENT,
+        "take_profit_after_fees": st.booleans(),
+        "trailing_pct": PERCENT | st.none(),
+        "stop_loss_pct": PERCENT | st.none(),
+        "stop_loss_seconds": WHOLE,
+        "max_spread_pct": PERCENT | st.none(),
+        "min_start_price": AMOUNT | st.none(),
+        "max_start_price": AMOUNT | st.none(),
+        "allowed": st.sampled_from(Allowed),
+    }
+)
+CYCLES = st.fixed_dictionaries(
+    {
+        "status": st.just(CycleStatus.WATCHING) | st.sampled_from(CycleStatus),
+        "quantity": st.just(Decimal(1)) | QUANTITY,
+        "average_purchase_price": AMOUNT,
+        "last_order_fill_price": AMOUNT | st.none(),
+        "safety_orders": WHOLE,
+        "fee_rate": st.sampled_from([None, Decimal(0), Decimal("0.0025"), Decimal("0.9999")]),
+        "highest_bid": AMOUNT | st.none(),
+        "stop_loss_since": st.sampled_from([None, NOW]),
+    }
+)
+QUOTES = st.sampled_from([(100, 101), ("0.0000001", "0.0000002"), (99_999_999, 99_999_999)])
+
+
+@settings(CHECKED, max_examples=1000)
+@given(row=ROWS, cycle=CYCLES, prices=QUOTES)
+def test_no_row_that_sql_can_hold_is_more_than_a_problem_of_its_own(
+    row: dict[str, Any], cycle: dict[str, Any], prices: tuple[Any, Any]
+) -> None:
+    """An exception here would end main_app.py, again and again, for all assets."""
+    asset, state, quote = an_asset(**row), a_cycle(**cycle), a_quote(*prices)
+    problem_of(asset, rules_of())
+    losing_target(asset)
+    triggers(asset, state)
+    decide(asset, state, quote, rules_of())
+    Problems(lambda: NOW, mail_after=timedelta(1)).now("", [Look(AssetState(asset, state), quote)])

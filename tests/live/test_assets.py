@@ -19,7 +19,7 @@ from dca_bot.live.assets import Desk
 from dca_bot.live.prices import Prices
 from dca_bot.live.worker import Surroundings
 from dca_bot.program.clock import Clock
-from dca_bot.program.errors import StoreUnavailable
+from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
 from dca_bot.store.memory_store import MemoryStore, MemoryTransaction
 from dca_bot.trading.budget import NO_LIMITS, Budget
 from dca_bot.trading.trader import Trader
@@ -435,6 +435,23 @@ def test_an_order_in_doubt_is_asked_about_until_it_is_settled() -> None:
     play(scenario)
 
 
+def test_an_order_in_doubt_is_asked_about_though_its_cycle_is_edited_during_a_pause() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.listener = lambda _: None  # its updates are lost as well
+        world.broker.lose_answer(taken=True)
+        world.broker.fail("order", BrokerUnavailable("502"))  # which pauses both sides
+        world.quote("BTC/USD", "99.9", "100")
+        await until(lambda: world.desk.seen()["BTC/USD"].sell_pause_seconds > 0)
+        await world.idle()
+        with world.store.transaction(1) as tx:
+            assert tx.cycle is not None
+            tx.save_cycle(tx.cycle, replace(tx.cycle, safety_orders=1))
+        await world.desk.refresh()
+        await until(lambda: world.cycle().quantity > 0)
+
+    play(scenario, loop_factory=FastLoop, patience_seconds=1200)
+
+
 def test_a_fill_that_the_database_cannot_take_makes_the_bot_ask_alpaca() -> None:
     async def scenario(world: World) -> None:
         world.broker.holds_fills = True
@@ -480,6 +497,52 @@ def test_news_of_somebody_elses_order_is_no_gap() -> None:
         assert world.gaps == []
 
     play(scenario)
+
+
+def test_news_that_cannot_be_read_of_somebody_elses_order_is_no_gap() -> None:
+    async def scenario(world: World) -> None:
+        strange = {"client_order_id": "by-hand", "id": "1", "status": "no such word"}
+        world.desk.on_trade_update({"stream": "trade_updates", "data": {"order": strange}})
+        assert world.gaps == []
+
+    play(scenario)
+
+
+def test_a_cycle_whose_numbers_give_no_price_stops_its_own_asset_alone() -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        for fee_rate in (Decimal(1), None):
+            with world.store.transaction(1) as tx:
+                assert tx.cycle is not None
+                tx.save_cycle(tx.cycle, replace(tx.cycle, fee_rate=fee_rate))
+            await world.desk.refresh()
+            world.quote("BTC/USD", "103", "103")
+            world.quote("ETH/USD", "9.9", "10")
+            await until(lambda: world.cycle(2).quantity > 0)
+            await world.idle()
+        await until(lambda: world.cycle().status == "cooldown")
+
+    play(scenario, replace(BTC, take_profit_after_fees=True), ETH)
+
+
+@pytest.mark.parametrize("scale", ["safety_order_step_scale", "safety_order_volume_scale"])
+def test_a_scale_of_zero_stops_the_buys_of_its_own_asset_alone(scale: str) -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        world.store.put_asset(replace(BTC, **{scale: Decimal(0)}))  # type: ignore[arg-type]
+        await world.desk.refresh()
+        world.quote("BTC/USD", "50", "50")
+        world.quote("ETH/USD", "9.9", "10")
+        await until(lambda: world.cycle(2).quantity > 0)
+        await world.idle()
+        world.quote("BTC/USD", "103", "103")
+        await until(lambda: world.cycle().status == "cooldown")
+        assert [order.kind for order in world.broker.submitted if order.asset_id == 1] == [
+            "base",
+            "take_profit",
+        ]
+
+    play(scenario, BTC, ETH)
 
 
 def test_an_update_that_cannot_be_read_makes_the_bot_ask_alpaca() -> None:

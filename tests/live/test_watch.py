@@ -69,6 +69,14 @@ def test_a_quote_that_cannot_be_compared_is_not_kept(prices: tuple[Any, ...]) ->
     assert (watch.newest, hits.count) == (good, 1)
 
 
+@pytest.mark.parametrize("bad", [{}, {"S": []}, {"S": "A", "ap": 1}, {"S": "A", "ap": 1, "bp": ""}])
+def test_a_quote_that_cannot_be_compared_loses_only_itself(bad: dict[str, Any]) -> None:
+    (a, a_hits), (b, b_hits) = armed(Triggers(ANY_PRICE)), armed(Triggers(ANY_PRICE))
+    with pytest.raises((TypeError, KeyError)):
+        look_at({"A": a, "B": b}, [bad, raw("B", 1, 1), bad])
+    assert (a_hits.count, a.newest, b_hits.count) == (0, None, 1)
+
+
 def test_nothing_hits_while_disarmed() -> None:
     watch, hits = armed(Triggers(ANY_PRICE, Decimal(1)))
     watch.disarm()

@@ -57,6 +57,17 @@ def test_an_unknown_status_is_that_assets_problem_alone(
         assert tx.cycle == healthy
 
 
+@pytest.mark.parametrize("rate", ["1", "-0.0001"])
+def test_a_fee_rate_that_cannot_be_is_that_assets_problem_alone(
+    world: MySqlWorld, store: MySqlStore, rate: str
+) -> None:
+    broken, healthy = start_cycle(store), start_cycle(store, 2)
+    world.sql.run("UPDATE dca_cycles SET fee_rate = %s WHERE id = %s", rate, broken.cycle_id)
+    first, second = store.assets()
+    assert "fee_rate is " in first.problem
+    assert (second.cycle, second.problem) == (healthy, "")
+
+
 def test_a_null_where_none_belongs_is_that_assets_problem_alone(
     world: MySqlWorld, store: MySqlStore
 ) -> None:

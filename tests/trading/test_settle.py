@@ -15,6 +15,7 @@ from dca_bot.program.errors import (
     OrderOutcomeUnknown,
     RowLocked,
     StoreUnavailable,
+    Unreadable,
     UnreadableRow,
 )
 from dca_bot.store.memory_store import MemoryStore
@@ -218,6 +219,27 @@ def test_an_asset_whose_rows_cannot_be_read_or_stay_locked_does_not_stop_the_oth
     assert cycle.quantity == Decimal("0.1995")
     troubled.clear()
     assert recover(trader.books, store, floor.broker).stuck == ()
+
+
+def test_an_order_in_words_that_nobody_knows_does_not_stop_the_others() -> None:
+    floor = Floor(at_once=False)
+    coins = ["BTC/USD", "ETH/USD"]
+    store = MemoryStore(
+        [an_asset(asset_id=n, symbol=each) for n, each in enumerate(coins, 1)], clock=floor.clock
+    )
+    trader = Trader(store, floor.broker, floor.clock, {each: rules_of(each) for each in coins})
+    for asset_id, symbol in enumerate(coins, 1):
+        trader.books.open_cycle(asset_id)
+        state: AssetState = store.assets()[asset_id - 1]
+        trader.on_quote(state, floor.broker.quote(symbol, 100, 100))
+    floor.broker.fail("order", Unreadable("unknown order status 'frobnicated'"))
+    [stuck] = recover(trader.books, store, floor.broker).stuck
+    assert "frobnicated" in stuck
+    first, second = (state.cycle for state in store.assets())
+    assert first is not None
+    assert first.status is CycleStatus.BUYING
+    assert second is not None
+    assert second.quantity == Decimal("0.1995")
 
 
 # -- power cuts at every point

@@ -21,7 +21,7 @@ from dca_bot.broker import translate
 from dca_bot.broker.alpaca_clock import AlpacaClock
 from dca_bot.broker.holdings import AssetNames
 from dca_bot.broker.http_client import PATIENCE, Patience
-from dca_bot.broker.order_pages import all_pages, wire
+from dca_bot.broker.order_pages import OrderPages, wire
 from dca_bot.broker.rate_limit import TOO_MANY_REQUESTS, RateLimiter
 from dca_bot.broker.shared import Shared
 from dca_bot.broker.translate import OrderPage, Unreadable
@@ -82,6 +82,7 @@ class AlpacaBroker:
             limiter=data_limiter or RateLimiter(100),
             patience=patience,
         )
+        self._pages = OrderPages()
         self._names = AssetNames(ask_for_all=self.rules, ask_for_one=self._asset)
         read = self._names.holdings
         self._holdings, self._urgent_holdings = (
@@ -152,22 +153,22 @@ class AlpacaBroker:
             if error.says_order_unknown:
                 return None
             raise _unavailable(error, self._trading) from error
-        except (NotSent, NoAnswer, Unreadable) as error:
+        except (NotSent, NoAnswer) as error:
             raise BrokerUnavailable(str(error)) from error
 
     def open_orders(self) -> Sequence[OrderUpdate]:
-        """Every open crypto order of the account, oldest first, also those that aren't ours."""
+        """Every open crypto order that can be read, oldest first, also those that aren't ours."""
         return self._orders({"status": "open"})
 
     def closed_orders(self, since: datetime) -> Sequence[OrderUpdate]:
-        """Every crypto order submitted after `since` that has ended, oldest first."""
+        """Every readable crypto order submitted after `since` that has ended, oldest first."""
         return self._orders({"status": "closed", "after": wire(since)})
 
     def _orders(self, chosen: Mapping[str, str]) -> Sequence[OrderUpdate]:
         def page(parameters: Mapping[str, Any]) -> OrderPage:
             return self._asked(self._trading, "/orders", parameters, translate.order_page)
 
-        return [self._in_slash_form(each) for each in all_pages(page, chosen)]
+        return [self._in_slash_form(each) for each in self._pages.all(page, chosen)]
 
     def holdings(self, *, urgent: bool = False) -> Holdings:
         """Every crypto position by coin, asked for once for all that ask at the same time.

@@ -25,7 +25,7 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
-from dca_bot.program.errors import DcaError
+from dca_bot.program.errors import Unreadable as Unreadable
 
 Raw = Mapping[str, Any]
 
@@ -56,27 +56,15 @@ FINEST_STEP = Decimal("0.000000001")
 NUMERIC = (float, str, int, Decimal)
 
 
-class Unreadable(DcaError):
-    """Alpaca said something about an order or the account that can't be taken at its word.
-
-    Ask for the order by `client_order_id`, or look at all orders of `symbol`, or at everything:
-    whatever of the two is known stands in these attributes, "" if it isn't.
-    """
-
-    def __init__(self, problem: str, *, client_order_id: str = "", symbol: str = "") -> None:
-        self.problem = problem
-        self.client_order_id, self.symbol = client_order_id, symbol
-        named = [name for name in (symbol, client_order_id) if name]
-        super().__init__(": ".join([*named, f"{problem}; asking Alpaca again settles it"]))
-
-
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """A page of orders: the crypto ones, how many it held in all, and where the next begins."""
+    """A page of orders: the crypto ones, those of them that can't be read, how many orders it held
+    in all, and where the next page begins; None: its last order doesn't tell."""
 
     updates: list[OrderUpdate]
+    unreadable: list[Unreadable]
     size: int
-    last_submitted_at: datetime
+    last_submitted_at: datetime | None
 
 
 def quote(raw: Raw, symbol: str = "") -> Quote | None:
@@ -147,12 +135,16 @@ def trade_update(raw: Any) -> OrderUpdate | None:
 
 
 def order_page(raw: Any) -> OrderPage:
-    """A list of orders; raises Unreadable when one of them, or the way on, can't be read."""
+    """A list of orders; one that can't be read, perhaps somebody else's, hides no other."""
     orders = _rows(raw, "orders")
-    last = timestamp(orders[-1].get("submitted_at")) if orders else datetime.min.replace(tzinfo=UTC)
-    if last is None:
-        raise Unreadable("an order without a readable submitted_at")
-    return OrderPage([order_update(each) for each in crypto_only(raw, "orders")], len(orders), last)
+    updates, unreadable = [], []
+    for each in crypto_only(raw, "orders"):
+        try:
+            updates.append(order_update(each))
+        except Unreadable as error:
+            unreadable.append(error)
+    last = timestamp(orders[-1].get("submitted_at")) if orders else None
+    return OrderPage(updates, unreadable, len(orders), last)
 
 
 def symbols_by_name(raw: Any) -> dict[str, str]:

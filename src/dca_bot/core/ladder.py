@@ -22,17 +22,22 @@ def below(price: Decimal, pct: Decimal) -> Decimal:
 
 def safety_amount(asset: Asset, rung: int) -> Decimal:
     """What safety order `rung` is worth, in the quote currency."""
-    return asset.safety_order_amount * asset.safety_order_volume_scale ** (rung - 1)
+    return _scaled(asset.safety_order_amount, asset.safety_order_volume_scale, rung)
 
 
 def safety_deviation(asset: Asset, rung: int) -> Decimal:
     """How far below the fill before it safety order `rung` is bought, in percent."""
-    return asset.safety_order_deviation_pct * asset.safety_order_step_scale ** (rung - 1)
+    return _scaled(asset.safety_order_deviation_pct, asset.safety_order_step_scale, rung)
+
+
+def _scaled(first: Decimal, scale: Decimal, rung: int) -> Decimal:
+    # A row may say 0, which has no zeroth power; `asset_row.py` stops its BUYs alone.
+    return first if rung == 1 else first * scale ** (rung - 1)
 
 
 def next_safety_price(asset: Asset, cycle: Cycle) -> Decimal | None:
     """The ask at or below which the next safety order is bought; None: there is none left."""
-    if cycle.safety_orders >= asset.max_safety_orders:
+    if cycle.safety_orders >= min(asset.max_safety_orders, RUNGS_MAX):
         return None
     # A hand-made row may lack the last fill price; the average is the next best ground.
     last_fill = cycle.last_order_fill_price or cycle.average_purchase_price

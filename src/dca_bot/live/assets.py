@@ -20,7 +20,7 @@ from dca_bot.live.prices import Prices
 from dca_bot.live.problems import Look
 from dca_bot.live.row_lines import RowLines
 from dca_bot.live.worker import Surroundings, Worker
-from dca_bot.program.errors import DcaError, StoreUnavailable
+from dca_bot.program.errors import DcaError, StoreUnavailable, Unreadable
 from dca_bot.program.log_text import asset_log
 from dca_bot.watchdog.sight import AssetSight
 
@@ -42,7 +42,9 @@ class Desk:
         """A message of the trade stream: to its asset's worker, in order; never raises."""
         try:
             update = translate.trade_update(raw)
-        except translate.Unreadable as unreadable:
+        except Unreadable as unreadable:
+            if unreadable.client_order_id and not is_ours(unreadable.client_order_id):
+                return
             log.warning("a trade update can't be read, asking Alpaca instead: %s", unreadable)
             self._on_gap()
             return

@@ -16,7 +16,6 @@ from dca_bot.core.asset_row import HALTED, buying_problem
 from dca_bot.core.decide import triggers
 from dca_bot.core.ladder import stop_loss_price, take_profit_price, trailing_price
 from dca_bot.core.model import AssetState, Cycle, CycleStatus, Quote
-from dca_bot.core.money import storable_price
 from dca_bot.program.clock import Clock
 from dca_bot.watchdog.problems import Kind, Problem
 
@@ -73,7 +72,7 @@ def _of_asset(look: Look, now: datetime) -> Iterator[Problem]:
         kind, name, price = found
         why = look.state.problem or look.trouble
         why = why or "Alpaca has not filled it; look at the order in Alpaca's dashboard"
-        at = f"{storable_price(price).normalize():f}"
+        at = f"{price:.10f}".rstrip("0").rstrip(".")
         told = f"its {name} is due at a bid of {at}, and is not sold: {why}; it is tried again"
         yield Problem(kind, asset.symbol, now, told)
 

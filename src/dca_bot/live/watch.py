@@ -62,7 +62,13 @@ class Watch:
             self.reached(raw)
 
     def reached(self, raw: dict[str, Any]) -> None:
-        """A quote has reached one of the two prices; a closer look may find that it has not."""
+        """A quote has reached one of the two prices; a closer look may find that it has not.
+
+        Raises TypeError or KeyError where the other one of its prices can't be compared.
+        """
+        if raw["bp"] > raw["ap"]:
+            return  # never acted upon (`translate.quote`)
+        self.newest = raw
         if self._closer_look is None or self._closer_look.hits(float(raw["bp"]), float(raw["ap"])):
             self.on_hit()
 
@@ -82,17 +88,23 @@ class Watch:
 def look_at(watches: dict[str, Watch], frame: list[dict[str, Any]]) -> None:
     """Compare every quote of a frame with its asset's prices; the quotes' whole hot path.
 
-    Raises TypeError or KeyError for a quote whose prices can't be compared; it is not kept, since
-    it would be compared again whenever the asset's prices change.
+    A quote that can't be compared loses only itself: it is not kept, since it would be compared
+    again whenever the asset's prices change, and its TypeError or KeyError is raised at the end.
     """
+    unusable = None
     for raw in frame:
-        watch = watches.get(raw["S"])
-        if watch is None:
-            continue
-        is_low, is_high = raw["ap"] <= watch.buy_at_or_below, raw["bp"] >= watch.sell_at_or_above
-        watch.newest = raw
-        if is_low or is_high:
-            watch.reached(raw)
+        try:
+            watch = watches.get(raw["S"])
+            if watch is None:
+                continue
+            if raw["ap"] <= watch.buy_at_or_below or raw["bp"] >= watch.sell_at_or_above:
+                watch.reached(raw)
+            else:
+                watch.newest = raw
+        except (KeyError, TypeError) as error:
+            unusable = error
+    if unusable is not None:
+        raise unusable
 
 
 class _CloserLook:

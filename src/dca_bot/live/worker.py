@@ -117,14 +117,18 @@ class Worker:
 
     def _arm(self) -> None:
         """Let quotes hit again, as far as no pause forbids it."""
+        self.watch.disarm()
         if self._is_stopped or self.state.cycle is None or self.state.problem:
-            self.watch.disarm()
             return
-        prices = triggers(self.state.asset, self.state.cycle)
         pauses = [left for side in Side if (left := self._pauses.left(side))]
-        if pauses:
+        if pauses and self._settling is None:  # or else the end of settling arms again
             self._call_later(min(pauses), self._arm)
-        self.watch.arm(prices.without(*self._paused(self.state.asset)))
+        try:
+            prices = triggers(self.state.asset, self.state.cycle)
+            self.watch.arm(prices.without(*self._paused(self.state.asset)))
+        except Exception:  # noqa: BLE001 - one asset's trouble must not stop the others
+            prefix = asset_log(log, self.symbol, self.state.cycle.cycle_id)
+            prefix.exception("no orders until its rows are edited: they give no price")
 
     def _paused(self, asset: Asset) -> set[Side]:
         """The sides of which no order is tried now."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import logging
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -42,6 +42,8 @@ from dca_bot.report.look import look
 from dca_bot.report.now import AssetNow, Now
 from dca_bot.report.reader import Reader, known, moment
 from dca_bot.report.status import status
+
+log = logging.getLogger(__name__)
 
 DAY = timedelta(days=1)
 LOOK_SECONDS = 1.0
@@ -104,10 +106,17 @@ class Content:
 
     async def remember_prices(self, seconds: float) -> None:
         """Again and again, also when nobody looks: a chart needs a past."""
+        logged = ""
         while True:
-            with suppress(DcaError):
+            try:
                 told = await self.everything()
                 self._prices.remember(told["status"]["assets"], utc_now())
+            except DcaError:
+                pass  # whoever looks at the page is told
+            except Exception as error:  # noqa: BLE001 - the next look may go well
+                if repr(error) != logged:
+                    log.exception("a chart lacks the prices of now")
+                logged = repr(error)
             await asyncio.sleep(seconds)
 
     async def tie_out_again_and_again(self) -> None:

@@ -8,6 +8,7 @@
     ├ CycleChanged           somebody moved the row: reload and decide again
     │ └ AssetDeleted         its row is gone for good: what is told of its orders is theirs alone
     ├ BrokerUnavailable      nothing was sent or learnt: change nothing, try later
+    │ └ Unreadable           an answer that can't be taken at its word: it alone waits, others go on
     ├ OrderRefused           a clear no: nothing is working, pause the side that it was about
     │ └ OrderWithheld        ours, not Alpaca's: nothing was sent
     │   └ LossLimitReached   the day has lost enough: pause every asset
@@ -55,6 +56,20 @@ class AssetDeleted(CycleChanged):
 
 class BrokerUnavailable(DcaError):
     """Alpaca could not be asked.  Not knowing is not the same as nothing: change nothing."""
+
+
+class Unreadable(BrokerUnavailable):
+    """Alpaca said something about an order or the account that can't be taken at its word.
+
+    Ask for the order by `client_order_id`, or look at all orders of `symbol`, or at everything:
+    whatever of the two is known stands in these attributes, "" if it isn't.
+    """
+
+    def __init__(self, problem: str, *, client_order_id: str = "", symbol: str = "") -> None:
+        self.problem = problem
+        self.client_order_id, self.symbol = client_order_id, symbol
+        named = [name for name in (symbol, client_order_id) if name]
+        super().__init__(": ".join([*named, f"{problem}; asking Alpaca again settles it"]))
 
 
 class OrderRefused(DcaError):

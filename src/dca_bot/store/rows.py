@@ -98,7 +98,7 @@ def read_cycle(row: Row) -> Cycle:
             last_order_fill_price=_decimal_or_null(row[7], "last_order_fill_price"),
             completed_at=None if row[8] is None else _aware(row[8], "completed_at"),
             created_at=None if row[9] is None else _aware(row[9], "created_at"),
-            fee_rate=_decimal_or_null(row[10], "fee_rate"),
+            fee_rate=_rate_or_null(row[10], "fee_rate"),
             highest_bid=_decimal_or_null(row[11], "highest_bid"),
             stop_loss_since=None if row[12] is None else _aware(row[12], "stop_loss_since"),
         )
@@ -172,6 +172,13 @@ def _decimal(value: Value, column: str) -> Decimal:
 
 def _decimal_or_null(value: Value, column: str) -> Decimal | None:
     return None if value is None else _decimal(value, column)
+
+
+def _rate_or_null(value: Value, column: str) -> Decimal | None:
+    rate = _decimal_or_null(value, column)
+    if rate is not None and not 0 <= rate < 1:
+        raise _Unreadable(f"{column} is {rate:f}, must be 0 or more and below 1 (or NULL)")
+    return rate
 
 
 def _text(value: Value, column: str) -> str:

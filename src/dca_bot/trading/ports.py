@@ -135,16 +135,19 @@ class Broker(Protocol):
         """Ask for the end of an order.  It is a request; a finished order is fine too."""
 
     def order(self, client_order_id: str) -> OrderUpdate | None:
-        """What Alpaca says of one order; None: it says it doesn't know it."""
+        """What Alpaca says of one order; None: it says it doesn't know it.
+
+        Raises Unreadable where that can't be taken at its word.
+        """
 
     def order_by_id(self, alpaca_order_id: str) -> OrderUpdate | None:
         """The same by Alpaca's own id, for orders that the bot did not place."""
 
     def open_orders(self) -> Sequence[OrderUpdate]:
-        """Every open order of the account, oldest first, also those that aren't ours."""
+        """Every readable open order of the account, oldest first, also those that aren't ours."""
 
     def closed_orders(self, since: datetime) -> Sequence[OrderUpdate]:
-        """Every order of the account that was submitted after `since` and has ended."""
+        """Every readable order of the account that was submitted after `since` and has ended."""
 
     @property
     def clock_offset(self) -> timedelta:

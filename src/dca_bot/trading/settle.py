@@ -7,11 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from dca_bot.program.errors import BrokerUnavailable, RowLocked, StoreUnavailable
+from dca_bot.program.errors import BrokerUnavailable, RowLocked, StoreUnavailable, Unreadable
 from dca_bot.trading.books import Books
 from dca_bot.trading.ports import Broker, Store
 
 AWAY = (BrokerUnavailable, StoreUnavailable)
+ALONE = (RowLocked, Unreadable)  # of these: what concerns one order
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ def recover(
 
     1. One call lists what is open; those orders are booked as listed (partial fills count).
     2. Every other live order has ended or never arrived: each is asked for by its client id.
-    An asset whose rows can't be read, are gone or stay locked never stops the others.
+    An order that Alpaca tells in words that nobody knows never stops the others, nor does an
+    asset whose rows can't be read, are gone or stay locked.
     Raises BrokerUnavailable and StoreUnavailable; what was booked until then is right, and the
     rest is as it was.
     """
@@ -50,7 +52,7 @@ def recover(
         try:
             is_settled = books.settle_listed(order, listed)
         except Exception as error:
-            if isinstance(error, AWAY) and not isinstance(error, RowLocked):
+            if isinstance(error, AWAY) and not isinstance(error, ALONE):
                 raise
             # one asset's trouble must not stop the others
             stuck.append(f"{order.client_order_id} ({error})")
