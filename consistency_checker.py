@@ -6,8 +6,7 @@ Cron runs this every five minutes.  It looks at every asset in dca_assets:
 - a `watching` cycle that holds coins where Alpaca has none becomes `error`, a new one begins;
 - a quantity that differs from Alpaca's position is corrected, and the average price with it;
 - an enabled asset without an active cycle gets one;
-- a position that no cycle owns is reported.  It is never sold;
-- once an hour, the fees of SELLs that Alpaca's own records tell by now replace estimates.
+- a position that no cycle owns is reported.  It is never sold.
 A position that differs is looked at again half a minute later, since Alpaca's positions lag behind
 its fills, and corrected only if nothing has moved meanwhile; never within a minute of the end of
 the asset's last order.  Where the coins of several cycles are gone at once, Alpaca's closed orders
@@ -21,9 +20,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
-from dca_bot.broker.activities import AlpacaActivities
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
 from dca_bot.caretakers.orders import Settler
@@ -34,14 +31,12 @@ from dca_bot.caretakers.positions import (
     seen_twice,
     unexplained,
 )
-from dca_bot.caretakers.posted_fees import take_over
 from dca_bot.caretakers.run import REQUESTS_PER_MINUTE, Run, nothing_without_alpaca
 from dca_bot.core.overdue import lacks_order_row
 from dca_bot.program.clock import Clock, utc_now
-from dca_bot.program.errors import DcaError
 from dca_bot.program.logs import set_up_logging
 from dca_bot.program.script import argument_parser, deadline, only_once, run
-from dca_bot.program.settings import Settings, read_settings
+from dca_bot.program.settings import read_settings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.trading.books import Books
 from dca_bot.trading.budget import NO_LIMITS, Budget
@@ -51,9 +46,6 @@ from dca_bot.watchdog.caretaker_marks import Mark
 NAME = "consistency_checker"
 SECOND_LOOK_SECONDS = 31.0
 DEADLINE_SECONDS = 100  # the second look, and two times what other caretakers may take
-FEES_EVERY = timedelta(hours=1)
-FEES_SECONDS = 60
-FEE_PAGES_MAX = 15  # of fills, and of fees: 1,500 of each within days
 
 ALL_GONE = (
     "Alpaca lists no position of any cycle, and no order that sold them: left as it is, since its "
@@ -68,14 +60,14 @@ def main() -> int:
     arguments = argument_parser(__doc__, is_caretaker=True).parse_args()
     settings = read_settings()
     set_up_logging(settings.log, program=NAME, secrets=settings.secrets())
-    limiter = RateLimiter(REQUESTS_PER_MINUTE)
-    with only_once(NAME, settings.log.dir):
+    with (
+        only_once(NAME, settings.log.dir),
+        deadline(DEADLINE_SECONDS),
+        MySqlStore(settings.database, pool_size=1) as store,
+    ):
         this_run = Run(dry_run=arguments.dry_run, mark=Mark(settings.log.dir, NAME))
-        with deadline(DEADLINE_SECONDS), MySqlStore(settings.database, pool_size=1) as store:
-            broker, budget = AlpacaBroker(settings.alpaca, limiter), Budget.of(settings.limits)
-            status = check(store, broker, this_run, budget=budget)
-        learn_fees(settings, limiter, Run(dry_run=arguments.dry_run), utc_now())
-        return status
+        broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
+        return check(store, broker, this_run)
 
 
 def check(
@@ -134,22 +126,6 @@ def check_positions(
                 this_run.trouble(asset.symbol, ALL_GONE)
             elif has_rested(difference, again, broker, now + broker.clock_offset):
                 put_right(store, books, difference, now, this_run)
-
-
-def learn_fees(settings: Settings, limiter: RateLimiter, this_run: Run, now: datetime) -> None:
-    """Once an hour ask Alpaca what SELLs have cost; a failure is one line, and no trouble."""
-    mark = Mark(settings.log.dir, "posted_fees")
-    asked_at = mark.time()
-    if asked_at is not None and now - asked_at < FEES_EVERY:
-        return
-    if not this_run.is_dry_run:
-        mark.leave(now)
-    try:
-        with deadline(FEES_SECONDS), MySqlStore(settings.database, pool_size=1) as store:
-            activities = AlpacaActivities(settings.alpaca, limiter, pages_max=FEE_PAGES_MAX)
-            take_over(store, activities, this_run, now)
-    except DcaError as error:
-        log.warning("fees of SELLs stay estimated, they are asked for again in an hour: %s", error)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Cron runs this every minute.  It cancels
   listed in dca_assets, or whose client order id begins with "dca-" in any symbol.
 A cancel is a request: what was filled meanwhile counts, and a cycle moves on only when Alpaca says
 how its order ended.  Orders in other symbols are never touched.
+Once an hour the fees of SELLs that Alpaca's own records tell by now take the place of estimates.
 
 Exit status: 0 done, 1 at least one asset was skipped or nothing could be learnt, 2 a setting is
 wrong.
@@ -17,25 +18,31 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from dca_bot.broker.activities import AlpacaActivities
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
 from dca_bot.caretakers.orders import Settler, order_facts, tracking_of
+from dca_bot.caretakers.posted_fees import take_over
 from dca_bot.caretakers.run import REQUESTS_PER_MINUTE, Run, nothing_without_alpaca
 from dca_bot.core.model import OrderUpdate
 from dca_bot.core.overdue import Tracking, is_orphan, is_stale, is_stuck
 from dca_bot.program.clock import Clock, utc_now
+from dca_bot.program.errors import DcaError
 from dca_bot.program.log_text import asset_log, event
 from dca_bot.program.logs import set_up_logging
 from dca_bot.program.script import argument_parser, deadline, only_once, run
-from dca_bot.program.settings import LimitSettings, read_settings
+from dca_bot.program.setting_groups import LimitSettings, Settings
+from dca_bot.program.settings import read_settings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.trading.budget import Budget
 from dca_bot.trading.ports import Broker, Store
 from dca_bot.watchdog.caretaker_marks import Mark
 
 NAME = "order_manager"
+FEES_EVERY = timedelta(hours=1)
+FEE_PAGES_MAX = 15  # of fills, and of fees: 1,500 of each within days
 COUNTED_AS = {"stale": "stale", "stuck": "stuck", "orphan": "orphans"}
 
 log = logging.getLogger(NAME)
@@ -46,14 +53,15 @@ def main() -> int:
     arguments = argument_parser(__doc__, is_caretaker=True).parse_args()
     settings = read_settings()
     set_up_logging(settings.log, program=NAME, secrets=settings.secrets())
-    with (
-        only_once(NAME, settings.log.dir),
-        deadline(),
-        MySqlStore(settings.database, pool_size=1) as store,
-    ):
+    limiter = RateLimiter(REQUESTS_PER_MINUTE)
+    with only_once(NAME, settings.log.dir):
         this_run = Run(dry_run=arguments.dry_run, mark=Mark(settings.log.dir, NAME))
-        broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
-        return manage(store, broker, settings.limits, this_run)
+        with deadline(), MySqlStore(settings.database, pool_size=1) as store:
+            status = manage(
+                store, AlpacaBroker(settings.alpaca, limiter), settings.limits, this_run
+            )
+        learn_fees(settings, limiter, Run(dry_run=arguments.dry_run), utc_now())
+        return status
 
 
 def manage(
@@ -116,6 +124,22 @@ def cancel(broker: Broker, order: OrderUpdate, too_old: tuple[str, int], this_ru
     )
     if not this_run.is_dry_run and order.alpaca_order_id:
         broker.cancel(order.alpaca_order_id)
+
+
+def learn_fees(settings: Settings, limiter: RateLimiter, this_run: Run, now: datetime) -> None:
+    """Once an hour ask Alpaca what SELLs have cost; a failure is one line, and no trouble."""
+    mark = Mark(settings.log.dir, "posted_fees")
+    asked_at = mark.time()
+    if asked_at is not None and now - asked_at < FEES_EVERY:
+        return
+    if not this_run.is_dry_run:
+        mark.leave(now)
+    try:
+        with deadline(), MySqlStore(settings.database, pool_size=1) as store:
+            activities = AlpacaActivities(settings.alpaca, limiter, pages_max=FEE_PAGES_MAX)
+            take_over(store, activities, this_run, now)
+    except DcaError as error:
+        log.warning("fees of SELLs stay estimated, they are asked for again in an hour: %s", error)
 
 
 if __name__ == "__main__":

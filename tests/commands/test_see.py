@@ -224,11 +224,11 @@ def check_posted_fees(simulator: Simulator, dca: Dca, env: dict[str, str]) -> No
     simulator.post(
         "/sim/faults", {"name": "forbidden", "params": {"path": "/v2/account/activities"}}
     )
-    assert run_script("consistency_checker.py", env=env).returncode == 0
+    assert run_script("order_manager.py", env=env).returncode == 0
     assert dca.json("profit")["fees_estimated"]
     simulator.post("/sim/faults", {"name": "forbidden", "on": False})
     (Path(env["LOG_DIR"]) / "posted_fees.success").unlink()  # an hour has passed
-    assert run_script("consistency_checker.py", env=env).returncode == 0
+    assert run_script("order_manager.py", env=env).returncode == 0
     profit, moved = dca.json("profit"), Moved(simulator)
     assert (profit["fees_estimated"], dca.json("status")["cycles_estimated"]) == (False, 0)
     for cycle in dca.json("cycles", "--closed")["cycles"]:

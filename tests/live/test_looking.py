@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from dca_bot.core.model import Cycle, CycleStatus
-from dca_bot.live.looking import CASH_SECONDS, CASH_SECONDS_AFTER_A_CHANGE, Purse
+from dca_bot.live.looking import CASH_SECONDS, CASH_SECONDS_AFTER_A_CHANGE, Purse, no_orders
 from dca_bot.program.errors import BrokerUnavailable
 from tests.fakes import FakeBroker
 
@@ -68,3 +69,13 @@ def test_while_alpaca_is_away_it_is_the_cash_of_before(broker: FakeBroker, later
     broker.fail("account", BrokerUnavailable("away"))
     later.seconds += CASH_SECONDS
     assert purse.cash([WATCHING]) == 100
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_told"), [(0, False), (-29, False), (31, True), (-31, True)]
+)
+def test_a_clock_that_lets_no_order_out_is_told(
+    broker: FakeBroker, seconds: int, is_told: bool
+) -> None:
+    broker.clock_offset = timedelta(seconds=seconds)
+    assert ("clock" in no_orders(broker)) is is_told

@@ -116,3 +116,8 @@ def test_a_caretaker_that_does_not_succeed_any_more_degrades_it(tmp_path: Path) 
 
 def test_the_heartbeat_of_this_very_process_counts_as_running() -> None:
     assert heartbeat.process_start(os.getpid()) == BEAT.process_start
+
+
+def test_a_clock_that_lets_no_order_out_is_a_reason(tmp_path: Path) -> None:
+    told = "this machine's clock is 40 s behind Alpaca's, no order is placed"
+    assert word_of(tmp_path, sight=Sight(NOW, "paper", no_orders=told)) == (Word.DEGRADED, told)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dca_bot.core.asset_row import buying_problem
+from dca_bot.core.asset_row import HALTED, buying_problem
 from dca_bot.core.model import (
     Allowed,
     AssetRules,
@@ -51,6 +51,10 @@ CASES: dict[State, tuple[AssetNow, tuple[str, ...]]] = {
     State.UNUSABLE: (
         an_asset_now(problem="base_order_amount is 5, below Alpaca's minimum of 10 USD"),
         ("base_order_amount is 5", "dca_assets"),
+    ),
+    State.HALTED: (
+        an_asset_now(problem=HALTED, cycle=a_holding_cycle(safety_orders=5)),
+        ("halted", "60 s", "101.0000"),
     ),
     State.DISABLED: (
         an_asset_now(asset=an_asset(is_enabled=False), cycle=a_holding_cycle()),
@@ -148,6 +152,18 @@ def test_where_nobody_looks_that_comes_first(word: Word) -> None:
     sentence = why(an_asset_now(), health, NOW)
     assert "main_app.py is not running" in sentence
     assert sentence.index("main_app.py") < sentence.index("next price")
+
+
+def test_where_no_order_is_placed_at_all_that_comes_first() -> None:
+    health = Health(Word.DEGRADED, no_orders="this machine's clock is 40 s behind Alpaca's")
+    sentence = why(an_asset_now(), health, NOW)
+    assert "clock is 40 s behind" in sentence
+    assert sentence.index("clock") < sentence.index("next price")
+
+
+def test_a_halt_is_not_blamed_on_the_row() -> None:
+    now, _ = CASES[State.HALTED]
+    assert "mended" not in why(now, WELL, NOW)
 
 
 def test_a_row_that_only_may_not_buy_still_tells_its_take_profit() -> None:

@@ -406,6 +406,29 @@ class StoreContract:
         assert world.events() == [("COIN1/USD", event.told)]
         assert world.results() == [(cycle.cycle_id, again.fees, None)]
 
+    def test_coins_that_a_deleted_row_has_left_are_remembered_by_their_symbol(
+        self, world: World, store: Store
+    ) -> None:
+        cycle = start_cycle(store)
+        bought = replace(
+            make_order(cycle, 1, status=OrderStatus.FILLED),
+            filled_quantity=Decimal(2),
+            received_quantity=Decimal("1.995"),
+        )
+        sold = make_order(cycle, 2, status=OrderStatus.FILLED, kind=OrderKind.TAKE_PROFIT)
+        with store.transaction(1) as tx:
+            tx.add_order(bought)
+            tx.add_order(replace(sold, filled_quantity=Decimal("0.5")))
+        with store.transaction(1) as tx:
+            assert tx.left_behind() == 0
+        symbol = tx.asset.symbol
+        world.delete_asset(1)
+        world.put_asset(make_asset(7, symbol=symbol))
+        with store.transaction(7) as tx:
+            assert tx.left_behind() == Decimal("1.495")
+        with store.transaction(2) as tx:
+            assert tx.left_behind() == 0
+
     def test_a_take_profit_is_one_transaction(self, store: Store) -> None:
         cycle = start_cycle(store, status=CycleStatus.SELLING, quantity=Decimal(1))
         order = start_order(store, cycle, kind=OrderKind.TAKE_PROFIT, limit_price=None)

@@ -102,3 +102,26 @@ def test_a_fill_for_an_asset_whose_row_was_deleted_is_kept_with_its_order() -> N
     assert (kept.status, kept.filled_average_price) == (OrderStatus.FILLED, 99)
     assert 0 < kept.received_quantity < order.quantity
     assert floor.store.live_orders() == []
+
+
+def test_the_profit_that_a_sale_in_parts_logs_is_the_whole_cycles() -> None:
+    floor = Floor(at_once=False)
+    floor.broker.holds_fills = True
+    bought = floor.see("100")
+    assert bought is not None
+    floor.hear(floor.broker.fill(bought.client_order_id))
+    part = floor.see("110")
+    assert part is not None
+    half = part.quantity / 2
+    floor.hear(floor.broker.fill(part.client_order_id, half, 110))
+    floor.hear(floor.broker.end(part.client_order_id, OrderStatus.CANCELED))
+    rest = floor.see("120")
+    assert rest is not None
+    update = floor.broker.fill(rest.client_order_id, rest.quantity, 120)
+    entry = floor.trader.books.on_update(1, update)
+    assert entry is not None
+    assert entry.net is not None
+    gained = half * 110 + rest.quantity * 120 - bought.quantity * 100
+    assert abs(entry.net - gained) < Decimal("0.1")  # the fees of so little
+    [result] = floor.store.results.values()
+    assert entry.net == result.net

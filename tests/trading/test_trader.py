@@ -145,6 +145,18 @@ def test_a_position_that_the_bot_does_not_own_blocks_the_base_order() -> None:
     assert floor.cycle == a_cycle(created_at=NOW)
 
 
+def test_a_position_that_a_deleted_row_left_is_known_to_be_the_bots() -> None:
+    floor = Floor()
+    assert floor.see(100) is not None
+    again = replace(floor.asset, asset_id=2)
+    floor.store.delete_asset(1)
+    floor.store.put_asset(again)
+    floor.trader.books.open_cycle(2)
+    [state] = floor.store.assets()
+    with pytest.raises(OrderRefused, match="the bot bought it for a row that was deleted"):
+        floor.trader.on_quote(state, floor.quote(90))
+
+
 @pytest.mark.parametrize("dust", ["0.000000001", "0.009"])
 def test_dust_does_not_block_the_base_order(dust: str) -> None:
     floor = Floor()

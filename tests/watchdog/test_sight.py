@@ -15,6 +15,7 @@ SEEN = Sight(
     at=NOW + timedelta(seconds=1),
     mode="paper",
     cash=Decimal("1234.5600000001"),
+    no_orders="this machine's clock is 40 s behind Alpaca's",
     assets={
         BTC: AssetSight(a_quote("99.9", "100.1"), rules_of(), "", 0.0, 12.5, "no cash: 3 left"),
         "ETH/USD": AssetSight(problem="no such symbol"),

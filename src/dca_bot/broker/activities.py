@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.translate import Unreadable
 from dca_bot.broker.transport import HttpError, NoAnswer, NotSent, Transport
-from dca_bot.core.model import Side
+from dca_bot.core.model import USD_LIKE, Side
 from dca_bot.core.records import FeeActivity, FillActivity
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.program.setting_groups import AlpacaSettings
@@ -100,11 +100,18 @@ def fee(raw: dict[str, Any]) -> FeeActivity | None:
     try:
         at = _time(raw.get("created_at") or f"{raw['date']}T00:00:00Z")
         if raw.get("symbol") and raw.get("qty"):
-            coin = str(raw["symbol"]).replace("/", "").removesuffix(CASH)
-            return FeeActivity(at, coin, -_number(raw["qty"]))
+            return FeeActivity(at, _coin(str(raw["symbol"])), -_number(raw["qty"]))
         return FeeActivity(at, CASH, -_number(raw["net_amount"]))
     except (KeyError, ValueError, ArithmeticError) as error:
         raise BrokerUnavailable(f"a CFEE row can't be read ({error!r}): {raw}") from error
+
+
+def _coin(symbol: str) -> str:
+    """BTC for BTCUSD, BTC/USD and BTCUSDC; USDC for USDCUSD."""
+    coin, slash, _ = symbol.partition("/")
+    ends = sorted(USD_LIKE, key=len, reverse=True)
+    end = next((each for each in ends if coin.endswith(each)), "")
+    return coin if slash else coin.removesuffix(end)
 
 
 def _number(text: object) -> Decimal:

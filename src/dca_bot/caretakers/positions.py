@@ -179,7 +179,8 @@ def put_right(store: Store, books: Books, found: Difference, now: datetime, this
     cycle, holding = found.cycle, found.holding
     if cycle is None or found.verdict in NOT_CORRECTED:
         this_run.count(not_owned=1)
-        _report(found)
+        with store.transaction(found.asset.asset_id) as tx:
+            _report(found, tx.left_behind())
         return
     this_run.count(corrected=1)
     if _is_sold(found):
@@ -241,7 +242,7 @@ def _say(
     prefix.warning(event(this_run.said(sentence), **facts))
 
 
-def _report(found: Difference) -> None:
+def _report(found: Difference, left_behind: Decimal) -> None:
     """Coins that are not the bot's are left alone; what that means for the asset."""
     holding, cycle = found.holding, found.cycle
     if holding is None:
@@ -258,8 +259,10 @@ def _report(found: Difference) -> None:
     else:
         sentence = (
             "Alpaca holds a position that no cycle owns: no base order until you sell it there, "
-            "or set is_enabled to FALSE in dca_assets"
+            "`dca adopt` makes it a cycle, or you set is_enabled to FALSE in dca_assets"
         )
         facts["average"] = holding.average_entry_price
+        if left_behind > 0:
+            facts["bought_by_the_bot_for_a_deleted_row"] = min(holding.quantity, left_behind)
     prefix = asset_log(log, found.asset.symbol, cycle.cycle_id if cycle else None)
     prefix.warning(event(sentence, **facts))

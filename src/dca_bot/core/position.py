@@ -93,12 +93,17 @@ def blocks_base_order(asset: Asset, holding: Holding | None, quote: Quote) -> bo
     return holding is not None and not is_dust(holding.quantity, quote.bid, asset)
 
 
-def why_blocked(asset: Asset, holding: Holding | None) -> str:
-    """For a human: what `blocks_base_order` found, and what to do about it."""
+def why_blocked(asset: Asset, holding: Holding | None, left_behind: Decimal) -> str:
+    """For a human: what `blocks_base_order` found, whose that is, and what to do about it."""
     held = holding.quantity if holding else ZERO
+    bought = min(held, left_behind)
+    whose = "that the bot did not buy"
+    if bought > 0:
+        of_it = "it" if bought == held else f"{bought:f} of it"
+        whose = f"and no cycle owns it: the bot bought {of_it} for a row that was deleted since"
     return (
-        f"Alpaca holds a position of {held:f} {asset.symbol} that the bot did not buy, "
-        "or whose row was deleted: sell it there, or set is_enabled to FALSE in dca_assets"
+        f"Alpaca holds a position of {held:f} {asset.symbol} {whose}: sell it there, let "
+        f"`dca adopt {asset.symbol}` make it a cycle, or set is_enabled to FALSE in dca_assets"
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dca_bot.core.model import Cycle
 from dca_bot.live.problems import Look
-from dca_bot.program.clock import Clock
+from dca_bot.program.clock import OFFSET_MAX, Clock, clock_trouble
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.trading.ports import Broker
 from dca_bot.watchdog import sight
@@ -50,6 +50,12 @@ class Purse:
         return self._cash
 
 
+def no_orders(broker: Broker) -> str:
+    """Why none is placed at all; "" while nothing keeps them back."""
+    offset = broker.clock_offset
+    return clock_trouble(offset) if abs(offset) > OFFSET_MAX else ""
+
+
 async def tell_what_is_seen(
     looks: Callable[[], Sequence[Look]],
     seen: Callable[[], Mapping[str, sight.AssetSight]],
@@ -65,5 +71,5 @@ async def tell_what_is_seen(
         cycles = [look.state.cycle for look in looks()]
         cash = await asyncio.to_thread(purse.cash, cycles)
         with suppress(OSError):  # a full disk: the heartbeat has said so
-            sight.write(sight.Sight(clock(), mode, cash, seen()), directory)
+            sight.write(sight.Sight(clock(), mode, cash, no_orders(broker), seen()), directory)
         await asyncio.sleep(LOOK_SECONDS)

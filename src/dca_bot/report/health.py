@@ -46,7 +46,11 @@ def health_of(now: Now, log_dir: Path, *, beat_age_max: float) -> Health:
         return Health(Word.BLIND, reasons)
     if is_all:
         return Health(Word.PAUSED, reasons)
-    return Health(Word.DEGRADED if degraded else Word.OK, reasons)
+    return Health(Word.DEGRADED if degraded else Word.OK, reasons, _no_orders(now))
+
+
+def _no_orders(now: Now) -> str:
+    return now.sight.no_orders if now.sight is not None and _is_running(now) else ""
 
 
 def _restrained(now: Now) -> tuple[list[str], bool]:
@@ -110,6 +114,8 @@ def _missed(now: Now, log_dir: Path) -> Iterator[str]:
 def _degraded(now: Now) -> Iterator[str]:
     if now.beat is not None and not now.beat.database_reachable:
         yield "main_app.py does not reach the database: it places no orders until it does"
+    if no_orders := _no_orders(now):
+        yield no_orders
     problems = now.beat.problems if now.beat is not None and _is_running(now) else ()
     for problem in problems:
         if problem.kind is not Kind.DATABASE:

@@ -219,6 +219,7 @@ class Word(StrEnum):
 class Health:
     word: Word
     reasons: tuple[str, ...] = ()
+    no_orders: str = ""  # why none is placed at all, though the prices are looked at
 
     @property
     def is_on_the_watch(self) -> bool:

@@ -6,11 +6,13 @@ says the numbers that are compared, and what a human can do where only he can.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import assert_never
 
+from dca_bot.core.asset_row import HALTED
 from dca_bot.core.ladder import below, spread_pct, stop_loss_price
 from dca_bot.core.model import Allowed, CycleStatus, OrderStatus, Side
 from dca_bot.report.now import AssetNow, Health, Word
@@ -23,6 +25,7 @@ class State(StrEnum):
     """What an asset is doing, in a word or two."""
 
     UNUSABLE = "unusable"
+    HALTED = "halted"  # by Alpaca
     DISABLED = "disabled"
     NOT_BEGUN = "not begun"
     IN_DOUBT = "in doubt"
@@ -42,6 +45,8 @@ class State(StrEnum):
 def state_of(now: AssetNow) -> State:
     """The state of an asset; whether anybody looks at it is `Health`'s to say."""
     cycle, live = now.cycle, now.live_order
+    if now.problem == HALTED:
+        return State.HALTED
     if now.problem and not (now.is_stopped_from_buying_only and now.is_holding):
         return State.UNUSABLE
     if not now.asset.is_enabled:
@@ -84,6 +89,8 @@ def why(now: AssetNow, health: Health, at: datetime) -> str:
     if not health.is_on_the_watch and now.asset.is_enabled and not is_said_by_its_state:
         lead = "Nobody looks at the prices" if health.word is Word.BLIND else "Paused"
         return f"{lead}: {health.reasons[0]}. Then: {waits}"
+    if health.no_orders and now.asset.is_enabled:
+        return f"No order is placed: {health.no_orders}. Then: {waits}"
     return waits
 
 
@@ -92,6 +99,12 @@ def _sentence(now: AssetNow, state: State, at: datetime) -> str:
     match state:
         case State.UNUSABLE:
             return f"Not traded until its row in dca_assets is mended: {now.problem}."
+        case State.HALTED:
+            trades = replace(now, problem="")
+            return (
+                f"Alpaca has halted {asset.symbol}, so no order is placed; Alpaca is asked every "
+                f"60 s, and it goes on by itself. Then: {_sentence(trades, state_of(trades), at)}"
+            )
         case State.DISABLED:
             held = _holds(now, " It holds {}, which is not sold either.")
             return f"Disabled: is_enabled is FALSE in dca_assets, so it gets no orders.{held}"

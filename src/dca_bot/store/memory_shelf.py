@@ -77,11 +77,13 @@ class MemoryTransaction:
         cycle_ids: Iterator[int],
         clock: Clock,
         expose: Callable[[datetime], Exposure],
+        left_behind: Callable[[str], Decimal],
     ) -> None:
         self._shelf = shelf
         self._cycle_ids = cycle_ids  # as the database's: never twice, also not after a rollback
         self._clock = clock
         self._expose = expose
+        self._left_behind = left_behind
         self.asset = shelf.asset
         self.cycle = shelf.active_cycle
         self.cycles: dict[int, Cycle] = {}
@@ -209,6 +211,10 @@ class MemoryTransaction:
     def exposure(self, since: datetime) -> Exposure:
         """All assets together; no other transaction can ask until this one ends."""
         return self._expose(since)
+
+    def left_behind(self) -> Decimal:
+        """What orders of deleted rows have bought of this symbol, and not sold."""
+        return self._left_behind(self.asset.symbol)
 
     def count_losses_from(self, at: datetime) -> None:
         """What has ended until then counts no more in `realised`."""

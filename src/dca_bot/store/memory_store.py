@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
 from dca_bot.core.model import ZERO, Asset, AssetState, CycleStatus, Exposure, Order, Side
 from dca_bot.core.records import CycleResult, Event
@@ -41,6 +42,7 @@ class MemoryStore:
         self._shelves: dict[int, Shelf] = {}
         self._owners: dict[str, int] = {}  # whose order it is, by client order id
         self._left_behind: dict[str, Order] = {}  # orders whose asset's row is gone
+        self._symbols_left: dict[str, str] = {}  # what they were of
         # what outlives the asset's row, as in the database
         self.events: list[tuple[str, Event]] = []  # with the asset's symbol
         self.results: dict[int, CycleResult] = {}
@@ -60,7 +62,9 @@ class MemoryStore:
     def delete_asset(self, asset_id: int) -> None:
         """Delete the asset with its cycles, as a user's SQL would; its orders stay."""
         with self._shelves[asset_id].lock, self._books:
-            self._left_behind |= self._shelves.pop(asset_id).orders
+            shelf = self._shelves.pop(asset_id)
+            self._left_behind |= shelf.orders
+            self._symbols_left |= dict.fromkeys(shelf.orders, shelf.asset.symbol)
 
     @contextmanager
     def transaction(self, asset_id: int) -> Iterator[MemoryTransaction]:
@@ -79,12 +83,24 @@ class MemoryStore:
                     locks.enter_context(self._budget)
                     return self._exposure(since)
 
-                transaction = MemoryTransaction(shelf, self._cycle_ids, self._clock, expose)
+                transaction = MemoryTransaction(
+                    shelf, self._cycle_ids, self._clock, expose, self._coins_left
+                )
                 yield transaction
                 if transaction.has_written:
                     self._commit(shelf, transaction)
         finally:
             shelf.lock.release()
+
+    def _coins_left(self, symbol: str) -> Decimal:
+        with self._books:
+            left = [
+                each
+                for each in self._left_behind.values()
+                if self._symbols_left[each.client_order_id] == symbol
+            ]
+        sold = [each.filled_quantity for each in left if each.side is Side.SELL]
+        return sum((each.received_quantity for each in left), ZERO) - sum(sold, ZERO)
 
     def _exposure(self, since: datetime) -> Exposure:
         with self._books:

@@ -17,7 +17,14 @@ from dca_bot.program.errors import CycleChanged
 from dca_bot.store import statements
 from dca_bot.store.connection import Session
 from dca_bot.store.failures import DUPLICATE_KEY, NO_PARENT_ROW, Failure
-from dca_bot.store.rows import read_active_cycle, read_asset, read_cycle, read_exposure, read_order
+from dca_bot.store.rows import (
+    read_active_cycle,
+    read_asset,
+    read_cycle,
+    read_exposure,
+    read_left_behind,
+    read_order,
+)
 from dca_bot.store.statements import Row, Value
 from dca_bot.store.values import (
     PRICE,
@@ -158,6 +165,11 @@ class MySqlTransaction:
         self._session.write(statements.LOCK_BUDGET)
         [row] = self._session.rows(statements.EXPOSURE, (second_or_null(since),))
         return read_exposure(row)
+
+    def left_behind(self) -> Decimal:
+        """What orders of deleted rows have bought of this symbol, and not sold."""
+        [row] = self._rows(statements.LEFT_BEHIND, (self.asset.symbol,))
+        return read_left_behind(row)
 
     def count_losses_from(self, at: datetime) -> None:
         """What has ended until then counts no more in `realised`."""

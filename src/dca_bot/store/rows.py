@@ -115,6 +115,11 @@ def read_exposure(row: Row) -> Exposure:
     )
 
 
+def read_left_behind(row: Row) -> Decimal:
+    """A row of LEFT_BEHIND."""
+    return _decimal(row[0], "what is left behind")
+
+
 def read_order(row: Row) -> Order:
     """Raise UnreadableRow where the row can't be read."""
     try:

@@ -190,6 +190,15 @@ SELECT COUNT(IF(c.quantity > 0 OR c.status IN ('buying', 'selling'), 1, NULL)),
  WHERE c.active_asset_id IS NOT NULL
 """
 
+# By every order of the past, so it is asked for only where a position is in the way.
+LEFT_BEHIND = """
+SELECT COALESCE(SUM(IF(o.kind IN ('take_profit', 'stop_loss', 'close'),
+                       -o.filled_quantity, o.received_quantity)), 0)
+  FROM dca_orders o
+  LEFT JOIN dca_assets a ON a.id = o.asset_id
+ WHERE o.symbol = %s AND o.filled_quantity > 0 AND a.id IS NULL
+"""
+
 SET_ALLOWED = """
 UPDATE dca_assets SET allowed = %s, allowed_before = %s WHERE id = %s
 """

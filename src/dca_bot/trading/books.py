@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 
 from dca_bot.core import story
 from dca_bot.core.booking import apply_alone, apply_update, complete, conclude
@@ -48,13 +49,15 @@ BOOK_TRIES = 3
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What an update has changed: asset, cycle and order as they were before it, what became of
-    them, and `state`, the asset with its active cycle as they are now."""
+    them, and `state`, the asset with its active cycle as they are now.  `net`: what the cycle came
+    to, where it has ended and that is known."""
 
     asset: Asset
     cycle: Cycle
     order: Order
     booked: Booked
     state: AssetState
+    net: Decimal | None = None
 
     @property
     def is_news(self) -> bool:
@@ -91,7 +94,9 @@ class Books:
             # the symbol belongs to another row by now than when the order was placed
             entry = self._book(known.asset_id, update)
         if entry is not None:
-            log_lines.updated(entry.asset, entry.cycle, entry.order, entry.booked, update)
+            log_lines.updated(
+                entry.asset, entry.cycle, entry.order, entry.booked, update, net=entry.net
+            )
             if entry.is_news and not entry.booked.cycle.status.is_active:
                 self._tell_end(entry.booked.cycle)
         return entry
@@ -139,10 +144,11 @@ class Books:
             booked = complete(tx.asset, cycle, order, self._clock())
             tx.save_cycle(cycle, booked.cycle)
             tx.add_event(story.sold_out(booked, self._clock()))
-            tx.put_result(result_of(tx.asset, booked.cycle, tx.orders_of_cycle(cycle.cycle_id)))
+            result = result_of(tx.asset, booked.cycle, tx.orders_of_cycle(cycle.cycle_id))
+            tx.put_result(result)
             _afterwards(tx, cycle, booked)
             asset = tx.asset
-        log_lines.sold_out(asset, cycle, booked)
+        log_lines.sold_out(asset, cycle, booked, result.net)
         self._tell_end(booked.cycle)
 
     def open_cycle(self, asset_id: int) -> None:
@@ -187,10 +193,13 @@ class Books:
             tx.save_cycle(cycle, booked.cycle)
             for event in story.booked(tx.asset, order, booked, update, now):
                 tx.add_event(event)
+            net = None
             if booked.order != order and not booked.cycle.status.is_active:
                 ours = [each for each in orders if each.client_order_id != order.client_order_id]
-                tx.put_result(result_of(tx.asset, booked.cycle, [*ours, booked.order]))
-            return Entry(tx.asset, cycle, order, booked, _afterwards(tx, cycle, booked))
+                result = result_of(tx.asset, booked.cycle, [*ours, booked.order])
+                tx.put_result(result)
+                net = result.net
+            return Entry(tx.asset, cycle, order, booked, _afterwards(tx, cycle, booked), net)
 
     def _tell_end(self, ended: Cycle) -> None:
         # what was booked stays so, whatever others make of it

@@ -21,7 +21,6 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
-from dca_bot.core.money import FEE_RATE_ESTIMATE
 from dca_bot.core.records import Booked
 from dca_bot.program.log_text import asset_log, event
 
@@ -89,9 +88,15 @@ def withdrawn(asset: Asset, cycle: Cycle, quote: Quote, trigger_price: Decimal) 
 
 
 def updated(
-    asset: Asset, old_cycle: Cycle, old_order: Order, booked: Booked, update: OrderUpdate
+    asset: Asset,
+    old_cycle: Cycle,
+    old_order: Order,
+    booked: Booked,
+    update: OrderUpdate,
+    *,
+    net: Decimal | None,
 ) -> None:
-    """What an update changed; nothing changed, nothing said."""
+    """What an update changed; nothing changed, nothing said.  `net`: what the cycle came to."""
     order = booked.order
     grew = order.filled_quantity > old_order.filled_quantity
     if old_order.status is OrderStatus.LOST and not order.status.is_finished:
@@ -101,7 +106,7 @@ def updated(
         )
         _of(asset, old_cycle).warning(event(sentence, **ids))
     if booked.sold_at is not None:
-        sold_out(asset, old_cycle, booked)
+        sold_out(asset, old_cycle, booked, net)
     elif grew:
         _filled(asset, old_order, booked)
     ended = order.status.is_finished and not old_order.status.is_finished
@@ -143,13 +148,10 @@ def status_changed(asset: Asset, cycle: Cycle, status: CycleStatus, why: str) ->
     _of(asset, cycle).info(event(why, status=status))
 
 
-def sold_out(asset: Asset, old_cycle: Cycle, booked: Booked) -> None:
+def sold_out(asset: Asset, old_cycle: Cycle, booked: Booked, net: Decimal | None) -> None:
+    """The end of a cycle; `net` is what all its orders came to, None where that is not known."""
     order = booked.order
     price = booked.sold_at or Decimal(0)
-    left = 1 - (FEE_RATE_ESTIMATE if old_cycle.fee_rate is None else old_cycle.fee_rate)
-    # The average is of what was received, and the fee of the BUYs was paid besides.
-    paid = old_cycle.average_purchase_price * order.filled_quantity / left
-    gain = price * order.filled_quantity * left - paid
     _of(asset, old_cycle).info(
         event(
             f"{ORDER_NAMES[order.kind]} filled, cycle complete",
@@ -157,7 +159,7 @@ def sold_out(asset: Asset, old_cycle: Cycle, booked: Booked) -> None:
             price=price,
             average=old_cycle.average_purchase_price,
             gained=_change(price, old_cycle.average_purchase_price),
-            profit_after_fees=f"{gain:.2f}",
+            profit_after_fees="unknown" if net is None else f"{net:.2f}",
             cooldown=f"{asset.cooldown_seconds}s",
             order=order.alpaca_order_id,
             client_id=order.client_order_id,

@@ -87,6 +87,9 @@ class Transaction(Protocol):
         """All assets together, `realised` since a moment; no other transaction can ask for it
         until this one ends."""
 
+    def left_behind(self) -> Decimal:
+        """The coins of this symbol that orders of deleted rows have bought and not sold."""
+
     def count_losses_from(self, at: datetime) -> None:
         """What has ended until then counts no more in `realised`."""
 

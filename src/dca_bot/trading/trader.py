@@ -212,7 +212,9 @@ class Trader:
                 if problem := buying_problem(tx.asset):
                     raise OrderWithheld(problem, side=Side.BUY)
                 if kind is OrderKind.BASE and blocks_base_order(tx.asset, holding, quote):
-                    raise OrderWithheld(why_blocked(tx.asset, holding), side=Side.BUY)
+                    raise OrderWithheld(
+                        why_blocked(tx.asset, holding, tx.left_behind()), side=Side.BUY
+                    )
                 self._budget.check(tx, kind, quantity * limit_price, now)
                 order = new_order(
                     cycle, kind, rung, quantity=quantity, limit_price=limit_price, now=now

@@ -39,11 +39,13 @@ class AssetSight:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """`mode` is paper, live or simulated; `cash` what BUYs in USD may use, None: not known yet."""
+    """`mode` is paper, live or simulated; `cash` what BUYs in USD may use, None: not known yet;
+    `no_orders` why none is placed at all, "" while nothing keeps them back."""
 
     at: datetime
     mode: str
     cash: Decimal | None = None
+    no_orders: str = ""
     assets: Mapping[str, AssetSight] = field(default_factory=dict)
 
 
@@ -53,6 +55,7 @@ def write(sight: Sight, directory: Path) -> None:
         "at": sight.at.isoformat(),
         "mode": sight.mode,
         "cash": None if sight.cash is None else f"{sight.cash:f}",
+        "no_orders": sight.no_orders,
         "assets": {symbol: _written(seen) for symbol, seen in sight.assets.items()},
     }
     replace_own(directory / FILE_NAME, json.dumps(content, indent=1) + "\n")
@@ -66,6 +69,7 @@ def read(directory: Path) -> Sight | None:
             at=_time(raw["at"]),
             mode=str(raw["mode"]),
             cash=None if raw["cash"] is None else Decimal(raw["cash"]),
+            no_orders=str(raw.get("no_orders", "")),
             assets={
                 str(symbol): _read(str(symbol), seen) for symbol, seen in raw["assets"].items()
             },

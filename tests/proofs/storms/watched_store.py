@@ -183,6 +183,10 @@ class WatchedTransaction:
         self._statement("exposure")
         return self._tx.exposure(since)
 
+    def left_behind(self) -> Decimal:
+        self._statement("left behind")
+        return self._tx.left_behind()
+
     def count_losses_from(self, at: datetime) -> None:
         self._note("correction")
         self._tx.count_losses_from(at)
