@@ -1,11 +1,16 @@
 """The worked examples of docs/strategy.md, computed by the code that trades."""
 
 import re
+from dataclasses import replace
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import cast
 
 import pytest
 
+from dca_bot.core.decide import triggers
 from dca_bot.core.ladder import (
+    below,
     next_safety_price,
     safety_amount,
     safety_deviation,
@@ -14,10 +19,15 @@ from dca_bot.core.ladder import (
     take_profit_price,
     trailing_price,
 )
+from dca_bot.core.model import CycleStatus, Exposure, OrderKind
+from dca_bot.program.errors import OrderWithheld
 from dca_bot.program.settings import PROJECT_ROOT
-from tests.builders import a_holding_cycle, a_quote, an_asset
+from dca_bot.trading.budget import Budget
+from dca_bot.trading.ports import Transaction
+from tests.builders import NOW, a_cycle, a_holding_cycle, a_quote, an_asset
 
 PAGE = (PROJECT_ROOT / "docs" / "strategy.md").read_text()
+STARTING = an_asset(min_start_price="50000", max_start_price="60000")
 AT_64000 = a_holding_cycle(average_purchase_price="64000", last_order_fill_price="64000")
 
 
@@ -71,8 +81,61 @@ def test_growing_safety_orders() -> None:
         ),
         ("Stop loss", [stop_loss_price(an_asset(stop_loss_pct="12"), AT_64000)]),
         ("Spread", [spread_pct(a_quote("97.5", "100"))]),
+        (
+            "Start prices",
+            [
+                triggers(replace(STARTING, last_sell_price=Decimal(64640)), cooling).buy_at_or_below
+                for cooling in [a_cycle(status=CycleStatus.COOLDOWN)]
+            ]
+            + [below(Decimal(64640), STARTING.restart_deviation_pct)],
+        ),
     ],
 )
 def test_the_numbers_of_an_example(name: str, numbers: list[Decimal | None]) -> None:
     for number in numbers:
         assert shown(number) in paragraph(name)
+
+
+@pytest.mark.parametrize(
+    ("ask", "begins"), [("64000", False), ("49999.99", False), ("55000", True)]
+)
+def test_a_cycle_begins_between_the_start_prices_of_the_example(ask: str, begins: bool) -> None:
+    assert shown(Decimal(ask)) in paragraph("Start prices")
+    assert triggers(STARTING, a_cycle()).buys(a_quote(ask)) is begins
+
+
+class Today:
+    """As much of a transaction as the limits look at."""
+
+    def __init__(self, exposure: Exposure) -> None:
+        self._exposure = exposure
+
+    def exposure(self, since: datetime) -> Exposure:
+        return self._exposure
+
+
+@pytest.mark.parametrize(
+    ("kind", "cost", "exposure", "setting"),
+    [
+        (OrderKind.BASE, "20", ("3", "0", "0"), "MAX_ACTIVE_CYCLES"),
+        (OrderKind.SAFETY, "20", ("3", "0", "0"), ""),
+        (OrderKind.SAFETY, "50.00", ("2", "950.00", "0"), ""),
+        (OrderKind.SAFETY, "50.01", ("2", "950.00", "0"), "MAX_INVESTED"),
+        (OrderKind.SAFETY, "20", ("0", "0", "-50"), "DAILY_LOSS_LIMIT"),
+    ],
+)
+def test_the_limits_of_the_example(
+    kind: OrderKind, cost: str, exposure: tuple[str, str, str], setting: str
+) -> None:
+    cycles, invested, realised = map(Decimal, exposure)
+    tx = cast(Transaction, Today(Exposure(int(cycles), invested, realised)))
+    budget = Budget(3, Decimal(1000), Decimal(50))
+    told = paragraph("Limits")
+    assert sum(map(Decimal, ("12.00", "-40.00", "-22.00"))) == -50
+    assert all(each in told for each in ("`MAX_INVESTED` 1000", "950.00", "50.00", "50.01"))
+    if not setting:
+        budget.check(tx, kind, Decimal(cost), NOW)
+        return
+    with pytest.raises(OrderWithheld) as withheld:
+        budget.check(tx, kind, Decimal(cost), NOW)
+    assert withheld.value.limit == setting

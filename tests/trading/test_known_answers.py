@@ -36,8 +36,10 @@ from dca_bot.core.model import (
 from dca_bot.core.overdue import cooldown_ends_at, cooldown_over
 from dca_bot.core.transition import end_cooldown, whole_second
 from dca_bot.live.watch import Watch
+from dca_bot.program.errors import OrderWithheld
 from dca_bot.program.settings import PROJECT_ROOT
 from dca_bot.store.memory_store import MemoryStore
+from dca_bot.trading.budget import NO_LIMITS, Budget
 from dca_bot.trading.ports import Broker
 from dca_bot.trading.trader import Trader
 from tests.builders import an_asset
@@ -105,13 +107,13 @@ class InstantExchange:
 class Player:
     """Plays a market to the trader, looking closely only at quotes that the live bot would."""
 
-    def __init__(self, asset: Asset, market: Market) -> None:
+    def __init__(self, asset: Asset, market: Market, budget: Budget = NO_LIMITS) -> None:
         self.market = market
         self.now = EPOCH
         self.store = MemoryStore([asset], clock=lambda: self.now)
         self.exchange = InstantExchange(Quote(SYMBOL, ZERO, ZERO, EPOCH))
         broker = cast(Broker, self.exchange)
-        self.trader = Trader(self.store, broker, lambda: self.now, {SYMBOL: EXACT})
+        self.trader = Trader(self.store, broker, lambda: self.now, {SYMBOL: EXACT}, budget=budget)
         self.trader.books.open_cycle(asset.asset_id)
         self.watch = Watch(lambda: None)
         self.cooldown_ends = float("inf")  # nanoseconds
@@ -138,7 +140,10 @@ class Player:
         self.end_cooldown_if_over()
         quote = Quote(SYMBOL, Decimal(bid), Decimal(ask), self.now)
         self.exchange.quote = quote
-        order = self.trader.on_quote(self.state, quote).order
+        try:
+            order = self.trader.on_quote(self.state, quote).order
+        except OrderWithheld:  # by a limit for all assets
+            order = None
         if order is not None:
             is_buy = order.side is Side.BUY
             self.sold_at = self.sold_at if is_buy else self.now

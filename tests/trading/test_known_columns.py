@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dca_bot.core.model import AfterStopLoss
+from dca_bot.trading.budget import Budget
 from tests.builders import an_asset
 from tests.trading.test_known_answers import DATA, SYMBOL, Market, Player, read
 
@@ -48,15 +49,18 @@ COLUMNS: dict[str, dict[str, Any]] = {
 }
 
 
-def by_hand(market: Market, row: dict[str, Any]) -> list[tuple[int, str, str]]:
+def by_hand(
+    market: Market, row: dict[str, Any], most_invested: Decimal = Decimal("Infinity")
+) -> list[tuple[int, str, str]]:
     """When it buys and sells, and at which price."""
     p = {key: Decimal(value) if type(value) is str else value for key, value in row.items()}
     get = p.get
     coins = average = last = peak = last_sale = Decimal(0)
     rungs, since, cooldown_end = 0, None, 0
     events = []
-    for at, text in zip(market.nanoseconds, market.bids, strict=True):
-        price, amount = Decimal(text), None
+    for at, text, ask_text in zip(market.nanoseconds, market.bids, market.asks, strict=True):
+        price, ask, amount = Decimal(text), Decimal(ask_text), None
+        may_buy = (ask - price) / ask * 100 <= get("max_spread_pct", 100)
         if coins:
             target = average * (1 + p["take_profit_pct"] / 100)
             if get("take_profit_after_fees"):
@@ -67,9 +71,12 @@ def by_hand(market: Market, row: dict[str, Any]) -> list[tuple[int, str, str]]:
             step = p["safety_order_deviation_pct"] * get("safety_order_step_scale", 1) ** rungs
             if since and at - since >= get("stop_loss_seconds", 0) * 10**9:
                 sells = True
-            elif rungs < p["max_safety_orders"] and price <= last * (1 - step / 100):
+            elif may_buy and rungs < p["max_safety_orders"] and ask <= last * (1 - step / 100):
                 amount = p["safety_order_amount"] * get("safety_order_volume_scale", 1) ** rungs
-                rungs, sells = rungs + 1, False
+                sells = False
+                if coins * average + amount > most_invested:
+                    continue
+                rungs += 1
             else:
                 sells = price >= target and price <= peak * (
                     1 - get("trailing_pct", Decimal(0)) / 100
@@ -78,15 +85,17 @@ def by_hand(market: Market, row: dict[str, Any]) -> list[tuple[int, str, str]]:
                 events.append((at, "S", text))
                 coins, last_sale = Decimal(0), price
                 cooldown_end = at + p["cooldown_seconds"] * 10**9
-        elif get("min_start_price", 0) <= price <= get("max_start_price", price) and (
-            at >= cooldown_end or price <= last_sale * (1 - p["restart_deviation_pct"] / 100)
+        elif (
+            may_buy
+            and get("min_start_price", 0) <= ask <= get("max_start_price", ask)
+            and (at >= cooldown_end or ask <= last_sale * (1 - p["restart_deviation_pct"] / 100))
         ):
             amount, rungs = p["base_order_amount"], 0
         if amount is not None:
-            more = amount / price
-            average = (coins * average + more * price) / (coins + more)
-            coins, last, peak, since = coins + more, price, Decimal(0), None
-            events.append((at, "B", text))
+            more = amount / ask
+            average = (coins * average + more * ask) / (coins + more)
+            coins, last, peak, since = coins + more, ask, Decimal(0), None
+            events.append((at, "B", ask_text))
     return events
 
 
@@ -101,6 +110,29 @@ def test_a_recorded_market_gives_the_answer_of_a_calculation_by_hand(name: str) 
     assert player.events == expected
     assert [side for _, side, _ in expected].count("S") > 3
     assert all(one[0] <= other[0] for one, other in pairwise(expected))
+
+
+@pytest.mark.skipif(not (DATA / FILE).exists(), reason="no recorded markets beside the project")
+def test_a_spread_that_is_too_wide_gives_the_answer_of_a_calculation_by_hand() -> None:
+    """A minute's low is the bid and its high the ask: wide where much happens."""
+    market = read(FILE, "low", "high")
+    row = PLAIN | {"max_spread_pct": "0.05"}
+    player = Player(an_asset(symbol=SYMBOL, **row), market)
+    player.play()
+    expected = by_hand(market, row)
+    assert player.events == expected
+    assert expected != by_hand(market, PLAIN)
+    assert [side for _, side, _ in expected].count("S") > 3
+
+
+@pytest.mark.skipif(not (DATA / FILE).exists(), reason="no recorded markets beside the project")
+def test_invested_money_that_has_a_limit_gives_the_answer_of_a_calculation_by_hand() -> None:
+    market, most = read(FILE, "close", "close"), Decimal(45)
+    player = Player(an_asset(symbol=SYMBOL, **PLAIN), market, Budget(invested_max=most))
+    player.play()
+    expected = by_hand(market, PLAIN, most)
+    assert player.events == expected
+    assert expected != by_hand(market, PLAIN)
 
 
 @pytest.mark.skipif(not (DATA / FILE).exists(), reason="no recorded markets beside the project")

@@ -232,7 +232,7 @@ def panic_during_an_outage(stage: Stage) -> None:
     """Nothing is bought meanwhile, however far the price falls; then everything is sold."""
     stage.world.venue.is_away = True
     keyboard = Keyboard(stage.world, "panic")
-    stage.until(lambda: stage.is_paused, "the asset is paused though Alpaca is away")
+    stage.until(lambda: keyboard.is_done or stage.is_paused, "it is paused without Alpaca")
     stage.price(50)
     stage.world.run(120)
     stage.world.venue.is_away = False

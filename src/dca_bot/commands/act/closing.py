@@ -23,16 +23,16 @@ def sale_of(session: Session, state: AssetState, bid: Decimal | None) -> Iterato
         yield f"{asset.symbol}: its row can't be read, so it is left as it is: {state.problem}"
         return
     if cycle is None or cycle.quantity <= 0:
-        yield f"{asset.symbol}: its cycle holds nothing; it is paused."
+        yield f"{asset.symbol}: its cycle holds nothing to sell; the asset is paused."
         return
     cost = (cycle.quantity * cycle.average_purchase_price).quantize(CENT)
     sold = f"{asset.symbol}: {cycle.quantity:f} {asset.coin}, bought for about {cost}"
     if bid is None:
-        yield f"{sold}, are sold at market; no price is known now. It is paused."
+        yield f"{sold}, are sold at market; no price is known now. Then the asset is paused."
         return
     worth = cycle.quantity * bid
     net = worth - sell_fee(worth, FEE_RATE_ESTIMATE, fee_step(asset))
     yield (
         f"{sold}, are sold at market for about {net.quantize(CENT)} {asset.quote_currency} after "
-        f"the fee (bid {bid:f}): {(net - cost).quantize(CENT):+f}. It is paused."
+        f"the fee (bid {bid:f}): {(net - cost).quantize(CENT):+f}. Then the asset is paused."
     )

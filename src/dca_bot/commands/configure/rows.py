@@ -17,6 +17,7 @@ from dca_bot.store.configuration import Configuration, UnusableValue, read_value
 from dca_bot.store.statements import Value
 
 FIELDS = {column_of(each.name): each.name for each in fields(Asset)}
+TRUTHS = ("is_enabled", "take_profit_after_fees")
 
 
 def assignments(words: Iterable[str]) -> dict[str, Value]:
@@ -37,7 +38,7 @@ def with_values(asset: Asset, values: Mapping[str, Value]) -> Asset:
     """The asset as its row would be read then."""
     typed: dict[str, object] = {}
     for column, value in values.items():
-        if column in ("is_enabled", "take_profit_after_fees"):
+        if column in TRUTHS:
             value = bool(value)
         typed[FIELDS[column]] = value
     if "allowed" in typed:
@@ -93,7 +94,7 @@ def write(arguments: Namespace, values: dict[str, Value]) -> int:
             return NOT_DONE
         with Configuration(this.database) as rows:
             rows.change(state.asset.asset_id, values)
-        said = ", ".join(f"{column} = {value}" for column, value in values.items())
+        said = ", ".join(f"{name} = {_shown(name, value)}" for name, value in values.items())
         this.bare_hand.note(state.asset.asset_id, f"the row was changed by hand: {said}")
         this.did(f"{state.asset.symbol}: {said}")
         return this.finish()
@@ -101,11 +102,20 @@ def write(arguments: Namespace, values: dict[str, Value]) -> int:
 
 def _change(state: AssetState, values: dict[str, Value]) -> str:
     asset, cycle = state.asset, state.cycle
-    told = ", ".join(f"{column} becomes {value}" for column, value in values.items())
+    told = ", ".join(f"{name} becomes {_shown(name, value)}" for name, value in values.items())
     running = ""
-    if cycle is not None and cycle.quantity > 0:
+    if values.get("is_enabled") == 0:
+        running = " It gets no orders of any kind then, no take profit either; its coins stay."
+    elif cycle is not None and cycle.quantity > 0:
         running = f" Its running cycle holds {cycle.quantity:f} {asset.coin}: it counts for it too."
     return f"{asset.symbol}: {told}.{running}"
+
+
+def _shown(column: str, value: Value) -> str:
+    """As SQL writes it."""
+    if value is None:
+        return "NULL"
+    return str(bool(value)).upper() if column in TRUTHS else str(value)
 
 
 def _short(price: Decimal) -> str:
