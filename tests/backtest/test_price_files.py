@@ -52,13 +52,13 @@ def test_a_spread_is_put_around_closes_ask_up_and_bid_down(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (QUOTES + "1,10,1,11,1\nx,10,1,11,1\n", "line 3: timestamp 'x' is no whole number"),
+        (QUOTES + "1,10,1,11,1\nx,10,1,11,1\n", "line 3: timestamp 'x' is not a whole number"),
         (QUOTES + "1,10,1,11,1\n2,10,1\n", "line 3: only 3 columns"),
-        (QUOTES + "1,10,1,11,1\n\n2,ten,1,11,1\n", "line 4: 'ten' is no price above 0"),
+        (QUOTES + "1,10,1,11,1\n\n2,ten,1,11,1\n", "line 4: 'ten' is not a price above 0"),
         (QUOTES + "1,10,1,11,1\n2,12,1,11,1\n", "line 3: the bid is above the ask"),
         (QUOTES + "2,10,1,11,1\n1,10,1,11,1\n", "line 3: earlier than before it"),
-        (TRADES + "1,-3,1,buy\n", "line 2: '-3' is no price above 0"),
-        (TRADES + "1,NaN,1,buy\n", "line 2: 'NaN' is no price above 0"),
+        (TRADES + "1,-3,1,buy\n", "line 2: '-3' is not a price above 0"),
+        (TRADES + "1,NaN,1,buy\n", "line 2: 'NaN' is not a price above 0"),
         (BARS + "1,10,9,8,9,1\n", "line 2: the high is below open or close"),
         (BARS + "1,10,12,11,12,1\n", "line 2: the low is above open or close"),
         ("time,price\n1,2\n", "line 1: neither quotes"),

@@ -168,7 +168,7 @@ def test_two_pairs_share_a_purse(bars: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [
-        (["backtest", "BITCOIN"], 2, "'BITCOIN' is no pair: write it like BTC/USD"),
+        (["backtest", "BITCOIN"], 2, "'BITCOIN' is not a pair: write it like BTC/USD"),
         (["backtest", "XYZ/USD"], 1, "no prices of XYZ/USD"),
         (["backtest", "BTC/USD", "--prices", "no.csv"], 2, "cannot read no.csv"),
         (["backtest", "BTC/USD", "--prices", "{bars}", "--from", "2030-01-01"], 1, "no prices in"),

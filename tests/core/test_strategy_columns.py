@@ -272,7 +272,9 @@ def test_the_prices_of_a_start_mean_nothing_to_a_running_cycle() -> None:
     ("allowed", "begins", "adds"),
     [(Allowed.ALL, True, True), (Allowed.CYCLE, False, True), (Allowed.EXIT, False, False)],
 )
-def test_how_far_an_asset_may_go(allowed: Allowed, begins: bool, adds: bool) -> None:
+def test_an_asset_goes_only_as_far_as_its_row_allows(
+    allowed: Allowed, begins: bool, adds: bool
+) -> None:
     asset = an_asset(allowed=allowed, last_sell_price="200")
     assert isinstance(decided(asset, a_cycle(), 100), Buy) is begins
     cooldown = a_cycle(status=CycleStatus.COOLDOWN)

@@ -42,7 +42,7 @@ def paragraph(name: str) -> str:
     return found[1]
 
 
-def test_growing_safety_orders() -> None:
+def test_safety_orders_grow_as_the_page_says() -> None:
     asset = an_asset(
         safety_order_amount="20", safety_order_volume_scale="1.5", safety_order_step_scale="1.2"
     )
@@ -91,7 +91,9 @@ def test_growing_safety_orders() -> None:
         ),
     ],
 )
-def test_the_numbers_of_an_example(name: str, numbers: list[Decimal | None]) -> None:
+def test_an_example_on_the_page_has_the_numbers_of_the_core(
+    name: str, numbers: list[Decimal | None]
+) -> None:
     for number in numbers:
         assert shown(number) in paragraph(name)
 

@@ -40,7 +40,7 @@ def signs(**seen: float | None) -> Signs:
         (signs(trade_stream_age_seconds=None, running_seconds=301), Health.MUTE),
     ],
 )
-def test_health(seen: Signs, expected: Health) -> None:
+def test_each_sign_of_life_has_its_verdict(seen: Signs, expected: Health) -> None:
     assert judge(seen, LIMIT).health is expected
 
 

@@ -55,7 +55,7 @@ def day(text: str) -> date:
     try:
         found = date.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no day: write it like 2026-03-01") from None
+        raise ArgumentTypeError(f"{text!r} is not a date: write it like 2026-03-01") from None
     if not FIRST_YEAR <= found.year <= LAST_YEAR:
         raise ArgumentTypeError(f"{text!r} is not between {FIRST_YEAR} and {LAST_YEAR}")
     return found
@@ -64,7 +64,7 @@ def day(text: str) -> date:
 def year(text: str) -> int:
     """A calendar year."""
     if not (text.isascii() and text.isdigit() and FIRST_YEAR <= int(text) <= LAST_YEAR):
-        raise ArgumentTypeError(f"{text!r} is no year from {FIRST_YEAR} to {LAST_YEAR}")
+        raise ArgumentTypeError(f"{text!r} is not a year from {FIRST_YEAR} to {LAST_YEAR}")
     return int(text)
 
 
@@ -75,26 +75,26 @@ def positive(text: str) -> Decimal:
     except InvalidOperation:
         number = Decimal(0)
     if not number.is_finite() or number <= 0:
-        raise ArgumentTypeError(f"{text!r} is no number above 0")
+        raise ArgumentTypeError(f"{text!r} is not a number above 0")
     return number
 
 
 def count(text: str) -> int:
     """A whole number from 1 on."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
-        raise ArgumentTypeError(f"{text!r} is no whole number from 1 to 1000000")
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 to 1000000")
     return int(text)
 
 
 def days_back(text: str) -> int:
     """A number of days, ten years of them at most."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= DAYS_BACK_MAX):
-        raise ArgumentTypeError(f"{text!r} is no number of days from 1 to {DAYS_BACK_MAX}")
+        raise ArgumentTypeError(f"{text!r} is not a number of days from 1 to {DAYS_BACK_MAX}")
     return int(text)
 
 
 def port(text: str) -> int:
     """A number of a TCP port."""
     if not text.isascii() or not text.isdigit() or int(text) > PORT_MAX:
-        raise ArgumentTypeError(f"{text!r} is no port: a number up to {PORT_MAX}")
+        raise ArgumentTypeError(f"{text!r} is not a port: give a number up to {PORT_MAX}")
     return int(text)

@@ -124,7 +124,7 @@ def witness(bot_env: dict[str, str]) -> Witness:
 
 
 @pytest.mark.parametrize("simulator", [KEYS], indirect=True)
-def test_a_run_in_which_all_goes_well(
+def test_a_run_in_which_all_goes_well_shows_no_secret(
     bot: Bot, bot_env: dict[str, str], database: DatabaseSettings, simulator: Simulator,
     witness: Witness,
 ) -> None:  # fmt: skip
@@ -142,7 +142,7 @@ def test_a_run_in_which_all_goes_well(
 
 
 @pytest.mark.parametrize("simulator", [KEYS], indirect=True)
-def test_a_stream_that_repeats_the_keys(
+def test_a_stream_that_repeats_the_keys_makes_nobody_show_them(
     bot_env: dict[str, str], database: DatabaseSettings, tmp_path: Path, witness: Witness
 ) -> None:
     add_assets(database)
@@ -159,7 +159,7 @@ def test_a_stream_that_repeats_the_keys(
 
 
 @pytest.mark.parametrize("status", [401, 422, 500])
-def test_an_exchange_that_repeats_the_keys(
+def test_an_exchange_that_repeats_the_keys_makes_nobody_show_them(
     status: int, bot_env: dict[str, str], witness: Witness
 ) -> None:
     keys = {"APCA_API_KEY_ID": KEY_ID, "APCA_API_SECRET_KEY": SECRET_KEY}
@@ -172,14 +172,16 @@ def test_an_exchange_that_repeats_the_keys(
     assert witness.leaks() == []
 
 
-def test_a_refused_database_password(bot_env: dict[str, str], witness: Witness) -> None:
+def test_a_refused_database_password_is_not_shown(
+    bot_env: dict[str, str], witness: Witness
+) -> None:
     for name in ("main_app.py", "cooldown_manager.py"):
         told = witness.run(name, env=bot_env | {"DB_USER": "somebody"})
         assert "correct DB_USER and DB_PASSWORD" in told
     assert witness.leaks() == []
 
 
-def test_secrets_in_the_wrong_lines_of_the_settings(
+def test_secrets_in_the_wrong_lines_of_the_settings_are_not_shown(
     bot_env: dict[str, str], witness: Witness
 ) -> None:
     for secret in SECRETS:
@@ -192,7 +194,7 @@ def test_secrets_in_the_wrong_lines_of_the_settings(
 
 
 @pytest.mark.parametrize("simulator", [KEYS], indirect=True)
-def test_the_watchdogs_mails(
+def test_no_mail_of_the_watchdog_holds_a_secret(
     bot_env: dict[str, str], tmp_path: Path, witness: Witness, simulator: Simulator
 ) -> None:
     mail = MailServer(tmp_path)
@@ -222,7 +224,9 @@ def test_the_watchdogs_mails(
     assert witness.leaks() == []
 
 
-def test_a_mail_server_that_repeats_the_password(bot_env: dict[str, str], witness: Witness) -> None:
+def test_a_mail_server_that_repeats_the_password_makes_nobody_show_it(
+    bot_env: dict[str, str], witness: Witness
+) -> None:
     with telltales.TelltaleMail() as server:
         env = bot_env | {
             "ALERT_EMAIL_SENDER": "bot@example.com",
@@ -240,7 +244,9 @@ def test_a_mail_server_that_repeats_the_password(bot_env: dict[str, str], witnes
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 @pytest.mark.parametrize("frame", ["run", "bare"])
-def test_a_crash_wherever_it_happens(level: str, frame: str, tmp_path: Path) -> None:
+def test_a_crash_shows_no_secret_wherever_it_happens(
+    level: str, frame: str, tmp_path: Path
+) -> None:
     done = subprocess.run(
         [sys.executable, "-c", CRASHES, level, str(tmp_path), frame],
         # not on the command line: another test may just be looking for secrets there

@@ -193,7 +193,7 @@ def test_a_client_order_id_is_unique_for_ever() -> None:
         ({"side": "buy", "limit_price": "90"}, {"side": "buy", "limit_price": "90"}, None),
     ],
 )
-def test_the_wash_trade_matrix(
+def test_orders_that_could_trade_with_each_other_are_refused(
     resting: dict[str, Any], coming: dict[str, Any], reason: str | None
 ) -> None:
     made = bench()

@@ -91,7 +91,9 @@ def _read_rows(
             for place, append in filling:
                 append(number(row[place], len(seen)))
         except (ValueError, OverflowError) as error:
-            raise _bad_row(path, len(times), f"timestamp {row[0]!r} is no whole number") from error
+            raise _bad_row(
+                path, len(times), f"timestamp {row[0]!r} is not a whole number"
+            ) from error
         except IndexError as error:
             raise _bad_row(path, len(times) - 1, f"only {len(row)} columns") from error
     return times, seen, columns
@@ -115,7 +117,7 @@ class _Numbers:
             rows = np.flatnonzero(np.isin(column, bad))
             if len(rows):
                 text = self._texts[column[rows[0]]]
-                raise _bad_row(self._path, int(rows[0]), f"{text!r} is no price above 0")
+                raise _bad_row(self._path, int(rows[0]), f"{text!r} is not a price above 0")
         steps = [int(value.scaleb(self.digits)) if value else 0 for value in self._values]
         result: NDArray[np.int64] = np.array(steps, np.int64)[column]
         return result

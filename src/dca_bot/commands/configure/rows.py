@@ -26,7 +26,9 @@ def assignments(words: Iterable[str]) -> dict[str, Value]:
     for word in words:
         column, equals, text = word.partition("=")
         if not equals:
-            raise WrongCall(f"{word!r} is no column=value, as in take_profit_percent=1.5")
+            raise WrongCall(
+                f"{word!r} is not of the form column=value, as in take_profit_percent=1.5"
+            )
         pairs[column.strip().lower().replace("-", "_")] = text
     try:
         return read_values(pairs)

@@ -120,7 +120,7 @@ def pair_of(text: str) -> str:
     """A pair as it is written everywhere; raises SettingsError."""
     pair = text.upper()
     if not PAIR.fullmatch(pair):
-        raise SettingsError(f"{text!r} is no pair: write it like BTC/USD")
+        raise SettingsError(f"{text!r} is not a pair: write it like BTC/USD")
     return pair
 
 
