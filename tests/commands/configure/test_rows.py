@@ -37,7 +37,7 @@ def test_a_row_is_added_with_the_examples_values_and_what_was_said(desk: Desk) -
         (("set", BTC, "take_profit_percent=-1"), "take_profit_percent is -1"),
         (("set", BTC, "take_profit_percent=much"), "must be a number"),
         (("set", BTC, "nonsense=1"), "there is no column 'nonsense'"),
-        (("set", BTC, "take_profit_percent"), "is no column=value"),
+        (("set", BTC, "take_profit_percent"), "is not of the form column=value"),
         (("set", BTC, "id=7"), "there is no column 'id'"),
         (("set", BTC, "allowed=some"), "must be one of all, cycle, exit"),
     ],

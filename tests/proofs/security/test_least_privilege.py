@@ -25,7 +25,7 @@ from tests.store.sql_helpers import SqlClient
 README = (PROJECT_ROOT / "README.md").read_text()
 SCHEMA = (PROJECT_ROOT / "sql" / "schema.sql").read_bytes()
 PASTED = (PROJECT_ROOT / "tests" / "store" / "readme.sql").read_bytes()
-SETUP = README.partition("### **5.2.")[2].partition("**Table: ")[0]
+SETUP = README.partition("### 5.2.")[2].partition("**Table: ")[0]
 AS_ADMINISTRATOR = re.findall(r'^ *(sudo mysql -e "[^"]*")$', SETUP, re.M)
 QUIET = ("--no-walk", "--stale-slot-seconds", "0")
 CARETAKERS = ("order_manager.py", "cooldown_manager.py", "consistency_checker.py")
