@@ -14,10 +14,10 @@ from typing import Self
 
 from dca_bot.core.model import ZERO, OrderKind, OrderStatus
 from dca_bot.program.setting_groups import DatabaseSettings
+from dca_bot.store.assets import ALL_ASSETS, read_state
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
-from dca_bot.store.rows import read_state
 from dca_bot.store.schema import ensure_schema
-from dca_bot.store.statements import ALL_ASSETS, Row
+from dca_bot.store.values import Row
 from dca_demo.state import AssetNow, Flow, OrderNow
 from dca_sandbox.exchange import Prices
 

@@ -15,7 +15,7 @@ from dca_bot.program.errors import DcaError
 from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.failures import NOT_GRANTED, Failure, grant
-from dca_bot.store.statements import Row, Value
+from dca_bot.store.values import Row, Value
 
 SUFFIX = "_integration_test"
 NAME_LENGTH_MAX = 64

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import BrokerUnavailable
-from dca_bot.store.statements import Value
+from dca_bot.store.values import Value
 from dca_integration.account import Account, OrderSeen
 from dca_integration.interruption import Interruption
 from dca_integration.market import Market, SimulatedMarket

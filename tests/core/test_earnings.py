@@ -130,3 +130,11 @@ def test_a_cycle_that_was_given_up_has_no_known_profit() -> None:
 def test_the_share_follows_the_quantities_whatever_they_are(sold_quantity: str, net: str) -> None:
     sums = tally([bought("2", "100", rate="0"), sold(sold_quantity, "110", "0")])
     assert net_of(an_asset(), sums) == Decimal(net)
+
+
+def test_the_largest_orders_that_the_books_hold_have_a_result() -> None:
+    most, dearest = "999999999999999.999999999999999", "9999999999.9999999999"
+    orders = [bought(most, dearest), bought(most, dearest), sold(most, dearest, None)]
+    result = result_of(an_asset(), a_cycle(status=CycleStatus.COMPLETE, completed_at=NOW), orders)
+    assert result.cost > Decimal(10) ** 25
+    assert result.net is not None

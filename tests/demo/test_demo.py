@@ -17,7 +17,7 @@ import pytest
 
 from dca_bot.program.settings import PROJECT_ROOT, Settings, read_settings
 from dca_bot.store.connection import Session
-from dca_bot.store.statements import Row
+from dca_bot.store.values import Row
 from tests.helpers import eventually
 
 # The user's own settings.  Whichever of them reached the demo would stop it from trading.

@@ -1,26 +1,18 @@
 """What the tests of the real store share: the user's SQL client, and the world on MariaDB."""
 
 from collections.abc import Sequence
-from dataclasses import astuple
 
 from dca_bot.core.model import Asset
 from dca_bot.program.settings import DatabaseSettings
+from dca_bot.store.assets import ASSETS
 from dca_bot.store.connection import Session
 from dca_bot.store.failures import Failure
 from dca_bot.store.mysql_store import MySqlStore
-from dca_bot.store.statements import Row, Value
+from dca_bot.store.values import Row, Value
 
-INSERT_ASSET = """
-INSERT INTO dca_assets (id, asset_symbol, is_enabled, base_order_amount, safety_order_amount,
-                         max_safety_orders, safety_order_deviation, take_profit_percent,
-                         cooldown_period, buy_order_price_deviation_percent, last_sell_price,
-                        safety_order_volume_scale, safety_order_step_scale, take_profit_after_fees,
-                        trailing_percent, stop_loss_percent, stop_loss_seconds, after_stop_loss,
-                        max_spread_percent, min_start_price, max_start_price, allowed,
-                        allowed_before)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
-        %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-"""
+INSERT_ASSET = f"""
+INSERT INTO dca_assets ({ASSETS.all()}) VALUES ({ASSETS.places()})
+"""  # noqa: S608 - names of columns
 
 NO_SUCH_CONNECTION = 1094
 
@@ -91,7 +83,7 @@ class MySqlWorld:
                 asset.asset_id,
             )
         else:
-            self.sql.run(INSERT_ASSET, *astuple(asset))
+            self.sql.run(INSERT_ASSET, *ASSETS.values(asset))
 
     def delete_asset(self, asset_id: int) -> None:
         self.sql.run("DELETE FROM dca_assets WHERE id = %s", asset_id)

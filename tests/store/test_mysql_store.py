@@ -10,14 +10,17 @@ import pytest
 from dca_bot.core.model import CycleStatus, OrderStatus
 from dca_bot.program.errors import UnreadableRow
 from dca_bot.program.settings import DatabaseSettings
-from dca_bot.store import statements
+from dca_bot.store.assets import ALL_ASSETS, LOCK_ASSET, PREVIOUS_CYCLE
 from dca_bot.store.mysql_store import MySqlStore
+from dca_bot.store.orders import LIVE_ORDERS
 from tests.store.sql_helpers import MySqlWorld
 from tests.store.store_contract import (
     NOON,
     StoreContract,
     active_cycle,
     make_asset,
+    make_event,
+    make_result,
     start_cycle,
     start_order,
 )
@@ -206,7 +209,7 @@ def long_history(world: MySqlWorld, store: MySqlStore) -> None:
 
 @pytest.mark.usefixtures("long_history")
 def test_the_lock_takes_the_asset_first_and_both_rows_by_unique_key(world: MySqlWorld) -> None:
-    assert plan(world, statements.LOCK_ASSET % 1) == [
+    assert plan(world, LOCK_ASSET % 1) == [
         ("a", "const", "PRIMARY"),
         ("c", "const", "one_active_cycle"),
     ]
@@ -214,11 +217,55 @@ def test_the_lock_takes_the_asset_first_and_both_rows_by_unique_key(world: MySql
 
 @pytest.mark.usefixtures("long_history")
 def test_past_cycles_cost_nothing(world: MySqlWorld) -> None:
-    assert ("c", "ALL", None) not in plan(world, statements.ALL_ASSETS)
-    assert [key for _, _, key in plan(world, statements.PREVIOUS_CYCLE % 1)] == ["completed_cycles"]
-    for sql in (statements.ALL_ASSETS, statements.PREVIOUS_CYCLE % 1, statements.LIVE_ORDERS):
+    assert ("c", "ALL", None) not in plan(world, ALL_ASSETS)
+    assert [key for _, _, key in plan(world, PREVIOUS_CYCLE % 1)] == ["completed_cycles"]
+    for sql in (ALL_ASSETS, PREVIOUS_CYCLE % 1, LIVE_ORDERS):
         world.sql.run("FLUSH STATUS")
         world.sql.rows(sql)
         rows_read = world.sql.value(ROWS_READ)
         assert isinstance(rows_read, float)
         assert rows_read < 100, sql
+
+
+# -- rows that only tell of something --
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_sums_that_no_column_holds_are_reported_as_near_as_it_can(
+    world: MySqlWorld, store: MySqlStore, sign: int
+) -> None:
+    cycle, sum_of_all = start_cycle(store), Decimal("12345678901234567890.00000000005") * sign
+    with store.transaction(1) as tx:
+        tx.save_cycle(cycle, replace(cycle, quantity=Decimal(7)))
+        tx.put_result(
+            make_result(
+                cycle,
+                cost=sum_of_all,
+                proceeds=sum_of_all,
+                fees=Decimal("0.00000000005") * sign,
+                net=sum_of_all,
+                left_quantity=sum_of_all,
+                drawdown_pct=sum_of_all,
+            )
+        )
+    assert active_cycle(store) == replace(cycle, quantity=Decimal(7))
+    money = Decimal("9999999999.9999999999").copy_sign(sign)
+    assert list(world.sql.rows("SELECT cost, proceeds, fees, net FROM dca_results")[0]) == [
+        money,
+        money,
+        Decimal(0),
+        None,
+    ]
+    assert list(world.sql.rows("SELECT left_quantity, drawdown_pct FROM dca_results")[0]) == [
+        Decimal("999999999999999.999999999999999").copy_sign(sign),
+        Decimal("999999.9999").copy_sign(sign),
+    ]
+
+
+def test_a_quantity_with_all_the_digits_of_its_column_is_told(
+    world: MySqlWorld, store: MySqlStore
+) -> None:
+    event = make_event(start_cycle(store), quantity=Decimal("123456789012345.0000000000000005"))
+    with store.transaction(1) as tx:
+        tx.add_event(event)
+    assert world.sql.value("SELECT quantity FROM dca_events") == Decimal(123456789012345)

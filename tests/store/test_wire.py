@@ -13,7 +13,7 @@ from mysql.connector.constants import ClientFlag
 from mysql.connector.errors import DatabaseError, Error, InterfaceError, ReadTimeoutError
 
 from dca_bot.program.settings import DatabaseSettings
-from dca_bot.store.statements import Value
+from dca_bot.store.values import Value
 from dca_bot.store.wire import PACKET_BYTES_MAX, Wire
 
 Ends = tuple[Wire, socket.socket]

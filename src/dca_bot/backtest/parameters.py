@@ -13,9 +13,9 @@ from functools import cache
 from types import UnionType
 from typing import get_args, get_origin, get_type_hints
 
-from dca_bot.core.asset_row import column_of, problem_of
+from dca_bot.core.asset_row import problem_of
 from dca_bot.core.ladder import safety_amount
-from dca_bot.core.model import Asset, AssetRules
+from dca_bot.core.model import Asset, AssetRules, column_of
 from dca_bot.program.errors import SettingsError
 
 Value = Decimal | int | bool | str | None

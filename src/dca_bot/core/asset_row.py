@@ -10,18 +10,11 @@ from dataclasses import fields
 from decimal import Decimal
 
 from dca_bot.core.ladder import HUNDRED, RUNGS_MAX, safety_amount, safety_deviation
-from dca_bot.core.model import USD_LIKE, Asset, AssetRules
+from dca_bot.core.model import USD_LIKE, Asset, AssetRules, column_of
 from dca_bot.core.money import FEE_RATE_ESTIMATE, MAX_ORDER_USD, MIN_BUY_USD
 
 HALTED = "Alpaca has halted it; Alpaca is asked every 60 s, and it goes on by itself"
 # Fields whose column is called otherwise; `_pct` at the end is `_percent` there.
-COLUMNS = {
-    "asset_id": "id",
-    "symbol": "asset_symbol",
-    "safety_order_deviation_pct": "safety_order_deviation",
-    "cooldown_seconds": "cooldown_period",
-    "restart_deviation_pct": "buy_order_price_deviation_percent",
-}
 BY_THE_BOT = {"last_sell_price"}
 
 
@@ -189,12 +182,6 @@ def _bad_size(amount: Decimal, asset: Asset) -> str:
     if asset.quote_currency in USD_LIKE and amount > MAX_ORDER_USD:
         return f"above Alpaca's largest order of {MAX_ORDER_USD:,} USD"
     return ""
-
-
-def column_of(name: str) -> str:
-    """The column of `dca_assets` that a field of Asset holds."""
-    whole = f"{name.removesuffix('_pct')}_percent" if name.endswith("_pct") else name
-    return COLUMNS.get(name, whole)
 
 
 def edits(before: Asset, after: Asset) -> Iterator[str]:

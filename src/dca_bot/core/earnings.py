@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
 
 from dca_bot.core.fees import CENT, seen_fee_rate, sell_fee
 from dca_bot.core.holdings import is_dust
 from dca_bot.core.model import ZERO, Asset, Cycle, CycleStatus, Order, Side
 from dca_bot.core.money import COIN_STEP, PRICE_STEP
 from dca_bot.core.records import CycleResult, FillActivity
+
+WIDE = Context(prec=60)  # a sum of the largest orders has more digits than the usual one holds
 
 HUNDRED = Decimal(100)
 
@@ -131,4 +133,4 @@ def _is_sale(order: Order) -> bool:
 
 
 def _stored(amount: Decimal) -> Decimal:
-    return amount.quantize(PRICE_STEP, ROUND_HALF_EVEN)
+    return amount.quantize(PRICE_STEP, ROUND_HALF_EVEN, WIDE)

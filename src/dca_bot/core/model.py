@@ -13,6 +13,14 @@ from enum import StrEnum
 ZERO = Decimal(0)
 ONE = Decimal(1)
 USD_LIKE = frozenset({"USD", "USDC", "USDT"})
+# Fields of an Asset whose column in `dca_assets` has another name.
+COLUMNS = {
+    "asset_id": "id",
+    "symbol": "asset_symbol",
+    "safety_order_deviation_pct": "safety_order_deviation",
+    "cooldown_seconds": "cooldown_period",
+    "restart_deviation_pct": "buy_order_price_deviation_percent",
+}
 
 
 class CycleStatus(StrEnum):
@@ -133,6 +141,12 @@ class Asset:
     @property
     def quote_currency(self) -> str:
         return self.symbol.rpartition("/")[2]
+
+
+def column_of(name: str) -> str:
+    """The column of `dca_assets` that a field of Asset holds."""
+    whole = f"{name.removesuffix('_pct')}_percent" if name.endswith("_pct") else name
+    return COLUMNS.get(name, whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from dca_bot.report.health import health_of
 from dca_bot.report.look import look
 from dca_bot.report.profit import totals
 from dca_bot.report.reader import Reader, known, whole
-from dca_bot.store.statements import Row
+from dca_bot.store.values import Row
 from dca_bot.watchdog.agreement import agreement
 from dca_bot.watchdog.incidents import Incidents
 

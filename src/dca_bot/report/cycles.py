@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from dca_bot.core.earnings import net_of, tally
 from dca_bot.core.fees import seen_fee_rate, sell_fee
-from dca_bot.core.model import ZERO, Asset, Cycle, CycleStatus, Order, Side
-from dca_bot.core.records import CycleResult
+from dca_bot.core.model import ZERO, Asset, Cycle, Order, Side
+from dca_bot.core.records import CycleResult, Event
 from dca_bot.report import queries
 from dca_bot.report.now import AssetNow, Now
 from dca_bot.report.queries import LONG_AGO, LONG_AHEAD
-from dca_bot.report.reader import Reader, known, moment, money, whole
-from dca_bot.store import statements
-from dca_bot.store.rows import read_cycle, read_order, read_state
-from dca_bot.store.statements import Row
+from dca_bot.report.reader import Reader, moment, whole
+from dca_bot.store.assets import ALL_ASSETS, CYCLES, read_state
+from dca_bot.store.orders import EVENTS, ORDERS, RESULTS
+from dca_bot.store.values import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +38,12 @@ class CycleLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A row of `dca_events`."""
-
-    at: datetime
-    kind: str
-    told: str
-    client_order_id: str | None
-    price: Decimal | None
-    against: Decimal | None
-    quantity: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
 class Story:
     """One cycle with all that is behind its numbers."""
 
     line: CycleLine
     orders: tuple[Order, ...]
-    events: tuple[Told, ...]
+    events: tuple[Event, ...]
 
     @staticmethod
     def is_estimated(order: Order) -> bool:
@@ -120,10 +107,10 @@ def closed_lines(
     """The finished cycles, newest first; after them those of which nothing is known."""
     span = (since, LONG_AHEAD)
     if symbol is None:
-        rows = reader.rows(queries.RESULTS, *span, limit)
+        rows = reader.rows(queries.RESULTS_BETWEEN, *span, limit)
     else:
         rows = reader.rows(queries.RESULTS_OF_SYMBOL, *span, symbol, limit)
-    lines = [_closed(read_result(row)) for row in rows]
+    lines = [_closed(RESULTS.read(row)) for row in rows]
     if len(lines) < limit and since == LONG_AGO:
         lines += [
             line
@@ -136,38 +123,17 @@ def closed_lines(
 def story_of(reader: Reader, cycle_id: int) -> Story | None:
     """One cycle, also of an asset whose row is gone; None: there never was one."""
     rows = reader.rows(queries.ORDERS_OF_CYCLE, cycle_id)
-    orders = tuple(read_order(row) for row in rows)
-    events = tuple(_told(row) for row in reader.rows(queries.EVENTS_OF_CYCLE, cycle_id))
+    orders = tuple(ORDERS.read(row) for row in rows)
+    events = tuple(EVENTS.read(row) for row in reader.rows(queries.EVENTS_OF_CYCLE, cycle_id))
     results = reader.rows(queries.RESULT, cycle_id)
     cycles = reader.rows(queries.CYCLE, cycle_id)
     if results:
-        return Story(_closed(read_result(results[0])), orders, events)
+        return Story(_closed(RESULTS.read(results[0])), orders, events)
     if not cycles and not orders:
         return None
-    cycle = read_cycle(cycles[0]) if cycles else None
-    symbol = str(rows[0][17]) if rows and rows[0][17] is not None else ""
+    cycle = CYCLES.read(cycles[0]) if cycles else None
+    symbol = str(rows[0][ORDERS.width] or "") if rows else ""
     return Story(_unfinished(reader, cycle_id, cycle, orders, symbol), orders, events)
-
-
-def read_result(row: Row) -> CycleResult:
-    """A row of `dca_results`."""
-    return CycleResult(
-        cycle_id=whole(row[0]),
-        asset_id=whole(row[1]),
-        symbol=str(row[2]),
-        status=CycleStatus(str(row[3])),
-        began_at=moment(row[4]),
-        completed_at=moment(row[5]),
-        safety_orders=whole(row[6]),
-        max_safety_orders=whole(row[7]),
-        cost=money(row[8]),
-        proceeds=money(row[9]),
-        fees=money(row[10]),
-        net=known(row[11]),
-        left_quantity=money(row[12]),
-        drawdown_pct=money(row[13]),
-        fees_are_known=bool(whole(row[14])),
-    )
 
 
 def _closed(result: CycleResult) -> CycleLine:
@@ -220,19 +186,7 @@ def _unfinished(
 
 
 def _assets(reader: Reader) -> list[Asset]:
-    return [read_state(row).asset for row in reader.rows(statements.ALL_ASSETS)]
-
-
-def _told(row: Row) -> Told:
-    return Told(
-        at=moment(row[0]).astimezone(UTC),
-        kind=str(row[1]),
-        told=str(row[2]),
-        client_order_id=None if row[3] is None else str(row[3]),
-        price=known(row[4]),
-        against=known(row[5]),
-        quantity=known(row[6]),
-    )
+    return [read_state(row).asset for row in reader.rows(ALL_ASSETS)]
 
 
 def lasted(line: CycleLine, now: datetime) -> timedelta | None:

@@ -10,8 +10,8 @@ from dca_bot.program.errors import UnreadableRow
 from dca_bot.report import queries
 from dca_bot.report.now import NO_SIGHT, AssetNow, Now
 from dca_bot.report.reader import Reader, moment
-from dca_bot.store import statements
-from dca_bot.store.rows import read_order, read_state
+from dca_bot.store.assets import ALL_ASSETS, read_state
+from dca_bot.store.orders import ORDERS
 from dca_bot.watchdog import heartbeat, sight
 from dca_bot.watchdog.caretaker_marks import SILENCE_MAX, Mark
 
@@ -23,7 +23,7 @@ def look(reader: Reader, log_dir: Path, now: datetime, *, mode: str) -> Now:
     unreadable = {}  # the asset of an order that can't be read, and why; all others are shown
     for row in reader.rows(queries.ORDERS_OF_ACTIVE_CYCLES):
         try:
-            order = read_order(row)
+            order = ORDERS.read(row)
         except UnreadableRow as error:
             unreadable[row[1]] = str(error)
             continue
@@ -36,7 +36,7 @@ def look(reader: Reader, log_dir: Path, now: datetime, *, mode: str) -> Now:
     events = {
         int(str(row[0])): (moment(row[1]), str(row[2])) for row in reader.rows(queries.LAST_EVENTS)
     }
-    states = [read_state(row) for row in reader.rows(statements.ALL_ASSETS)]
+    states = [read_state(row) for row in reader.rows(ALL_ASSETS)]
     assets = []
     for state in states:
         asset = state.asset

@@ -15,7 +15,7 @@ from decimal import Decimal
 from dca_bot.core.model import ZERO
 from dca_bot.report import queries
 from dca_bot.report.reader import Reader, known, moment, money, whole
-from dca_bot.store.statements import Row, Value
+from dca_bot.store.values import Row, Value
 
 HUNDRED = Decimal(100)
 DAY = timedelta(days=1)

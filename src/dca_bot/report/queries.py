@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - what is filled in here are names of columns
 """Every statement of the reports.
 
 Rule: SELECT only; each can be pasted into a client once its %s are filled in.  What is asked again
@@ -6,16 +7,16 @@ and again reads by an index: the assets, their active cycles, and results since 
 
 from datetime import UTC, datetime
 
+from dca_bot.store.assets import CYCLES
+from dca_bot.store.orders import EVENTS, ORDERS, RESULTS
+
 # For "all of it": a TIMESTAMP ends in 2038.
 LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
 LONG_AHEAD = datetime(2037, 1, 1, tzinfo=UTC)
 
 # Those that have been filled: an active cycle has few orders.
-ORDERS_OF_ACTIVE_CYCLES = """
-SELECT o.client_order_id, o.asset_id, o.cycle_id, o.kind, o.rung, o.quantity, o.limit_price,
-       o.status, o.created_at, o.alpaca_order_id, o.filled_quantity, o.filled_average_price,
-       o.received_quantity, o.quantity_before, o.average_before, o.fee,
-       o.fee_is_known
+ORDERS_OF_ACTIVE_CYCLES = f"""
+SELECT {ORDERS.all("o")}
   FROM dca_cycles c
   JOIN dca_orders o ON o.cycle_id = c.id
  WHERE c.active_asset_id IS NOT NULL
@@ -47,27 +48,24 @@ SELECT COUNT(*), SUM(net), SUM(IF(net IS NULL, 0, fees)), SUM(net IS NULL),
  WHERE status = 'complete'
 """
 
-RESULTS = """
-SELECT cycle_id, asset_id, symbol, status, began_at, completed_at, safety_orders,
-       max_safety_orders, cost, proceeds, fees, net, left_quantity, drawdown_pct, fees_are_known
+RESULTS_BETWEEN = f"""
+SELECT {RESULTS.all()}
   FROM dca_results
  WHERE completed_at >= %s AND completed_at < %s
  ORDER BY completed_at DESC, cycle_id DESC
  LIMIT %s
 """
 
-RESULTS_OF_SYMBOL = """
-SELECT cycle_id, asset_id, symbol, status, began_at, completed_at, safety_orders,
-       max_safety_orders, cost, proceeds, fees, net, left_quantity, drawdown_pct, fees_are_known
+RESULTS_OF_SYMBOL = f"""
+SELECT {RESULTS.all()}
   FROM dca_results
  WHERE completed_at >= %s AND completed_at < %s AND symbol = %s
  ORDER BY completed_at DESC, cycle_id DESC
  LIMIT %s
 """
 
-RESULT = """
-SELECT cycle_id, asset_id, symbol, status, began_at, completed_at, safety_orders,
-       max_safety_orders, cost, proceeds, fees, net, left_quantity, drawdown_pct, fees_are_known
+RESULT = f"""
+SELECT {RESULTS.all()}
   FROM dca_results
  WHERE cycle_id = %s
 """
@@ -83,25 +81,21 @@ SELECT c.id, c.asset_id, (SELECT asset_symbol FROM dca_assets a WHERE a.id = c.a
  LIMIT %s
 """
 
-CYCLE = """
-SELECT c.id, c.asset_id, c.status, c.quantity, c.average_purchase_price, c.safety_orders,
-       c.latest_order_id, c.last_order_fill_price, c.completed_at, c.created_at,
-       c.fee_rate, c.highest_bid, c.stop_loss_since
-  FROM dca_cycles c
- WHERE c.id = %s
+CYCLE = f"""
+SELECT {CYCLES.all()}
+  FROM dca_cycles
+ WHERE id = %s
 """
 
-ORDERS_OF_CYCLE = """
-SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
-       alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before, fee, fee_is_known, symbol
+ORDERS_OF_CYCLE = f"""
+SELECT {ORDERS.all()}, symbol
   FROM dca_orders
  WHERE cycle_id = %s
  ORDER BY id
 """
 
-EVENTS_OF_CYCLE = """
-SELECT at, kind, told, client_order_id, price, against, quantity
+EVENTS_OF_CYCLE = f"""
+SELECT {EVENTS.all()}
   FROM dca_events
  WHERE cycle_id = %s
  ORDER BY id
@@ -222,10 +216,8 @@ SHOW GRANTS
 """
 
 # Filled or not: what Alpaca has filled may be missing in the books.  What was adopted was no order.
-SENT_ORDERS = """
-SELECT client_order_id, asset_id, cycle_id, kind, rung, quantity, limit_price, status, created_at,
-       alpaca_order_id, filled_quantity, filled_average_price, received_quantity,
-       quantity_before, average_before, fee, fee_is_known, symbol
+SENT_ORDERS = f"""
+SELECT {ORDERS.all()}, symbol
   FROM dca_orders
  WHERE created_at >= %s AND created_at < %s
    AND (alpaca_order_id IS NOT NULL OR filled_quantity > 0) AND kind <> 'adopted'

@@ -15,7 +15,7 @@ from typing import Self
 from dca_bot.core.model import ZERO
 from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
-from dca_bot.store.statements import Row, Value
+from dca_bot.store.values import Row, Value
 
 READ_ONLY = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 # MySQL would cut what is joined to one text after a thousand bytes.

@@ -5,77 +5,23 @@ Rule: the names of columns come from COLUMNS alone, and values are always bound.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from dca_bot.core.model import Asset
 from dca_bot.program.setting_groups import DatabaseSettings
+from dca_bot.store.assets import ASSETS
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.failures import DUPLICATE_KEY, Failure
-from dca_bot.store.statements import Value
+from dca_bot.store.values import UnusableValue, Value
 
-
-class UnusableValue(ValueError):
-    """What was written can't stand in its column."""
-
-
-def _number(text: str) -> Value:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
-        raise UnusableValue("must be a number")
-    return number
-
-
-def _whole(text: str) -> Value:
-    if not (text.isascii() and text.removeprefix("-").isdigit()):
-        raise UnusableValue("must be a whole number")
-    return int(text)
-
-
-def _truth(text: str) -> Value:
-    words = {"true": 1, "1": 1, "yes": 1, "false": 0, "0": 0, "no": 0}
-    if text.lower() not in words:
-        raise UnusableValue("must be TRUE or FALSE")
-    return words[text.lower()]
-
-
-def _or_null(kind: Callable[[str], Value]) -> Callable[[str], Value]:
-    return lambda text: None if text.upper() in ("NULL", "") else kind(text)
-
-
-def _one_of(*words: str) -> Callable[[str], Value]:
-    def read(text: str) -> Value:
-        if text.lower() not in words:
-            raise UnusableValue(f"must be one of {', '.join(words)}")
-        return text.lower()
-
-    return read
-
-
-COLUMNS: Mapping[str, Callable[[str], Value]] = {
-    "is_enabled": _truth,
-    "base_order_amount": _number,
-    "safety_order_amount": _number,
-    "max_safety_orders": _whole,
-    "safety_order_deviation": _number,
-    "take_profit_percent": _number,
-    "cooldown_period": _whole,
-    "buy_order_price_deviation_percent": _number,
-    "safety_order_volume_scale": _number,
-    "safety_order_step_scale": _number,
-    "take_profit_after_fees": _truth,
-    "trailing_percent": _or_null(_number),
-    "stop_loss_percent": _or_null(_number),
-    "stop_loss_seconds": _whole,
-    "after_stop_loss": _one_of("pause", "cooldown"),
-    "max_spread_percent": _or_null(_number),
-    "min_start_price": _or_null(_number),
-    "max_start_price": _or_null(_number),
-    "allowed": _one_of("all", "cycle", "exit"),
+# The rest is the bot's: the key, the name that other rows know it by, and what it remembers.
+COLUMNS = {
+    column.name: column
+    for column in ASSETS.columns
+    if column.field not in ("asset_id", "symbol", "last_sell_price", "allowed_before")
 }
 
 
@@ -88,10 +34,16 @@ def read_values(words: Mapping[str, str]) -> dict[str, Value]:
                 f"there is no column {column!r}; there are {', '.join(sorted(COLUMNS))}"
             )
         try:
-            found[column] = COLUMNS[column](text.strip())
+            found[column] = COLUMNS[column].parse(text.strip())
         except UnusableValue as error:
             raise UnusableValue(f"{column} is {text!r}, {error}") from None
     return found
+
+
+def with_values(asset: Asset, values: Mapping[str, Value]) -> Asset:
+    """The asset as its row would be read with these values."""
+    read = {COLUMNS[name].field: COLUMNS[name].read(value) for name, value in values.items()}
+    return replace(asset, **read)
 
 
 class Configuration:

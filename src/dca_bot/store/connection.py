@@ -20,7 +20,7 @@ from mysql.connector.errors import Error
 
 from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.failures import Failure, explain
-from dca_bot.store.statements import Row, Value
+from dca_bot.store.values import Row, Value
 from dca_bot.store.wire import Answer, Wire
 
 CONNECT_SECONDS = 5

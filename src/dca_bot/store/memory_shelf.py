@@ -13,16 +13,9 @@ from dca_bot.core.records import CycleResult, Event
 from dca_bot.core.transition import whole_second
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import CycleChanged
-from dca_bot.store.values import (
-    PRICE,
-    cycle_values,
-    event_values,
-    exact,
-    new_order_values,
-    order_values,
-    result_values,
-    second_or_null,
-)
+from dca_bot.store.assets import CYCLES
+from dca_bot.store.orders import EVENTS, ORDERS, RESULTS
+from dca_bot.store.values import PRICE
 
 
 @dataclass(slots=True)
@@ -133,8 +126,7 @@ class MemoryTransaction:
     def add_cycle(self, cycle: Cycle) -> Cycle:
         """Insert the cycle and return it as stored."""
         self._check_owner(cycle.asset_id)
-        cycle_values(cycle)
-        second_or_null(cycle.created_at)
+        CYCLES.values(cycle)
         created_at = cycle.created_at or whole_second(self._clock())
         stored = replace(cycle, cycle_id=next(self._cycle_ids), created_at=created_at)
         self._put_cycle(stored)
@@ -143,11 +135,11 @@ class MemoryTransaction:
     def save_cycle(self, before: Cycle, after: Cycle) -> None:
         """Write `after` if the row still is `before`."""
         self._check_owner(after.asset_id)
-        old, new = cycle_values(before), cycle_values(after)
+        old, new = CYCLES.changing_values(before), CYCLES.changing_values(after)
         if old == new:
             return
         stored = self.cycle_by_id(before.cycle_id)
-        if stored is None or (stored is not before and cycle_values(stored) != old):
+        if stored is None or (stored is not before and CYCLES.changing_values(stored) != old):
             raise CycleChanged(
                 f"cycle {before.cycle_id} of {self.asset.symbol} is no longer as it was read: "
                 "reload it and decide again"
@@ -159,7 +151,7 @@ class MemoryTransaction:
     def add_order(self, order: Order) -> None:
         """Record an intent."""
         self._check_owner(order.asset_id)
-        new_order_values(order)
+        ORDERS.values(order)
         if self.order(order.client_order_id) or self.cycle_by_id(order.cycle_id) is None:
             raise CycleChanged(
                 f"{order.client_order_id} was used before, or its cycle is gone: decide again"
@@ -169,7 +161,7 @@ class MemoryTransaction:
     def save_order(self, before: Order, after: Order) -> None:
         """Write `after` if status and filled quantity of the row still are those of `before`."""
         self._check_owner(after.asset_id)
-        if order_values(before) == order_values(after):
+        if ORDERS.changing_values(before) == ORDERS.changing_values(after):
             return
         stored = self.order(before.client_order_id)
         if stored is None or (stored.status, stored.filled_quantity) != (
@@ -195,17 +187,18 @@ class MemoryTransaction:
 
     def set_last_sell_price(self, price: Decimal) -> None:
         """The price of the last take profit of this asset."""
-        self.last_sell_price = exact(price, PRICE)
+        PRICE.write(price)
+        self.last_sell_price = price
 
     def add_event(self, event: Event) -> None:
         """Record what happened."""
-        event_values(event)
+        EVENTS.values(event)
         self.events.append(event)
 
     def put_result(self, result: CycleResult) -> None:
         """Record what a finished cycle came to, in place of what was known before."""
         self._check_owner(result.asset_id)
-        result_values(result)
+        RESULTS.values(result)
         self.results[result.cycle_id] = result
 
     def exposure(self, since: datetime) -> Exposure:

@@ -19,9 +19,7 @@ from dca_bot.core.records import CycleResult, Event
 from dca_bot.program.clock import Clock, utc_now
 from dca_bot.program.errors import AssetDeleted, CycleChanged, RowLocked
 from dca_bot.store.memory_shelf import MemoryTransaction, Shelf
-from dca_bot.store.values import (
-    order_values,
-)
+from dca_bot.store.orders import ORDERS
 
 LOCK_WAIT_SECONDS = 5
 
@@ -167,7 +165,7 @@ class MemoryStore:
 
     def keep_order(self, before: Order, after: Order) -> None:
         """Write `after` for an order whose asset is gone, if the row still is `before`."""
-        order_values(after)
+        ORDERS.changing_values(after)
         key = before.client_order_id
         with self._books:
             if self._left_behind.get(key) != before:

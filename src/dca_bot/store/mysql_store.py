@@ -19,14 +19,14 @@ from typing import Self
 from dca_bot.core.model import AssetState, Order
 from dca_bot.program.errors import AssetDeleted, CycleChanged, UnreadableRow
 from dca_bot.program.setting_groups import DatabaseSettings
-from dca_bot.store import statements
+from dca_bot.store import assets, orders
+from dca_bot.store.assets import read_state
 from dca_bot.store.connection import LOCK_WAIT_SECONDS
 from dca_bot.store.failures import DEADLOCK, Failure
 from dca_bot.store.mysql_transaction import MySqlTransaction
+from dca_bot.store.orders import ORDERS
 from dca_bot.store.pool import Pool
-from dca_bot.store.rows import read_order, read_state
-from dca_bot.store.statements import Row, Value
-from dca_bot.store.values import order_values, second_or_null
+from dca_bot.store.values import SECOND, Row, Value
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class MySqlStore:
         read, and both CycleChanged and StoreUnavailable as the module says.  When the connection is
         lost during the commit itself, StoreUnavailable leaves open whether it was done: reload.
         """
-        session, rows = self._pool.begin(statements.LOCK_ASSET, (asset_id,))
+        session, rows = self._pool.begin(assets.LOCK_ASSET, (asset_id,))
         try:
             if not rows:
                 raise AssetDeleted(f"asset {asset_id} was deleted: read the rows again")
@@ -84,21 +84,21 @@ class MySqlStore:
 
     def assets(self) -> Sequence[AssetState]:
         """Every asset with its active cycle; unreadable rows say so in `problem`."""
-        return [read_state(row) for row in self._read(statements.ALL_ASSETS)]
+        return [read_state(row) for row in self._read(assets.ALL_ASSETS)]
 
     def order(self, client_order_id: str) -> Order | None:
         """Without a lock."""
-        rows = self._read(statements.ORDER_BY_CLIENT_ID, (client_order_id,))
-        return read_order(rows[0]) if rows else None
+        rows = self._read(orders.ORDER_BY_CLIENT_ID, (client_order_id,))
+        return ORDERS.read(rows[0]) if rows else None
 
     def keep_order(self, before: Order, after: Order) -> None:
         """Write `after` for an order whose asset is gone, if the row still is `before`."""
         key = before.client_order_id
         was = (before.asset_id, before.status.value, before.filled_quantity)
-        params = (*order_values(after), key, *was)
-        session, _ = self._pool.begin(statements.LOCK_ORDER, (key,))
+        params = (*ORDERS.changing_values(after), key, *was)
+        session, _ = self._pool.begin(orders.LOCK_ORDER, (key,))
         try:
-            if session.write(statements.SAVE_ORDER, params).matched != 1:
+            if session.write(orders.SAVE_ORDER, params).matched != 1:
                 raise CycleChanged(f"order {key} is no longer as it was read: reload it")
             session.commit()
         finally:
@@ -106,19 +106,19 @@ class MySqlStore:
 
     def live_orders(self) -> Sequence[Order]:
         """Every intended or open order, oldest first; one that can't be read is reported."""
-        orders = []
-        for row in self._read(statements.LIVE_ORDERS):
+        found = []
+        for row in self._read(orders.LIVE_ORDERS):
             try:
-                orders.append(read_order(row))
+                found.append(ORDERS.read(row))
             except UnreadableRow as error:
                 # one asset's trouble must not hide the orders of all others
                 log.error("an order is left alone: %s", error)
-        return orders
+        return found
 
     def sells_of_estimated_fee(self, since: datetime) -> Sequence[Order]:
         """SELLs that have ended and whose fee Alpaca has not told, oldest first."""
-        params = (second_or_null(since.replace(microsecond=0)),)
-        return [read_order(row) for row in self._read(statements.SELLS_OF_ESTIMATED_FEE, params)]
+        params = (SECOND.write(since.replace(microsecond=0)),)
+        return [ORDERS.read(row) for row in self._read(orders.SELLS_OF_ESTIMATED_FEE, params)]
 
     def _read(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
         session, rows = self._pool.begin(sql, params)

@@ -14,28 +14,12 @@ from decimal import Decimal
 from dca_bot.core.model import Allowed, Asset, Cycle, Exposure, Order
 from dca_bot.core.records import CycleResult, Event
 from dca_bot.program.errors import CycleChanged
-from dca_bot.store import statements
+from dca_bot.store import assets, orders
+from dca_bot.store.assets import ASSETS, CYCLES, read_active_cycle, read_exposure
 from dca_bot.store.connection import Session
 from dca_bot.store.failures import DUPLICATE_KEY, NO_PARENT_ROW, Failure
-from dca_bot.store.rows import (
-    read_active_cycle,
-    read_asset,
-    read_cycle,
-    read_exposure,
-    read_left_behind,
-    read_order,
-)
-from dca_bot.store.statements import Row, Value
-from dca_bot.store.values import (
-    PRICE,
-    cycle_values,
-    event_values,
-    exact,
-    new_order_values,
-    order_values,
-    result_values,
-    second_or_null,
-)
+from dca_bot.store.orders import EVENTS, ORDERS, RESULTS
+from dca_bot.store.values import PRICE, QUANTITY, SECOND, Row, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +45,7 @@ class MySqlTransaction:
 
     def __init__(self, session: Session, locked: Row) -> None:
         self._session = session
-        self.asset: Asset = read_asset(locked)
+        self.asset: Asset = ASSETS.read(locked)
         self.cycle: Cycle | None = read_active_cycle(locked)
         self._writes: list[_Write] = []
         self._has_written = False
@@ -83,113 +67,121 @@ class MySqlTransaction:
         """Any cycle of this asset, active or not."""
         if self.cycle is not None and self.cycle.cycle_id == cycle_id and not self._has_written:
             return self.cycle
-        rows = self._rows(statements.CYCLE_BY_ID, (cycle_id, self.asset.asset_id))
-        return read_cycle(rows[0]) if rows else None
+        rows = self._rows(assets.CYCLE_BY_ID, (cycle_id, self.asset.asset_id))
+        return CYCLES.read(rows[0]) if rows else None
 
     def previous_cycle(self) -> Cycle | None:
         """The completed cycle with the latest `completed_at`."""
-        rows = self._rows(statements.PREVIOUS_CYCLE, (self.asset.asset_id,))
-        return read_cycle(rows[0]) if rows else None
+        rows = self._rows(assets.PREVIOUS_CYCLE, (self.asset.asset_id,))
+        return CYCLES.read(rows[0]) if rows else None
 
     def order(self, client_order_id: str) -> Order | None:
         """An order of this asset."""
         params = (client_order_id, self.asset.asset_id)
-        rows = self._rows(statements.ORDER_OF_ASSET, params)
-        return read_order(rows[0]) if rows else None
+        rows = self._rows(orders.ORDER_OF_ASSET, params)
+        return ORDERS.read(rows[0]) if rows else None
 
     def orders_of_cycle(self, cycle_id: int) -> Sequence[Order]:
         """All orders of a cycle of this asset, oldest first."""
-        rows = self._rows(statements.ORDERS_OF_CYCLE, (cycle_id, self.asset.asset_id))
-        return [read_order(row) for row in rows]
+        rows = self._rows(orders.ORDERS_OF_CYCLE, (cycle_id, self.asset.asset_id))
+        return [ORDERS.read(row) for row in rows]
 
     def last_order(self) -> Order | None:
         """The order of this asset that was intended last."""
-        rows = self._rows(statements.LAST_ORDER, (self.asset.asset_id,))
-        return read_order(rows[0]) if rows else None
+        rows = self._rows(orders.LAST_ORDER, (self.asset.asset_id,))
+        return ORDERS.read(rows[0]) if rows else None
 
     def live_order(self) -> Order | None:
         """The one order of this asset that is intended or open."""
-        rows = self._rows(statements.LIVE_ORDER, (self.asset.asset_id,))
-        return read_order(rows[0]) if rows else None
+        rows = self._rows(orders.LIVE_ORDER, (self.asset.asset_id,))
+        return ORDERS.read(rows[0]) if rows else None
 
     def add_cycle(self, cycle: Cycle) -> Cycle:
         """Insert the cycle and return it as stored."""
         self._check_owner(cycle.asset_id)
-        params = (cycle.asset_id, *cycle_values(cycle), second_or_null(cycle.created_at))
+        created_at = cycle.created_at and SECOND.write(cycle.created_at)
+        params = (cycle.asset_id, created_at, *CYCLES.changing_values(cycle))
         taken = f"{self.asset.symbol} has an active cycle already"
         self._send()  # a write before this one that lost must not use up an id
-        self._write(_Write(statements.INSERT_CYCLE, params, taken))
+        self._write(_Write(assets.INSERT_CYCLE, params, taken))
         key = (self._send(), self.asset.asset_id)
-        return read_cycle(self._rows(statements.CYCLE_BY_ID, key)[0])
+        return CYCLES.read(self._rows(assets.CYCLE_BY_ID, key)[0])
 
     def save_cycle(self, before: Cycle, after: Cycle) -> None:
         """Write `after` if the row still is `before`."""
         self._check_owner(after.asset_id)
-        old, new = cycle_values(before), cycle_values(after)
+        old, new = CYCLES.changing_values(before), CYCLES.changing_values(after)
         if old == new:
             return
         moved = f"cycle {before.cycle_id} of {self.asset.symbol} is no longer as it was read"
-        params = (*new, before.cycle_id, self.asset.asset_id, *old)
+        params = (*new, before.cycle_id, self.asset.asset_id)
         is_sure = before == self.cycle and not self._has_moved_cycle
         self._has_moved_cycle = True
-        self._write(_Write(statements.SAVE_CYCLE, params, moved, moved, is_sure))
+        if is_sure:
+            self._write(_Write(assets.SAVE_LOCKED_CYCLE, params, moved, moved))
+        else:
+            params += old
+            self._write(_Write(assets.SAVE_CYCLE, params, moved, moved, is_sure=False))
 
     def add_order(self, order: Order) -> None:
         """Record an intent."""
         self._check_owner(order.asset_id)
-        trouble = f"{self.asset.symbol} has a live order already, or its cycle is gone"
+        params = (self.asset.symbol, *ORDERS.values(order))
         key = (order.cycle_id, order.asset_id)
-        params = (*new_order_values(order), self.asset.symbol, *key)
-        is_sure = self.cycle is not None and self.cycle.cycle_id == order.cycle_id
-        self._write(_Write(statements.INSERT_ORDER, params, trouble, trouble, is_sure))
+        is_locked = self.cycle is not None and self.cycle.cycle_id == order.cycle_id
+        if not is_locked and not self._rows(assets.LOCK_CYCLE, key):
+            raise CycleChanged(f"cycle {order.cycle_id} is gone: reload it and decide again")
+        taken = f"{self.asset.symbol} has a live order already"
+        self._write(_Write(orders.INSERT_ORDER, params, taken))
 
     def save_order(self, before: Order, after: Order) -> None:
         """Write `after` if status and filled quantity of the row still are those of `before`."""
         self._check_owner(after.asset_id)
-        old, new = order_values(before), order_values(after)
+        old, new = ORDERS.changing_values(before), ORDERS.changing_values(after)
         if old == new:
             return
         moved = f"order {before.client_order_id} is no longer as it was read"
         key = (before.client_order_id, self.asset.asset_id)
         params = (*new, *key, before.status.value, before.filled_quantity)
-        self._write(_Write(statements.SAVE_ORDER, params, moved, moved, is_sure=False))
+        self._write(_Write(orders.SAVE_ORDER, params, moved, moved, is_sure=False))
 
     def set_last_sell_price(self, price: Decimal) -> None:
         """The price of the last take profit of this asset."""
-        params = (exact(price, PRICE), self.asset.asset_id)
-        self._write(_Write(statements.SET_LAST_SELL_PRICE, params))
+        params = (PRICE.write(price), self.asset.asset_id)
+        self._write(_Write(assets.SET_LAST_SELL_PRICE, params))
 
     def exposure(self, since: datetime) -> Exposure:
         """All assets together; the row that is locked for it keeps others from asking."""
         self._send()
-        self._session.write(statements.LOCK_BUDGET)
-        [row] = self._session.rows(statements.EXPOSURE, (second_or_null(since),))
+        self._session.write(assets.LOCK_BUDGET)
+        [row] = self._session.rows(assets.EXPOSURE, (SECOND.write(since),))
         return read_exposure(row)
 
     def left_behind(self) -> Decimal:
         """What orders of deleted rows have bought of this symbol, and not sold."""
-        [row] = self._rows(statements.LEFT_BEHIND, (self.asset.symbol,))
-        return read_left_behind(row)
+        [(left,)] = self._rows(assets.LEFT_BEHIND, (self.asset.symbol,))
+        coins: Decimal = QUANTITY.read(left)
+        return coins
 
     def count_losses_from(self, at: datetime) -> None:
         """What has ended until then counts no more in `realised`."""
-        self._write(_Write(statements.LOCK_BUDGET, ()))
-        self._write(_Write(statements.COUNT_LOSSES_FROM, (second_or_null(at),)))
+        self._write(_Write(assets.LOCK_BUDGET, ()))
+        self._write(_Write(assets.COUNT_LOSSES_FROM, (SECOND.write(at),)))
 
     def set_allowed(self, allowed: Allowed, before: Allowed | None = None) -> None:
         """How far the asset may go from now on, and again after the pause of all."""
         words = (allowed.value, None if before is None else before.value)
-        self._write(_Write(statements.SET_ALLOWED, (*words, self.asset.asset_id)))
+        self._write(_Write(assets.SET_ALLOWED, (*words, self.asset.asset_id)))
 
     def add_event(self, event: Event) -> None:
         """Record what happened."""
         key = (self.asset.asset_id, self.asset.symbol)
-        self._write(_Write(statements.INSERT_EVENT, (*key, *event_values(event))))
+        self._write(_Write(orders.INSERT_EVENT, (*key, *EVENTS.values(event))))
 
     def put_result(self, result: CycleResult) -> None:
         """Record what a finished cycle came to, in place of what was known before."""
         self._check_owner(result.asset_id)
-        self._write(_Write(statements.PUT_RESULT, result_values(result)))
+        self._write(_Write(orders.PUT_RESULT, RESULTS.values(result)))
 
     def _check_owner(self, asset_id: int) -> None:
         # the lock covers this asset alone

@@ -15,7 +15,7 @@ from dca_bot.program.errors import StoreUnavailable
 from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.connection import Session
 from dca_bot.store.failures import TIMED_OUT, Failure
-from dca_bot.store.statements import Row, Value
+from dca_bot.store.values import Row, Value
 
 FREE_SLOT_SECONDS = 10
 FIRST_STATEMENT_TRIES = 2

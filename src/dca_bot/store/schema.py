@@ -7,9 +7,12 @@ that a user pipes into it by hand.  DDL stands in that file and nowhere else.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from dca_bot.program.errors import DcaError
 from dca_bot.program.setting_groups import DatabaseSettings
+from dca_bot.store.assets import ASSETS, CYCLES
+from dca_bot.store.columns import Table
 from dca_bot.store.connection import Session
 from dca_bot.store.failures import (
     DUPLICATE_KEY,
@@ -19,6 +22,7 @@ from dca_bot.store.failures import (
     Failure,
     grant,
 )
+from dca_bot.store.orders import EVENTS, ORDERS, RESULTS
 
 # A link to sql/schema.sql in a clone, a copy of it where the package is installed.
 SCHEMA_FILE = Path(__file__).with_name("schema.sql")
@@ -29,37 +33,8 @@ STATEMENT_TRIES = 5
 DONE_BY_ANOTHER = frozenset({1050, 1060, 1061, 1091})
 
 # Each entry is a column or an index; sql/schema.sql says what it is for.
-NEEDED = {
-    "dca_assets": (
-        "id asset_symbol is_enabled base_order_amount safety_order_amount max_safety_orders "
-        "safety_order_deviation take_profit_percent cooldown_period "
-        "buy_order_price_deviation_percent last_sell_price created_at updated_at "
-        "safety_order_volume_scale safety_order_step_scale take_profit_after_fees "
-        "trailing_percent stop_loss_percent stop_loss_seconds after_stop_loss "
-        "max_spread_percent min_start_price max_start_price allowed allowed_before"
-    ),
-    "dca_cycles": (
-        "id asset_id status quantity average_purchase_price safety_orders latest_order_id "
-        "last_order_fill_price completed_at created_at updated_at active_asset_id "
-        "one_active_cycle completed_cycles fee_rate highest_bid stop_loss_since"
-    ),
-    "dca_orders": (
-        "id client_order_id alpaca_order_id asset_id cycle_id kind rung status quantity "
-        "limit_price filled_quantity filled_average_price received_quantity quantity_before "
-        "average_before symbol fee fee_is_known created_at updated_at live_asset_id one_live_order "
-        "orders_by_time"
-    ),
-    "dca_events": (
-        "id at asset_id symbol cycle_id kind told client_order_id price against quantity "
-        "events_of_cycle events_of_asset events_by_time"
-    ),
-    "dca_budget": "id losses_from",
-    "dca_results": (
-        "cycle_id asset_id symbol status began_at completed_at safety_orders max_safety_orders "
-        "cost proceeds fees net left_quantity drawdown_pct fees_are_known results_by_time "
-        "results_of_asset"
-    ),
-}
+TABLES: tuple[Table[Any], ...] = (ASSETS, CYCLES, ORDERS, EVENTS, RESULTS)
+NEEDED = {"dca_budget": ("id", "losses_from")} | {table.name: table.needed for table in TABLES}
 
 COLUMNS = r"""
 SELECT table_name, column_name
@@ -133,7 +108,7 @@ def _missing(session: Session) -> list[str]:
     return [
         f"{table}.{name}"
         for table, names in NEEDED.items()
-        for name in names.split()
+        for name in names
         if (table, name) not in there
     ]
 

@@ -1,112 +1,54 @@
-"""Values as the columns hold them.
+"""The kinds of columns: a value as the bot has it, and as the column holds it.
 
-Rule: what a column can't hold exactly is refused here; MySQL would round it without a word.
-Times go out as naive UTC.
+Rule: what a column can't hold exactly is refused here, since MySQL would round it without a word;
+what nothing can be made of is refused on the way back.  Times are aware, in columns naive UTC.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any
 
-from dca_bot.core.model import Cycle, Order
-from dca_bot.core.records import TOLD_LENGTH_MAX, CycleResult, Event
-from dca_bot.store.statements import Value
+Value = int | str | Decimal | datetime | None  # what is bound, and what a column holds
+Row = Sequence[Value]
 
-PRICE = (10, 10)  # digits before and after the point: DECIMAL(20, 10)
-QUANTITY = (15, 15)  # DECIMAL(30, 15)
-PERCENT = (6, 4)  # DECIMAL(10, 4)
-RATE = (2, 4)  # DECIMAL(6, 4)
 INT_MAX = 2**31 - 1
 
+Digits = tuple[int, int]  # before and after the point
+PRICE_DIGITS = (10, 10)  # DECIMAL(20, 10)
+QUANTITY_DIGITS = (15, 15)  # DECIMAL(30, 15)
+PERCENT_DIGITS = (6, 4)  # DECIMAL(10, 4)
+RATE_DIGITS = (2, 4)  # DECIMAL(6, 4)
+WIDE = Context(prec=60)  # holds every digit of a column; the usual one does not
 
-def cycle_values(cycle: Cycle) -> tuple[Value, ...]:
-    """The columns that a cycle's life changes, in the order of SAVE_CYCLE, as stored.
 
-    Raises ValueError or TypeError when a column can't hold one exactly.
+class Unreadable(ValueError):
+    """What a column holds is nothing that the bot can work with."""
+
+
+class UnusableValue(ValueError):
+    """What a person wrote can't stand in its column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What kind of value a column holds.
+
+    `read` makes the bot's value of it and raises Unreadable; `write` is the way back and raises
+    ValueError or TypeError; `parse` takes what a person wrote and raises UnusableValue.
     """
-    return (
-        cycle.status.value,
-        exact(cycle.quantity, QUANTITY),
-        exact(cycle.average_purchase_price, PRICE),
-        _int(cycle.safety_orders),
-        _short(cycle.latest_order_id, 255),
-        _exact_or_null(cycle.last_order_fill_price, PRICE),
-        second_or_null(cycle.completed_at),
-        _exact_or_null(cycle.fee_rate, RATE),
-        _exact_or_null(cycle.highest_bid, PRICE),
-        None if cycle.stop_loss_since is None else _naive(cycle.stop_loss_since),
-    )
+
+    read: Callable[[Any], Any]
+    write: Callable[[Any], Value]
+    parse: Callable[[str], Value] = str
 
 
-def new_order_values(order: Order) -> tuple[Value, ...]:
-    """The columns of INSERT_ORDER that are the order's own."""
-    status, alpaca_order_id, *booked = order_values(order)
-    return (
-        _short(order.client_order_id, 128),
-        order.kind.value,
-        _int(order.rung),
-        exact(order.quantity, QUANTITY),
-        _exact_or_null(order.limit_price, PRICE),
-        status,
-        _naive(order.created_at),
-        alpaca_order_id,
-        *booked,
-    )
-
-
-def order_values(order: Order) -> tuple[Value, ...]:
-    """The columns that an order's life changes, in the order of SAVE_ORDER, as stored."""
-    return (
-        order.status.value,
-        _short(order.alpaca_order_id, 255),
-        exact(order.filled_quantity, QUANTITY),
-        _exact_or_null(order.filled_average_price, PRICE),
-        exact(order.received_quantity, QUANTITY),
-        _exact_or_null(order.quantity_before, QUANTITY),
-        _exact_or_null(order.average_before, PRICE),
-        _exact_or_null(order.fee, QUANTITY),
-        order.fee_is_known,
-    )
-
-
-def event_values(event: Event) -> tuple[Value, ...]:
-    """The columns of INSERT_EVENT after the asset's."""
-    return (
-        _naive(event.at),
-        event.cycle_id,
-        event.kind.value,
-        _short(event.told, TOLD_LENGTH_MAX),
-        _short(event.client_order_id, 128),
-        _for_people(event.price, PRICE),
-        _for_people(event.against, PRICE),
-        _for_people(event.quantity, QUANTITY),
-    )
-
-
-def result_values(result: CycleResult) -> tuple[Value, ...]:
-    """The columns of PUT_RESULT."""
-    return (
-        result.cycle_id,
-        result.asset_id,
-        result.symbol,
-        result.status.value,
-        second_or_null(result.began_at),
-        second_or_null(result.completed_at),
-        _int(result.safety_orders),
-        _int(result.max_safety_orders),
-        exact(result.cost, PRICE),
-        exact(result.proceeds, PRICE),
-        exact(result.fees, PRICE),
-        _exact_or_null(result.net, PRICE),
-        exact(result.left_quantity, QUANTITY),
-        exact(result.drawdown_pct, PERCENT),
-        result.fees_are_known,
-    )
-
-
-def exact(value: Decimal, column: tuple[int, int]) -> Decimal:
-    """`value` if a column with so many digits before and after the point holds it exactly."""
+def exact(value: Decimal, column: Digits) -> Decimal:
+    """`value` if a column with so many digits holds it exactly; else ValueError or TypeError."""
     if not isinstance(value, Decimal):
         raise TypeError(f"{value!r} is a {type(value).__name__}: money and quantities are Decimal")
     before, after = column
@@ -121,43 +63,152 @@ def exact(value: Decimal, column: tuple[int, int]) -> Decimal:
     return value
 
 
-def second_or_null(at: datetime | None) -> datetime | None:
-    """A TIMESTAMP column's value; MySQL would round a fraction up, into the future."""
-    if at is not None and at.microsecond:
-        raise ValueError(f"{at} is no whole second: cut it first")
-    return None if at is None else _naive(at)
-
-
-def _exact_or_null(value: Decimal | None, column: tuple[int, int]) -> Decimal | None:
-    return None if value is None else exact(value, column)
-
-
-def _for_people(value: Decimal | None, column: tuple[int, int]) -> Decimal | None:
+def rounded(value: Decimal, column: Digits) -> Decimal | None:
     """What the column can hold of a number that nothing is computed from; None where it can't.
 
     A market's own prices may have more digits than a column: the order that they decide must not
     fail because of the row that tells of it.
     """
-    if value is None or not value.is_finite():
+    if not value.is_finite():
         return None
     before, after = column
-    rounded = round(value, after)
-    return rounded if not rounded or rounded.adjusted() < before else None
+    if value and value.adjusted() >= before:
+        return None
+    kept = value.quantize(Decimal(1).scaleb(-after), context=WIDE)
+    return kept if kept.adjusted() < before else None
 
 
-def _naive(at: datetime) -> datetime:
+def nearest(value: Decimal, column: Digits) -> Decimal:
+    """The number that the column can hold which is nearest to one that is only reported."""
+    kept = rounded(value, column)
+    if kept is not None:
+        return kept
+    before, after = column
+    largest = WIDE.subtract(Decimal(10) ** before, Decimal(10) ** -after)
+    return largest.copy_sign(value)
+
+
+def _read_decimal(value: Value) -> Decimal:
+    if not isinstance(value, Decimal):
+        raise Unreadable(" instead of a decimal number")
+    return value
+
+
+def _read_rate(value: Value) -> Decimal:
+    rate = _read_decimal(value)
+    if not 0 <= rate < 1:
+        raise Unreadable(", must be 0 or more and below 1 (or NULL)")
+    return rate
+
+
+def _read_whole(value: Value) -> int:
+    if not isinstance(value, int):
+        raise Unreadable(" instead of a whole number")
+    return value
+
+
+def _write_whole(value: int) -> int:
+    if not isinstance(value, int) or not -INT_MAX <= value <= INT_MAX:
+        raise ValueError(f"{value!r} does not fit an INT column")
+    return value
+
+
+def _read_text(value: Value) -> str:
+    if not isinstance(value, str):
+        raise Unreadable(" instead of text")
+    return value
+
+
+def _read_time(value: Value) -> datetime:
+    if not isinstance(value, datetime):
+        raise Unreadable(" instead of a time")
+    return value.replace(tzinfo=UTC)
+
+
+def _write_moment(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ValueError(f"{at} has no time zone: times are aware UTC")
     return at.astimezone(UTC).replace(tzinfo=None)
 
 
-def _short(text: str | None, length_max: int) -> str | None:
-    if text is not None and len(text) > length_max:
-        raise ValueError(f"{text[:40]!r}... is longer than {length_max} characters")
-    return text
+def _write_second(at: datetime) -> datetime:
+    # MySQL would round a fraction up, into the future
+    if at.microsecond:
+        raise ValueError(f"{at} is no whole second: cut it first")
+    return _write_moment(at)
 
 
-def _int(value: int) -> int:
-    if not isinstance(value, int) or not -INT_MAX <= value <= INT_MAX:
-        raise ValueError(f"{value!r} does not fit an INT column")
+def _parse_number(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite():
+        raise UnusableValue("must be a number")
     return value
+
+
+def _parse_whole(text: str) -> int:
+    if not (text.isascii() and text.removeprefix("-").isdigit()):
+        raise UnusableValue("must be a whole number")
+    return int(text)
+
+
+def _parse_truth(text: str) -> int:
+    words = {"true": 1, "1": 1, "yes": 1, "false": 0, "0": 0, "no": 0}
+    if text.lower() not in words:
+        raise UnusableValue("must be TRUE or FALSE")
+    return words[text.lower()]
+
+
+def number(digits: Digits) -> Kind:
+    """A Decimal that must come back as it was."""
+    return Kind(_read_decimal, lambda value: exact(value, digits), _parse_number)
+
+
+def told(digits: Digits) -> Kind:
+    """A Decimal for people alone: NULL where the column can't hold it."""
+    return Kind(_read_decimal, lambda value: rounded(value, digits))
+
+
+def reported(digits: Digits) -> Kind:
+    """The same where the column takes no NULL: the nearest that it can hold."""
+    return Kind(_read_decimal, lambda value: nearest(value, digits))
+
+
+def text(length_max: int) -> Kind:
+    """Text of a bounded length."""
+
+    def write(value: str) -> str:
+        if len(value) > length_max:
+            raise ValueError(f"{value[:40]!r}... is longer than {length_max} characters")
+        return value
+
+    return Kind(_read_text, write)
+
+
+def word(words: type[StrEnum]) -> Kind:
+    """One of the words."""
+
+    def read(value: Value) -> StrEnum:
+        try:
+            return words(value)  # type: ignore[arg-type] # anything else is a ValueError
+        except ValueError:
+            raise Unreadable(f", none of {', '.join(words)}") from None
+
+    def parse(text: str) -> str:
+        if text.lower() not in tuple(words):
+            raise UnusableValue(f"must be one of {', '.join(words)}")
+        return text.lower()
+
+    return Kind(read, lambda value: str(value.value), parse)
+
+
+WHOLE = Kind(_read_whole, _write_whole, _parse_whole)
+TRUTH = Kind(lambda value: bool(_read_whole(value)), int, _parse_truth)
+PRICE = number(PRICE_DIGITS)
+QUANTITY = number(QUANTITY_DIGITS)
+PERCENT = number(PERCENT_DIGITS)
+RATE = Kind(_read_rate, lambda value: exact(value, RATE_DIGITS))
+SECOND = Kind(_read_time, _write_second)  # TIMESTAMP
+MOMENT = Kind(_read_time, _write_moment)  # TIMESTAMP(6)

@@ -26,7 +26,7 @@ from mysql.connector.errors import (
     get_exception,
 )
 
-from dca_bot.store.statements import Row, Value
+from dca_bot.store.values import Row, Value
 
 Reader = Callable[[bytes], Any]
 

@@ -7,7 +7,7 @@ the bot would have written; so both markets can have every state that an order c
 from __future__ import annotations
 
 from dca_bot.program.clock import utc_now
-from dca_bot.store.statements import Value
+from dca_bot.store.values import Value
 from dca_integration.account import OrderSeen
 from dca_integration.stage import AMOUNT, Stage
 

@@ -11,10 +11,10 @@ from decimal import Decimal
 
 from dca_bot.commands.act.session import NOT_DONE, add_yes, session
 from dca_bot.commands.arguments import WrongCall
-from dca_bot.commands.configure.rows import assignments, check, preview, with_values
+from dca_bot.commands.configure.rows import assignments, check, preview
 from dca_bot.core.model import ZERO, Asset
-from dca_bot.store.configuration import Configuration, UnusableValue
-from dca_bot.store.statements import Value
+from dca_bot.store.configuration import Configuration, with_values
+from dca_bot.store.values import UnusableValue, Value
 
 EXAMPLE: dict[str, Value] = {
     "base_order_amount": Decimal(20),

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, replace
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from dca_bot.commands.act.session import NOT_DONE, Session, session
 from dca_bot.commands.arguments import WrongCall
-from dca_bot.core.asset_row import buying_problem, column_of, pair_problems, trading_problem
-from dca_bot.core.model import ZERO, AfterStopLoss, Allowed, Asset, AssetState
+from dca_bot.core.asset_row import buying_problem, pair_problems, trading_problem
+from dca_bot.core.model import ZERO, Asset, AssetState
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.report.ladder import as_a_preview, ladder_from, money_wanted
-from dca_bot.store.configuration import Configuration, UnusableValue, read_values
-from dca_bot.store.statements import Value
+from dca_bot.store.configuration import Configuration, read_values, with_values
+from dca_bot.store.values import UnusableValue, Value
 
-FIELDS = {column_of(each.name): each.name for each in fields(Asset)}
 TRUTHS = ("is_enabled", "take_profit_after_fees")
 
 
@@ -34,20 +32,6 @@ def assignments(words: Iterable[str]) -> dict[str, Value]:
         return read_values(pairs)
     except UnusableValue as error:
         raise WrongCall(str(error)) from None
-
-
-def with_values(asset: Asset, values: Mapping[str, Value]) -> Asset:
-    """The asset as its row would be read then."""
-    typed: dict[str, object] = {}
-    for column, value in values.items():
-        if column in TRUTHS:
-            value = bool(value)
-        typed[FIELDS[column]] = value
-    if "allowed" in typed:
-        typed["allowed"] = Allowed(str(typed["allowed"]))
-    if "after_stop_loss" in typed:
-        typed["after_stop_loss"] = AfterStopLoss(str(typed["after_stop_loss"]))
-    return replace(asset, **typed)  # type: ignore[arg-type] # each column has its field
 
 
 def check(this: Session, asset: Asset) -> None:

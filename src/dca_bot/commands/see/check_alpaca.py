@@ -14,8 +14,7 @@ from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError, StoreUnavailable
 from dca_bot.program.setting_groups import AlpacaSettings, Settings
 from dca_bot.report.reader import Reader
-from dca_bot.store import statements
-from dca_bot.store.rows import read_state
+from dca_bot.store.assets import ALL_ASSETS, read_state
 
 STREAM_SECONDS = 5.0
 ANY_SYMBOL = "BTC/USD"
@@ -43,7 +42,7 @@ def check_rows(settings: Settings) -> Iterator[Finding]:
     """Each enabled row: its symbol, its minimum, its values."""
     try:
         with Reader(settings.database) as reader:
-            states = [read_state(row) for row in reader.rows(statements.ALL_ASSETS)]
+            states = [read_state(row) for row in reader.rows(ALL_ASSETS)]
         broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
         rules = broker.rules()
         enabled = [state.asset for state in states if state.asset.is_enabled]
@@ -82,7 +81,7 @@ def _symbols(settings: Settings) -> list[str]:
     """Those of the enabled rows; a stream without any has nothing to subscribe to."""
     try:
         with Reader(settings.database) as reader:
-            assets = [read_state(row).asset for row in reader.rows(statements.ALL_ASSETS)]
+            assets = [read_state(row).asset for row in reader.rows(ALL_ASSETS)]
     except StoreUnavailable:
         return []
     return [asset.symbol for asset in assets if asset.is_enabled]

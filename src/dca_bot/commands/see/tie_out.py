@@ -27,7 +27,7 @@ from dca_bot.report import queries
 from dca_bot.report.queries import LONG_AHEAD
 from dca_bot.report.reader import Reader, texts
 from dca_bot.report.tie_out import BookedOrder, Records, TieOut, seen_twice, tie_out
-from dca_bot.store.rows import read_order
+from dca_bot.store.orders import ORDERS
 
 DAYS = 7
 SECOND_LOOK_SECONDS = 3.0
@@ -77,7 +77,7 @@ def compare(settings: Settings, now: datetime, days: int) -> TieOut:
     with Reader(settings.database) as reader:
         rows = reader.rows(queries.SENT_ORDERS, since - 30 * DAY_BEFORE, LONG_AHEAD)
         symbols = frozenset(texts(reader.rows(queries.SYMBOLS)))
-    booked = [BookedOrder(read_order(row), str(row[17] or "")) for row in rows]
+    booked = [BookedOrder(ORDERS.read(row), str(row[ORDERS.width] or "")) for row in rows]
     known = {each.order.alpaca_order_id for each in booked}
     seen = {fill.order_id for fill in fills}
     unknown = [fill.order_id for fill in fills if fill.order_id not in known]

@@ -169,11 +169,10 @@ def asset_of(arguments: Namespace, pair: str) -> Asset:
         return sample_asset(pair)
     # the database only where it is asked for: a backtest needs none
     from dca_bot.report.reader import Reader
-    from dca_bot.store import statements
-    from dca_bot.store.rows import read_state
+    from dca_bot.store.assets import ALL_ASSETS, read_state
 
     with Reader(read_store_settings().database) as reader:
-        states = [read_state(row) for row in reader.rows(statements.ALL_ASSETS)]
+        states = [read_state(row) for row in reader.rows(ALL_ASSETS)]
     found = next((state for state in states if state.asset.symbol == pair), None)
     if found is None or found.problem:
         why = found.problem if found else "it has no row in dca_assets"
