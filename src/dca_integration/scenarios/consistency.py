@@ -42,7 +42,17 @@ def position_differs(stage: Stage) -> None:
     watching = {"average_purchase_price": Decimal(1), "last_order_fill_price": Decimal(1)}
     stage.add_cycle(differs, "watching", quantity=Decimal(1), **watching)
     stage.add_cycle(gone, "watching", quantity=Decimal(1), **watching)
-    stage.run(SCRIPT)
+
+    def quantity_after_a_run() -> Decimal:
+        stage.programs.run(SCRIPT)
+        return stage.cycle(differs).quantity
+
+    stage.soon(
+        f"{SCRIPT}, once the order by hand has ended a minute ago",
+        quantity_after_a_run,
+        "another quantity than 1",
+        lambda quantity: quantity != 1,
+    )
     corrected = stage.cycle(differs)
     stage.books_match(differs, FIRST)
     stage.same_price("its average_purchase_price", corrected.average, bought.price)
