@@ -203,7 +203,7 @@ def test_a_start_that_fails_says_why(wire: Wire) -> None:
         [sys.executable, "-m", "alpaca_simulator", "--port", port],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert (taken.returncode, taken.stdout) == (1, "")
