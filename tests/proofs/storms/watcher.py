@@ -202,7 +202,8 @@ class Watcher:
             return
         target = cycle.average_purchase_price * (1 + asset.take_profit_pct / HUNDRED)
         if asset.take_profit_after_fees:
-            target /= (1 - (cycle.fee_rate or FEE_RATE)) ** 2
+            rate = FEE_RATE if cycle.fee_rate is None else cycle.fee_rate
+            target /= (1 - rate) ** 2
         if asset.trailing_pct is not None and cycle.highest_bid is None:
             self._complain(f"{name} sells before its target was ever reached")
         if not any(bid >= target for _, bid, _ in self._quotes[asset.symbol]):
