@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from dca_bot.caretakers.closed_orders import ClosedOrders, sold_by_others
+from dca_bot.caretakers.run import Run
 from dca_bot.core.model import AssetRules, Cycle, CycleStatus, OrderKind, OrderStatus
 from dca_bot.core.records import EventKind
 from dca_bot.program.errors import OrderOutcomeUnknown
-from tests.builders import BTC, STEP, an_asset
+from dca_bot.watchdog.caretaker_marks import Mark
+from tests.builders import (
+    BTC,
+    NOW,
+    STEP,
+    a_fill,
+    a_holding_cycle,
+    an_asset,
+    an_order,
+    an_update,
+)
 from tests.caretakers.small_world import LIMITS, SmallWorld
 
 S = CycleStatus
@@ -122,6 +137,9 @@ def test_the_end_of_an_order_of_a_cycle_that_is_over_is_told_once(
     world.clock.pass_by(LIMITS.orphan_order_seconds + 1)
     assert world.manage_orders() == 0
     assert len(lines(caplog, "buy order canceled")) == 1
+    row = world.store.order(order.client_order_id)
+    assert row is not None
+    assert row.status is OrderStatus.CANCELED
 
 
 def test_a_dry_run_tells_what_it_would_book(caplog: pytest.LogCaptureFixture) -> None:
@@ -273,3 +291,71 @@ def test_of_a_disabled_row_without_a_cycle_its_position_is_told_as_well(
     assert world.check_consistency() == 0
     [line] = lines(caplog, "no cycle owns")
     assert line.startswith("BTC/USD Alpaca holds a position")
+
+
+# -- what the watchdog is left
+
+
+def test_a_run_without_trouble_leaves_its_mark_and_one_with_trouble_only_began(
+    tmp_path: Path,
+) -> None:
+    began, done = [], []
+
+    class Watched(Mark):
+        def begin(self, at: datetime) -> None:
+            began.append(at)
+
+        def leave(self, at: datetime) -> None:
+            done.append(at)
+
+    mark = Watched(tmp_path, "a_caretaker")
+    assert Run(mark=mark).sum_up() == 0
+    assert (len(began), len(done)) == (1, 1)
+    troubled = Run(mark=mark)
+    troubled.trouble(BTC, "what is wrong")
+    assert troubled.sum_up() == 1
+    assert (len(began), len(done)) == (2, 1)
+    assert Run(mark=mark, dry_run=True).sum_up() == 0
+    assert (len(began), len(done)) == (2, 1)
+
+
+def test_what_nobody_expected_is_one_assets_trouble_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    this_run = Run()
+    with this_run.contain(BTC):
+        raise RuntimeError("no one expected this")
+    assert this_run.troubled == {BTC}
+    assert len(lines(caplog, "no one expected this")) == 1
+    assert this_run.sum_up() == 1
+
+
+# -- whose orders have sold what is gone
+
+
+def at(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(("seconds", "is_later"), [(0, False), (1, True)])
+def test_only_a_sale_of_after_the_cycles_begin_explains_what_is_gone(
+    seconds: float, is_later: bool
+) -> None:
+    world = SmallWorld()
+    cycle = a_holding_cycle(created_at=NOW)
+    order = an_order(kind=OrderKind.TAKE_PROFIT, client_order_id="by-hand")
+    sale = replace(a_fill(order, 1), created_at=at(seconds))
+    closed = ClosedOrders(NOW, [sale])
+    asset = world.state.asset
+    found = sold_by_others([(asset, cycle)], closed, world.store, world.broker)
+    assert (found == {1}) is is_later
+
+
+def test_the_last_end_in_a_coin_is_the_latest_of_what_alpaca_and_the_books_know() -> None:
+    order = an_order(created_at=at(50))
+    sale = replace(an_update(order, "canceled"), ended_at=at(20), created_at=at(10))
+    other = replace(sale, symbol="ETH/USD", ended_at=at(99))
+    closed = ClosedOrders(NOW, [sale, other])
+    assert closed.last_end("BTC", None) == at(20)
+    assert closed.last_end("BTC", order) == at(50)
+    assert closed.last_end("LTC", None) is None

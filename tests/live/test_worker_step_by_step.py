@@ -499,3 +499,41 @@ def test_a_disabled_row_is_left_alone() -> None:
     bench.worker.follow(bench.floor.state)
     bench.act(100)
     assert bench.sent == []
+
+
+def test_a_part_of_a_sale_that_was_cancelled_is_not_sold_again_at_once() -> None:
+    bench = Bench()
+    bench.bought()
+    bench.floor.broker.holds_fills = True
+    bench.act(102)
+    order = bench.floor.broker.submitted[-1]
+    bench.tell(an_update(order, OrderStatus.CANCELED))
+    bench.loop.pass_by(5)
+    bench.work()
+    assert len(bench.sent) == 2
+
+
+def test_after_a_withdrawal_an_order_in_doubt_is_only_asked_about() -> None:
+    bench = Bench()
+    resting(bench)
+    bench.act(102)
+    bench.loop.pass_by(1)
+    bench.work()
+    bench.tell_all()
+    bench.floor.broker.release_fills()
+    bench.tell_all()
+    assert bench.floor.cycle.status is CycleStatus.COOLDOWN
+    bench.floor.edit(restart_deviation_pct=0)
+    bench.worker.follow(bench.floor.state)
+    bench.floor.broker.lose_answer(taken=False)
+    bench.act(100)
+    sent = len(bench.sent)
+    for _ in range(6):
+        [seconds] = bench.loop.waits()
+        bench.loop.pass_by(seconds)
+        bench.work()
+    assert len(bench.sent) == sent
+
+
+def test_no_limit_keeps_a_new_worker_back() -> None:
+    assert Bench().worker.limit == ""

@@ -9,9 +9,11 @@ import pytest
 
 from dca_bot.core.model import Cycle, CycleStatus, Order, OrderStatus
 from dca_bot.core.records import EventKind
-from dca_bot.program.errors import CycleChanged
+from dca_bot.program.errors import BrokerUnavailable, CycleChanged
 from dca_bot.trading.books import Books
-from tests.builders import BTC, Floor, a_fill, an_asset, an_update
+from dca_bot.trading.cash import Cash
+from dca_bot.trading.sending import Sender
+from tests.builders import BTC, Floor, a_fill, an_asset, an_order, an_update
 
 
 def of_renamed_row() -> tuple[Floor, Order]:
@@ -91,3 +93,58 @@ def test_a_cycle_is_not_ended_with_an_order_that_has_moved() -> None:
         books.complete(cycle, replace(order, filled_quantity=Decimal("0.1")))
     assert floor.cycle == cycle
     assert ended == []
+
+
+def test_who_waits_for_the_end_of_cycles_is_told_of_each_once() -> None:
+    ended: list[Cycle] = []
+    floor = Floor(at_once=False)
+    books = Books(floor.store, floor.broker, floor.clock, ended.append)
+    first = floor.cycle
+    for price in (100, 102):
+        order = floor.see(price)
+        assert order is not None
+        assert ended == []
+        for update in 2 * floor.broker.updates:
+            books.on_update(1, update)
+    assert [each.cycle_id for each in ended] == [first.cycle_id]
+    assert floor.store.results[first.cycle_id].cost == 20
+
+
+def test_late_news_of_an_old_cycle_leaves_the_asset_with_its_new_one() -> None:
+    floor = Floor(at_once=False)
+    order = floor.see(100)
+    assert order is not None
+    floor.put_cycle(status=CycleStatus.ERROR, completed_at=floor.clock())
+    late = a_fill(order, order.quantity)
+    entry = floor.trader.books.on_update(1, late)
+    assert entry is not None
+    assert entry.state.cycle is None
+    floor.trader.books.open_cycle(1)
+    entry = floor.trader.books.on_update(1, late)
+    assert entry is not None
+    assert entry.state.cycle == floor.cycle
+
+
+def test_who_places_an_order_gets_the_cycle_as_it_is_with_it() -> None:
+    floor = Floor(at_once=False)
+    acted = floor.trader.on_quote(floor.state, floor.quote(100))
+    assert acted.state == floor.state
+    assert acted.state.cycle is not None
+    assert acted.state.cycle.status is CycleStatus.BUYING
+
+
+@pytest.mark.parametrize(("seconds", "is_sent"), [(5, True), (5.001, False)])
+def test_an_order_is_sent_within_five_seconds_or_never(seconds: float, is_sent: bool) -> None:
+    floor = Floor(at_once=False)
+    closed: list[Order] = []
+    cash = Cash(floor.broker.cash)
+    sender = Sender(floor.broker, lambda order, *_: closed.append(order), cash, floor.clock)
+    floor.quote(100)
+    order = an_order(quantity="0.2", created_at=floor.clock())
+    floor.clock.pass_by(seconds)
+    if is_sent:
+        assert sender.send(floor.asset, order).status is OrderStatus.OPEN
+    else:
+        with pytest.raises(BrokerUnavailable, match="5 s went by"):
+            sender.send(floor.asset, order)
+    assert (closed == [order]) is not is_sent

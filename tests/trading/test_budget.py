@@ -11,7 +11,8 @@ from typing import cast
 import pytest
 
 from dca_bot.core.earnings import result_of
-from dca_bot.core.model import Allowed, AssetState, Cycle, CycleStatus
+from dca_bot.core.model import Allowed, AssetState, Cycle, CycleStatus, OrderKind
+from dca_bot.core.records import EventKind
 from dca_bot.program.errors import (
     LossLimitReached,
     OrderRefused,
@@ -272,3 +273,30 @@ def test_a_caretaker_that_books_the_sale_pauses_as_well(store: Store) -> None:
     on_end = budget.minding_losses(store, market.clock)
     Books(store, market.broker, market.clock, on_end).settle(live)
     assert {each.asset.allowed for each in store.assets()} == {Allowed.EXIT}
+
+
+def test_what_may_be_invested_may_be_invested_to_the_last_cent() -> None:
+    store = MemoryStore([an_asset()])
+    with store.transaction(1) as tx:
+        Budget(invested_max=Decimal(20)).check(tx, OrderKind.BASE, Decimal(20), NOW)
+    refused = pytest.raises(OrderWithheld, match=r"0.00 are invested, 20.01 more")
+    with refused, store.transaction(1) as tx:
+        Budget(invested_max=Decimal(20)).check(tx, OrderKind.BASE, Decimal("20.01"), NOW)
+
+
+def test_what_an_asset_may_do_stands_in_its_story_once() -> None:
+    store = MemoryStore([an_asset()])
+    for _ in range(2):
+        assert allow(store, TestClock(), 1, Allowed.EXIT, "by hand") is not None
+    [(_, event)] = store.events
+    assert event.kind is EventKind.ALLOWED
+    assert event.cycle_id == 0
+    assert event.told == "paused: no BUYs, take profits go on (was all): by hand"
+
+
+def test_the_story_of_a_cycle_has_what_its_asset_may_do() -> None:
+    store = MemoryStore([an_asset()])
+    with store.transaction(1) as tx:
+        cycle = tx.add_cycle(Cycle(0, 1, CycleStatus.WATCHING))
+    allow(store, TestClock(), 1, Allowed.CYCLE, "by hand")
+    assert store.events[-1][1].cycle_id == cycle.cycle_id

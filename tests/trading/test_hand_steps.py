@@ -304,3 +304,18 @@ def test_a_change_of_the_row_stands_in_the_story() -> None:
     floor = Floor()
     hand_of(floor).note(1, "take_profit_percent 1 -> 2")
     assert floor.store.events[-1][1].told == "take_profit_percent 1 -> 2"
+
+
+# -- while an order is under way
+
+
+def test_an_order_by_hand_is_the_cycles_while_it_is_under_way() -> None:
+    floor = bought()
+    floor.broker.holds_fills = True
+    hand_of(floor).buy(1, Decimal(30), floor.quote(90))
+    assert floor.cycle.status is CycleStatus.BUYING
+    other = bought()
+    other.broker.holds_fills = True
+    other.quote(97)
+    hand_of(other).close(1)
+    assert other.cycle.status is CycleStatus.SELLING

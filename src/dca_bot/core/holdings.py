@@ -43,4 +43,4 @@ def is_dust(rest: Decimal, price: Decimal, asset: Asset) -> bool:
     Worth less than 1 USD; in another quote currency, than a hundredth of a base order.
     """
     limit = DUST_USD if asset.quote_currency in USD_LIKE else asset.base_order_amount / 100
-    return rest <= 0 or rest * price < limit
+    return rest * price < limit

@@ -142,7 +142,7 @@ def pause_for_losses(store: Store, clock: Clock, asset_id: int, why: str) -> Non
         try:
             allow(store, clock, asset.asset_id, Allowed.EXIT, why, with_all=True)
         except (CycleChanged, UnreadableRow):
-            continue  # deleted meanwhile, or unusable: such a row buys nothing
+            pass  # deleted meanwhile, or unusable: such a row buys nothing
         except StoreUnavailable as error:
             trouble = error
     if trouble is not None:
