@@ -419,3 +419,22 @@ def test_the_recorded_orders_are_read() -> None:
     recorded = orders(load("orders_post_btc_2024.json"))
     assert recorded
     assert all(translate.order_update(each).client_order_id for each in recorded)
+
+
+def test_an_order_that_has_ended_tells_when_and_an_open_one_does_not() -> None:
+    ended = {"status": "canceled", "filled_at": None, "canceled_at": "2026-01-01T12:00:05Z"}
+    update = translate.order_update(order() | ended)
+    assert update.ended_at == datetime(2026, 1, 1, 12, 0, 5, tzinfo=UTC)
+    assert translate.order_update(order() | ended | {"status": "new"}).ended_at is None
+
+
+def test_a_reason_is_the_first_text_that_tells_one() -> None:
+    told = {"reason": 7, "reject_reason": "", "message": "too small"}
+    assert translate.order_update(order() | told).reason == "too small"
+
+
+def test_the_next_page_of_orders_begins_where_this_one_ends() -> None:
+    page = translate.order_page([order() | {"submitted_at": "2026-01-01T12:00:05Z"}])
+    assert page.last_submitted_at == datetime(2026, 1, 1, 12, 0, 5, tzinfo=UTC)
+    with pytest.raises(Unreadable):
+        translate.order_page([order() | {"submitted_at": "soon"}])

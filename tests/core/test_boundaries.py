@@ -9,10 +9,11 @@ import pytest
 
 from dca_bot.core import story
 from dca_bot.core.asset_row import buying_problem
+from dca_bot.core.booking import apply_update
 from dca_bot.core.decide import size_buy, triggers
 from dca_bot.core.earnings import result_of, usual_fee
 from dca_bot.core.holdings import Holdings
-from dca_bot.core.model import CycleStatus, OrderStatus, Side
+from dca_bot.core.model import CycleStatus, OrderKind, OrderStatus, Side
 from dca_bot.core.money import PRICE_STEP, weighted_average
 from dca_bot.core.position import why_blocked
 from dca_bot.core.records import Booked, FillActivity
@@ -125,3 +126,12 @@ def test_what_has_not_grown_is_not_told_again() -> None:
 def test_what_is_done_to_a_row_belongs_to_its_cycle_if_it_has_one(cycle_id: int) -> None:
     cycle = a_cycle(cycle_id=cycle_id) if cycle_id else None
     assert story.changed(cycle, NOW, "it was edited").cycle_id == cycle_id
+
+
+def test_a_safety_order_shows_the_accounts_fee_rate_as_the_base_order_does() -> None:
+    cycle = a_holding_cycle(status=CycleStatus.BUYING)
+    order = an_order(kind=OrderKind.SAFETY, rung=1, quantity_before="1", average_before="100")
+    asset = an_asset(take_profit_after_fees=True)
+    booked = apply_update(asset, cycle, order, a_fill(order, 1, position="1.998"), NOW)
+    assert booked.cycle.quantity == Decimal("1.998")
+    assert booked.cycle.fee_rate == Decimal("0.0020")
