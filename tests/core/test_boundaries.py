@@ -12,6 +12,7 @@ from dca_bot.core.asset_row import buying_problem
 from dca_bot.core.booking import apply_update
 from dca_bot.core.decide import size_buy, triggers
 from dca_bot.core.earnings import result_of, usual_fee
+from dca_bot.core.fees import RATES
 from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import CycleStatus, OrderKind, OrderStatus, Side
 from dca_bot.core.money import PRICE_STEP, weighted_average
@@ -40,10 +41,11 @@ def test_a_ladder_has_from_none_to_a_thousand_rungs(rungs: int, is_fine: bool) -
 
 
 def test_a_quantity_that_the_books_can_hold_is_bought_and_the_next_one_is_not() -> None:
-    asset, quote = an_asset(), a_quote(1)
+    asset, price = an_asset(), Decimal("1E-13")
+    quote, rules = a_quote(price), rules_of(price_step=price)
     most = Decimal(10) ** 15
-    assert size_buy(most - 1, asset, quote, rules_of()) == (most - 1, 1)
-    assert "more than the books can hold" in str(size_buy(most, asset, quote, rules_of()))
+    assert size_buy(Decimal(99), asset, quote, rules) == (most / 100 * 99, price)
+    assert "more than the books can hold" in str(size_buy(Decimal(100), asset, quote, rules))
 
 
 def test_a_trailing_profit_is_looked_at_between_target_and_fall_and_above_its_peak() -> None:
@@ -96,7 +98,9 @@ def test_a_cycle_began_with_its_first_order_that_was_filled() -> None:
 
 
 def test_what_keeps_a_base_order_back_is_told_with_its_quantity() -> None:
-    assert why_blocked(an_asset(), a_holding("0.4")).startswith("Alpaca holds a position of 0.4 ")
+    assert why_blocked(an_asset(), a_holding("0.4"), Decimal(0)).startswith(
+        "Alpaca holds a position of 0.4 "
+    )
 
 
 # -- the story of an order
@@ -114,6 +118,7 @@ def test_a_fill_is_told_as_whole_or_as_a_part_with_its_price() -> None:
         update = a_fill(order, after.filled_quantity)
         [event] = story.booked(an_asset(), before, booked, update, NOW)
         assert event.told == told
+        assert (event.cycle_id, event.client_order_id) == (1, order.client_order_id)
 
 
 def test_what_has_not_grown_is_not_told_again() -> None:
@@ -135,3 +140,8 @@ def test_a_safety_order_shows_the_accounts_fee_rate_as_the_base_order_does() -> 
     booked = apply_update(asset, cycle, order, a_fill(order, 1, position="1.998"), NOW)
     assert booked.cycle.quantity == Decimal("1.998")
     assert booked.cycle.fee_rate == Decimal("0.0020")
+
+
+def test_the_rates_are_those_that_alpaca_charges() -> None:
+    percents = "0.25 0.22 0.20 0.18 0.15 0.13 0.12 0.10 0.08 0.05 0.02"
+    assert [rate * 100 for rate in RATES] == [Decimal(each) for each in percents.split()]

@@ -300,3 +300,11 @@ def test_the_story_of_a_cycle_has_what_its_asset_may_do() -> None:
         cycle = tx.add_cycle(Cycle(0, 1, CycleStatus.WATCHING))
     allow(store, TestClock(), 1, Allowed.CYCLE, "by hand")
     assert store.events[-1][1].cycle_id == cycle.cycle_id
+
+
+def test_a_day_begins_at_midnight_to_the_second() -> None:
+    store = MemoryStore([an_asset()])
+    Market(store, Budget())
+    lose(store, 1, "50", completed_at=NOW.replace(hour=0, minute=0, second=0, microsecond=0))
+    with pytest.raises(LossLimitReached), store.transaction(1) as tx:
+        Budget(daily_loss_max=Decimal(50)).check(tx, OrderKind.BASE, Decimal(20), NOW)
