@@ -41,7 +41,8 @@ SELECT o.asset_id, c.status IN ('complete', 'error'),
        SUM(IF(o.kind IN ('take_profit', 'stop_loss', 'close'), 0, 1)
            * o.filled_quantity * o.filled_average_price),
        SUM(IF(o.kind IN ('take_profit', 'stop_loss', 'close'), 1, 0)
-           * o.filled_quantity * o.filled_average_price)
+           * o.filled_quantity * o.filled_average_price),
+       SUM(o.fee)
   FROM dca_orders o
   JOIN dca_cycles c ON c.id = o.cycle_id
  WHERE o.filled_quantity > 0
@@ -127,7 +128,7 @@ class Books:
 
     def _flows(self) -> dict[tuple[int, bool], Flow]:
         return {
-            (_whole(row[0]), bool(row[1])): Flow(_money(row[2]), _money(row[3]))
+            (_whole(row[0]), bool(row[1])): Flow(_money(row[2]), _money(row[3]), _money(row[4]))
             for row in self._session.rows(FLOWS)
         }
 

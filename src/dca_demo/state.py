@@ -20,15 +20,16 @@ HALF = Decimal("0.5")
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Dollars that orders have moved, before fees: spent by BUYs, received by SELLs."""
+    """Dollars that orders have moved: spent by BUYs, received by SELLs, and the fees of these."""
 
     spent: Decimal = ZERO
     received: Decimal = ZERO
+    fees: Decimal = ZERO
 
     @property
     def net(self) -> Decimal:
         """What remains after fees.  A BUY's fee is taken in coin, so it stands in the quantity."""
-        return self.received * (1 - FEE_RATE) - self.spent
+        return self.received - self.fees - self.spent
 
 
 @dataclass(frozen=True, slots=True)

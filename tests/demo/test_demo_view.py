@@ -204,10 +204,10 @@ def test_without_a_safety_order_left_the_span_mirrors_take_profit() -> None:
 
 def test_profit_is_what_remains_after_the_fees_of_both_sides() -> None:
     # Bought 100 USD's worth, of which 0.25 % of the coin went away; sold 1 % higher: the fee of
-    # the sale is 0.25 % of 100.7475.
-    flow = Flow(spent=Decimal(100), received=Decimal("100.7475"))
+    # the sale is 0.25 % of 100.7475, rounded up to the cent.
+    flow = Flow(spent=Decimal(100), received=Decimal("100.7475"), fees=Decimal("0.26"))
     now = AssetNow(asset(), None, PRICES, finished=flow)
-    assert now.realised == Decimal("0.49563125")
+    assert now.realised == Decimal("0.4875")
 
 
 def test_an_open_position_counts_as_if_it_were_sold_now() -> None:

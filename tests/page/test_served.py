@@ -48,6 +48,10 @@ def test_it_shows_what_the_verbs_tell(
             detail = served.ask("/asset.json", params={"symbol": asset["symbol"]}).json()
             assert [order["kind"] for order in detail["orders"]][:1] == ["base"]
             assert detail["events"]
+            filled = [each for each in detail["orders"] if each["price"] is not None]
+            bought = [each["price"] for each in filled if each["side"] == "buy"]
+            drawn = [each["price"] for each in detail["trades"] if each["side"] == "buy"]
+            assert drawn[-len(bought) :] == bought
 
 
 def _assets(status: dict[str, Any]) -> dict[str, Any]:

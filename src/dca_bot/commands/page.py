@@ -39,6 +39,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     if arguments.demo:
+        if (arguments.host, arguments.port) != (HOST, PORT):
+            raise WrongCall("the demo finds its own port on this machine: leave --host, --port out")
         return _demo()
     password = read_page_password()
     if not is_this_machine(arguments.host) and not password:

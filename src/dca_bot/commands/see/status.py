@@ -132,12 +132,13 @@ def _money(content: dict[str, Any]) -> Text:
     for name, key in (("today", "today"), ("7 days", "7_days"), ("30 days", "30_days")):
         text.append_text(Text.assemble((f"{name} ", "dim"), signed(realised[key]), "   "))
     text.append_text(Text.assemble(("all ", "dim"), signed(realised["all"])))
-    text.append(f"   {content['cycles']} cycles, fees {amount(content['fees'])}", "dim")
+    text.append("\n")
+    if content["net_if_sold"] is not None and content["invested"]:
+        text.append_text(Text.assemble(("if all were sold now ", "dim")))
+        text.append_text(Text.assemble(signed(content["net_if_sold"]), "   "))
+    text.append(f"{content['cycles']} complete cycles, fees {amount(content['fees'])}", "dim")
     if content["cycles_unknown"]:
         text.append(f", {content['cycles_unknown']} more unknown", "dim")
-    if content["net_if_sold"] is not None and content["invested"]:
-        text.append_text(Text.assemble(("\nif all were sold now ", "dim")))
-        text.append_text(signed(content["net_if_sold"]))
     return text
 
 
