@@ -10,11 +10,13 @@ from typing import Any, cast
 
 import pytest
 
+from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import Allowed, CycleStatus, OrderKind, Side
 from dca_bot.program.errors import BrokerUnavailable, CycleChanged, OrderOutcomeUnknown
 from dca_bot.trading.by_hand import Hand
 from dca_bot.trading.ports import Broker, Store
 from tests.builders import Floor
+from tests.fakes import FakeBroker
 
 FOREIGN = Decimal("0.7")
 
@@ -60,9 +62,9 @@ class CrashingBroker:
         if name not in ("submit", "cancel", "order", "holdings", "latest_quotes"):
             return found
 
-        def call(*arguments: Any) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
             self._steps.step()
-            answer = found(*arguments)
+            answer = found(*arguments, **options)
             self._steps.step()
             return answer
 
@@ -115,6 +117,21 @@ def sold(floor: Floor) -> Decimal:
     return sum(
         (each.filled_quantity for each in updates.values() if each.side is Side.SELL), Decimal(0)
     )
+
+
+def test_the_positions_that_a_close_needs_are_urgent() -> None:
+    asked: list[bool] = []
+
+    class Listening(FakeBroker):
+        def holdings(self, *, urgent: bool = False) -> Holdings:
+            asked.append(urgent)
+            return super().holdings(urgent=urgent)
+
+    floor = Floor(broker=Listening())
+    floor.see(100)
+    asked.clear()
+    close(a_hand(floor, -1)[0], floor)
+    assert asked == [True]
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,7 @@ class Hand:
         return Step(f"{name} is about to fill")
 
     def _sell(self, asset: Asset, cycle: Cycle) -> Step:
-        holding = self._broker.holdings().of(asset.coin)
+        holding = self._broker.holdings(urgent=True).of(asset.coin)
         quote = self._broker.latest_quotes([asset.symbol]).get(asset.symbol)
         rules = self._rules.get(asset.symbol)
         if quote is None or rules is None:

@@ -4,8 +4,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.commands.act.pursuit import pursue
-from dca_bot.commands.act.session import Session
+from dca_bot.commands.act.session import REQUESTS_PER_MINUTE, Session
 from dca_bot.program.errors import AssetDeleted
 from dca_bot.trading.budget import NO_LIMITS
 from dca_bot.trading.by_hand import Step
@@ -26,3 +27,12 @@ def test_an_asset_whose_row_was_deleted_is_given_up_at_once() -> None:
     assert arrived == []
     assert pauses == []
     assert "deleted" in session.troubles[0]
+
+
+def test_thirty_positions_can_be_looked_at_and_sold_within_seconds() -> None:
+    pauses: list[float] = []
+    limiter = RateLimiter(REQUESTS_PER_MINUTE, clock=lambda: sum(pauses), sleep=pauses.append)
+    for _ in range(30):
+        limiter.acquire(urgent=True)  # its position
+        limiter.acquire(urgent=True)  # its sale
+    assert sum(pauses) < 5
