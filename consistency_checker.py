@@ -31,7 +31,12 @@ from dca_bot.caretakers.positions import (
     seen_twice,
     unexplained,
 )
-from dca_bot.caretakers.run import REQUESTS_PER_MINUTE, Run, nothing_without_alpaca
+from dca_bot.caretakers.run import (
+    REQUESTS_PER_MINUTE,
+    TURN_SECONDS_MAX,
+    Run,
+    nothing_without_alpaca,
+)
 from dca_bot.core.overdue import lacks_order_row
 from dca_bot.program.clock import Clock, utc_now
 from dca_bot.program.logs import set_up_logging
@@ -66,8 +71,9 @@ def main() -> int:
         MySqlStore(settings.database, pool_size=1) as store,
     ):
         this_run = Run(dry_run=arguments.dry_run, mark=Mark(settings.log.dir, NAME))
-        broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
-        return check(store, broker, this_run)
+        limiter = RateLimiter(REQUESTS_PER_MINUTE, wait_seconds_max=TURN_SECONDS_MAX)
+        broker, budget = AlpacaBroker(settings.alpaca, limiter), Budget.of(settings.limits)
+        return check(store, broker, this_run, budget=budget)
 
 
 def check(

@@ -25,7 +25,12 @@ from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
 from dca_bot.caretakers.orders import Settler, order_facts, tracking_of
 from dca_bot.caretakers.posted_fees import take_over
-from dca_bot.caretakers.run import REQUESTS_PER_MINUTE, Run, nothing_without_alpaca
+from dca_bot.caretakers.run import (
+    REQUESTS_PER_MINUTE,
+    TURN_SECONDS_MAX,
+    Run,
+    nothing_without_alpaca,
+)
 from dca_bot.core.model import OrderUpdate
 from dca_bot.core.overdue import Tracking, is_orphan, is_stale, is_stuck
 from dca_bot.program.clock import Clock, utc_now
@@ -53,7 +58,7 @@ def main() -> int:
     arguments = argument_parser(__doc__, is_caretaker=True).parse_args()
     settings = read_settings()
     set_up_logging(settings.log, program=NAME, secrets=settings.secrets())
-    limiter = RateLimiter(REQUESTS_PER_MINUTE)
+    limiter = RateLimiter(REQUESTS_PER_MINUTE, wait_seconds_max=TURN_SECONDS_MAX)
     with only_once(NAME, settings.log.dir):
         this_run = Run(dry_run=arguments.dry_run, mark=Mark(settings.log.dir, NAME))
         with deadline(), MySqlStore(settings.database, pool_size=1) as store:

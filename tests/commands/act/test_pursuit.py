@@ -2,15 +2,19 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import pytest
 
 from dca_bot.broker.rate_limit import RateLimiter
+from dca_bot.commands.act.panic import STRAY_TRIES, cancel_strays
 from dca_bot.commands.act.pursuit import pursue
 from dca_bot.commands.act.session import REQUESTS_PER_MINUTE, Session
-from dca_bot.program.errors import AssetDeleted
+from dca_bot.program.errors import AssetDeleted, BrokerUnavailable
 from dca_bot.trading.budget import NO_LIMITS
 from dca_bot.trading.by_hand import Step
-from tests.builders import an_asset
+from tests.builders import an_asset, an_order
+from tests.fakes import FakeBroker
 
 
 def test_an_asset_whose_row_was_deleted_is_given_up_at_once() -> None:
@@ -36,3 +40,17 @@ def test_thirty_positions_can_be_looked_at_and_sold_within_seconds() -> None:
         limiter.acquire(urgent=True)  # its position
         limiter.acquire(urgent=True)  # its sale
     assert sum(pauses) < 5
+
+
+@pytest.mark.parametrize(("times_away", "left"), [(STRAY_TRIES - 1, 0), (STRAY_TRIES, 1)])
+def test_orders_that_no_cycle_follows_are_cancelled_also_where_alpaca_answers_late(
+    times_away: int, left: int
+) -> None:
+    broker, nothing = FakeBroker("BTC/USD"), cast(Any, None)
+    broker.holds_fills = True
+    broker.submit(an_order(client_order_id="dca-7-base-x"), "BTC/USD")
+    broker.fail("open_orders", BrokerUnavailable("rate limit"), times=times_away)
+    session = Session(nothing, broker, nothing, NO_LIMITS, Path(), is_json=True)
+    cancel_strays(session, sleep=lambda _: None)
+    assert len(session.troubles) == left
+    assert len(broker.open_orders()) == left

@@ -9,6 +9,7 @@ trade again.
 from __future__ import annotations
 
 import math
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
@@ -26,6 +27,8 @@ from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.trading.by_hand import Step
 from dca_bot.watchdog import sight
 
+STRAY_TRIES = 6
+STRAY_PAUSE_SECONDS = 3.0
 SIGHT_AGE_MAX = timedelta(minutes=1)
 
 
@@ -54,7 +57,7 @@ def panic(this: Session, states: Iterable[AssetState]) -> None:
     assets = [state.asset for state in states]
     for asset in pursue(this, assets, _step(this), outage_seconds=math.inf):
         this.did(f"{asset.symbol}: its cycle holds nothing any more")
-    _cancel_strays(this)
+    cancel_strays(this)
 
 
 def _last_bids(log_dir: Path) -> Mapping[str, Decimal]:
@@ -83,12 +86,21 @@ def _step(session: Session) -> Callable[[int], Step]:
     return step
 
 
-def _cancel_strays(this: Session) -> None:
-    """Orders with the bot's name that no cycle follows any more."""
-    try:
-        for order in this.broker.open_orders():
-            if is_ours(order.client_order_id) and order.alpaca_order_id:
-                this.broker.cancel(order.alpaca_order_id)
-                this.did(f"{order.symbol}: cancel of {order.client_order_id} asked for")
-    except BrokerUnavailable as error:
-        this.troubles.append(f"orders that no cycle follows may be left: {error}")
+def cancel_strays(this: Session, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Cancel orders with the bot's name that no cycle follows any more.
+
+    Many sales may just have used up what may be asked in a minute, so it is tried some times.
+    """
+    for tries_left in reversed(range(STRAY_TRIES)):
+        try:
+            for order in this.broker.open_orders():
+                if is_ours(order.client_order_id) and order.alpaca_order_id:
+                    this.broker.cancel(order.alpaca_order_id)
+                    this.did(f"{order.symbol}: cancel of {order.client_order_id} asked for")
+        except BrokerUnavailable as error:
+            if tries_left:
+                sleep(STRAY_PAUSE_SECONDS)
+            else:
+                this.troubles.append(f"orders that no cycle follows may be left: {error}")
+        else:
+            return
