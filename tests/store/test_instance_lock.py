@@ -1,5 +1,6 @@
 """One database, one trading program, whatever happens to the one before."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +45,8 @@ def test_a_second_program_is_refused_and_told_where_the_first_is(
     empty_database: DatabaseSettings,
 ) -> None:
     with InstanceLock(empty_database) as first:
-        with pytest.raises(DcaError, match=r"another main_app.py \(from .+\) already trades"):
+        holder = rf"another main_app.py \(pid {os.getpid()}, from .+\) already trades"
+        with pytest.raises(DcaError, match=holder):
             InstanceLock(empty_database, wait_seconds=0).acquire()
         assert first.is_held()
 

@@ -16,9 +16,11 @@ from types import TracebackType
 from typing import Self
 
 from dca_bot.program.errors import DcaError, StoreUnavailable
+from dca_bot.program.peer import process_behind
 from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.failures import Failure
+from dca_bot.store.statements import Value
 
 NAME_LENGTH_MAX = 64  # MySQL's limit for the names of locks
 WAIT_SECONDS = 2  # a predecessor that was just killed needs a moment to be noticed
@@ -116,12 +118,18 @@ class InstanceLock:
                 f"our connection {holder} was lost, and the database server, which has not "
                 f"noticed yet, does so within {SILENCE_SECONDS} s: the lock is taken again then"
             )
-        hosts = session.rows(HOST_OF, (holder,))
-        who = f" (from {hosts[0][0]}, connection {holder})" if hosts else ""
         return DcaError(
-            f"another main_app.py{who} already trades this database: "
+            f"another main_app.py{self._describe(holder, session)} already trades this database: "
             "stop it first, or give this one a database of its own"
         )
+
+    def _describe(self, holder: Value, session: Session) -> str:
+        hosts = session.rows(HOST_OF, (holder,))
+        if not hosts:
+            return ""
+        client = str(hosts[0][0])
+        pid = process_behind(client, self._settings.port)
+        return f" ({f'pid {pid}, ' if pid else ''}from {client}, connection {holder})"
 
     def _drop(self) -> None:
         if self._session is not None:
