@@ -20,7 +20,7 @@ from dca_bot.program.peer import process_behind
 from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.failures import Failure
-from dca_bot.store.statements import Value
+from dca_bot.store.values import Value
 
 NAME_LENGTH_MAX = 64  # MySQL's limit for the names of locks
 WAIT_SECONDS = 2  # a predecessor that was just killed needs a moment to be noticed
