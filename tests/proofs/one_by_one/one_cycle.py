@@ -142,7 +142,10 @@ class OneCycle:
             if found.in_doubt:
                 self._clock.skip(GIVE_UP_AFTER.total_seconds() + 1)
                 return False
-            assert not found.stuck
+            if found.stuck:  # a row that stays locked is left to the next look
+                self.troubles["stuck"] += 1
+                self._clock.skip(PAUSE_SECONDS)
+                return False
             [state] = store.assets()
             if state.cycle is None:
                 trader.books.open_cycle(state.asset.asset_id)
