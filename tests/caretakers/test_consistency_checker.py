@@ -372,15 +372,27 @@ def test_an_order_that_rested_for_days_and_has_just_ended_counts_as_the_last_one
 
 
 @pytest.mark.parametrize("symbol", [BTC, "BTC/USDC"])
-def test_an_order_by_hand_is_an_order_of_the_asset_like_any_other(
+def test_an_order_by_hand_that_does_not_explain_the_position_is_waited_for(
+    world: SmallWorld, symbol: str
+) -> None:
+    world.broker.quote(symbol, 100, 100)
+    world.clock.pass_by(3600)
+    world.order_by_hand(OrderKind.TAKE_PROFIT, "0.2", limit=None, symbol=symbol)
+    world.broker.hold(BTC, "0.5", "100")
+    world.check_consistency()
+    assert world.cycle.quantity == 1
+    world.clock.pass_by(60)
+    world.check_consistency()
+    assert world.cycle.quantity == Decimal("0.5")
+
+
+@pytest.mark.parametrize("symbol", [BTC, "BTC/USDC"])
+def test_what_orders_by_hand_account_for_is_corrected_at_once(
     world: SmallWorld, symbol: str
 ) -> None:
     world.broker.quote(symbol, 100, 100)
     world.clock.pass_by(3600)
     world.order_by_hand(OrderKind.TAKE_PROFIT, "0.5", limit=None, symbol=symbol)
-    world.check_consistency()
-    assert world.cycle.quantity == 1
-    world.clock.pass_by(60)
     world.check_consistency()
     assert world.cycle.quantity == Decimal("0.5")
 
@@ -459,7 +471,7 @@ def test_an_empty_list_of_positions_ends_no_cycle() -> None:
     assert world.store.assets() == before
 
 
-@pytest.mark.parametrize("seconds_since", [60, 10 * 24 * 3600])
+@pytest.mark.parametrize("seconds_since", [1, 60, 10 * 24 * 3600])
 def test_coins_of_several_cycles_that_orders_have_sold_end_their_cycles(
     seconds_since: int,
 ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from dca_bot.core.model import Asset, Cycle, Order, OrderUpdate, Side
+from dca_bot.core.model import Asset, Cycle, Order, OrderUpdate
 from dca_bot.core.overdue import shows_the_sale
 from dca_bot.trading.ports import Broker, Store
 
@@ -29,14 +29,25 @@ class ClosedOrders:
         since = now - LISTED
         return cls(since, broker.closed_orders(since))
 
-    def last_end(self, coin: str, last_order: Order | None) -> datetime | None:
+    def last_end(
+        self, coin: str, last_order: Order | None, besides: Sequence[OrderUpdate] = ()
+    ) -> datetime | None:
         """When the last order in a coin ended; `last_order` is the books' last one.
 
-        By Alpaca's clock, or else the time of its intent.  None: there was no order.
+        By Alpaca's clock, or else the time of its intent.  `besides` are orders that don't count.
+        None: there was no order.
         """
-        ends = [each.ended_at or each.created_at for each in self.orders if _is_in(coin, each)]
+        ends = [
+            each.ended_at or each.created_at
+            for each in self.orders
+            if _is_in(coin, each) and each not in besides
+        ]
         ends.append(last_order.created_at if last_order else None)
         return max((end for end in ends if end is not None), default=None)
+
+    def by_others(self, asset: Asset, cycle: Cycle, store: Store) -> Sequence[OrderUpdate]:
+        """Orders in an asset's coin, since its cycle began, that the books don't know."""
+        return _by_others(self.orders, asset, cycle, store)
 
     def leaves_open_the_end_of(self, order: Order) -> bool:
         """Whether an order was sent before the list begins, and may have rested until now."""
@@ -60,15 +71,19 @@ def sold_by_others(
 
 
 def _show(orders: Iterable[OrderUpdate], asset: Asset, cycle: Cycle, store: Store) -> bool:
-    unknown = [
+    return shows_the_sale(cycle, asset.coin, _by_others(orders, asset, cycle, store))
+
+
+def _by_others(
+    orders: Iterable[OrderUpdate], asset: Asset, cycle: Cycle, store: Store
+) -> Sequence[OrderUpdate]:
+    return [
         each
         for each in orders
-        if each.side is Side.SELL
-        and _is_in(asset.coin, each)
+        if _is_in(asset.coin, each)
         and (each.created_at or NEVER) > (cycle.created_at or NEVER)
         and store.order(each.client_order_id) is None
     ]
-    return shows_the_sale(cycle, asset.coin, unknown)
 
 
 def _is_in(coin: str, order: OrderUpdate) -> bool:

@@ -28,11 +28,13 @@ from dca_bot.core.model import (
     Holding,
     Order,
     OrderStatus,
+    OrderUpdate,
     Side,
 )
 from dca_bot.core.money import COIN_STEP
 from dca_bot.core.overdue import (
     PositionVerdict,
+    accounts_for,
     corrected,
     is_settled,
     position_verdict,
@@ -84,7 +86,8 @@ def look_at_positions(store: Store, broker: Broker, this_run: Run, now: datetime
     """Every asset at rest whose position is not what its cycle says; `now` by Alpaca's clock.
 
     Left out are assets whose last order, whoever placed it, has ended so lately that positions may
-    lag behind it, whose position can't be read, and coins that several cycles claim.
+    lag behind it (not where orders by hand account for the whole difference), whose position can't
+    be read, and coins that several cycles claim.
     None: there is no difference.
     """
     rules, holdings, states = broker.rules(), broker.holdings(), store.assets()
@@ -107,10 +110,20 @@ def look_at_positions(store: Store, broker: Broker, this_run: Run, now: datetime
     for each in differing:
         with this_run.contain(each.asset.symbol):
             last = _last_order(store, each.asset)
-            if is_settled(closed.last_end(each.asset.coin, last), now):
+            explaining = _what_explains(each, closed, store)
+            if is_settled(closed.last_end(each.asset.coin, last, explaining), now):
                 found[each.asset.asset_id] = replace(each, last_order=last)
     are_all_gone = len(holders) > 1 and not any(_is_held(each, holdings) for each in holders)
     return Look(found, closed, are_all_gone) if found else None
+
+
+def _what_explains(found: Difference, closed: ClosedOrders, store: Store) -> Sequence[OrderUpdate]:
+    """Somebody's own orders that account for the difference; none where they don't."""
+    if found.cycle is None:
+        return ()
+    by_others = closed.by_others(found.asset, found.cycle, store)
+    held = found.holding.quantity if found.holding else ZERO
+    return by_others if accounts_for(found.cycle, held, by_others) else ()
 
 
 def _difference(

@@ -7,7 +7,7 @@ leaves everything as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -176,6 +176,15 @@ def shows_the_sale(cycle: Cycle, coin: str, closed: Iterable[OrderUpdate]) -> bo
         ZERO,
     )
     return sold >= cycle.quantity * (1 - FEE_RATE_MAX)
+
+
+def accounts_for(cycle: Cycle, held: Decimal, by_others: Sequence[OrderUpdate]) -> bool:
+    """Whether orders that the books don't know, all in the cycle's coin, have made its position
+    what it is.  Then nothing lags: position and orders agree."""
+    bought = sum((each.filled_quantity for each in by_others if each.side is Side.BUY), ZERO)
+    sold = sum((each.filled_quantity for each in by_others if each.side is Side.SELL), ZERO)
+    off = held - (cycle.quantity + bought - sold)
+    return abs(off) <= (cycle.quantity + bought) * FEE_RATE_MAX
 
 
 def lacks_order_row(cycle: Cycle | None, live: Iterable[Order]) -> bool:
