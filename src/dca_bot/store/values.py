@@ -17,6 +17,7 @@ Value = int | str | Decimal | datetime | None  # what is bound, and what a colum
 Row = Sequence[Value]
 
 INT_MAX = 2**31 - 1
+INT_DIGITS_MAX = 20  # more is no number that anybody means
 
 Digits = tuple[int, int]  # before and after the point
 PRICE_DIGITS = (10, 10)  # DECIMAL(20, 10)
@@ -138,20 +139,26 @@ def _write_second(at: datetime) -> datetime:
     return _write_moment(at)
 
 
-def _parse_number(text: str) -> Decimal:
+def _parse_number(text: str, digits: Digits) -> Decimal:
     try:
         value = Decimal(text)
     except InvalidOperation:
         value = Decimal("NaN")
     if not value.is_finite():
         raise UnusableValue("must be a number")
-    return value
+    try:
+        return exact(value, digits)
+    except ValueError as error:
+        raise UnusableValue(f"must fit its column: {error}") from None
 
 
 def _parse_whole(text: str) -> int:
-    if not (text.isascii() and text.removeprefix("-").isdigit()):
+    if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) <= INT_DIGITS_MAX):
         raise UnusableValue("must be a whole number")
-    return int(text)
+    try:
+        return _write_whole(int(text))
+    except ValueError as error:
+        raise UnusableValue(f"must fit its column: {error}") from None
 
 
 def _parse_truth(text: str) -> int:
@@ -163,7 +170,11 @@ def _parse_truth(text: str) -> int:
 
 def number(digits: Digits) -> Kind:
     """A Decimal that must come back as it was."""
-    return Kind(_read_decimal, lambda value: exact(value, digits), _parse_number)
+    return Kind(
+        _read_decimal,
+        lambda value: exact(value, digits),
+        lambda text: _parse_number(text, digits),
+    )
 
 
 def told(digits: Digits) -> Kind:

@@ -36,6 +36,8 @@ def test_a_row_is_added_with_the_examples_values_and_what_was_said(desk: Desk) -
         (("add", "ETH/USD", "base_order_amount=5"), "base_order_amount is 5"),
         (("set", BTC, "take_profit_percent=-1"), "take_profit_percent is -1"),
         (("set", BTC, "take_profit_percent=much"), "must be a number"),
+        (("set", BTC, "take_profit_percent=1.23456"), "more than 4 digits after the point"),
+        (("set", BTC, "cooldown_period=99999999999"), "does not fit"),
         (("set", BTC, "nonsense=1"), "there is no column 'nonsense'"),
         (("set", BTC, "take_profit_percent"), "is not of the form column=value"),
         (("set", BTC, "id=7"), "there is no column 'id'"),
