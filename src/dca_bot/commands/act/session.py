@@ -13,7 +13,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from textwrap import fill
 
@@ -56,18 +55,21 @@ class Session:
     sleep: Callable[[float], None] = time.sleep
     done: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+    _rules: Mapping[str, AssetRules] | None = None
 
-    @cached_property
+    @property
     def rules(self) -> Mapping[str, AssetRules]:
-        """What Alpaca says of its pairs.  Raises BrokerUnavailable."""
-        return self.broker.rules()
+        """What Alpaca says of its pairs, asked for once.  Raises BrokerUnavailable."""
+        if self._rules is None:
+            self._rules = self.broker.rules()
+        return self._rules
 
-    @cached_property
+    @property
     def hand(self) -> Hand:
         """A hand that may trade.  Raises BrokerUnavailable."""
         return Hand(self.store, self.broker, self.clock, self.rules, self.budget)
 
-    @cached_property
+    @property
     def bare_hand(self) -> Hand:
         """A hand for what needs no prices: nothing is asked of Alpaca to have it."""
         return Hand(self.store, self.broker, self.clock, {})
