@@ -71,6 +71,15 @@ def test_a_sum_that_is_no_sum_of_usual_fees_is_not_shared_out() -> None:
     assert fees([sale("one", "20"), sale("two", "60", 1)], posted("0.17")) == {}
 
 
+def test_a_sum_that_explains_nothing_leaves_the_fills_to_the_next_row() -> None:
+    fills = [sale("one", "20"), sale("two", "60", 1), sale("three", "100", 2)]
+    assert fees(fills, posted("0.17"), posted("0.45", 13)) == {
+        "one": Decimal("0.05"),
+        "two": Decimal("0.15"),
+        "three": Decimal("0.25"),
+    }
+
+
 def test_a_row_that_came_before_the_fill_or_days_after_it_is_not_its_own() -> None:
     assert fees([sale("one", "20", 48)], posted("0.05", 12)) == {}
     assert fees([sale("one", "20")], posted("0.05", 72)) == {}

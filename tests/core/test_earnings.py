@@ -53,6 +53,24 @@ def test_dust_that_stays_costs_what_was_paid_for_it() -> None:
     assert net_of(an_asset(), sums) == sums.proceeds - Decimal("0.28") - 100
 
 
+@pytest.mark.parametrize(("price", "is_dust"), [("199", True), ("201", False)])
+def test_what_is_dust_goes_by_the_price_of_the_sale(price: str, is_dust: bool) -> None:
+    sums = tally([bought("1", "100", rate="0"), sold("0.995", price, "0")])
+    whole, share = sums.proceeds - 100, sums.proceeds - Decimal("99.5")
+    assert net_of(an_asset(), sums) == (whole if is_dust else share)
+
+
+def test_a_sell_that_filled_nothing_leaves_the_fees_known() -> None:
+    cycle = a_cycle(status=CycleStatus.COMPLETE, completed_at=NOW)
+    canceled = an_order(
+        client_order_id="dca-1-tp-2", kind=OrderKind.TAKE_PROFIT, status=OrderStatus.CANCELED
+    )
+    orders = [bought("1", "100"), sold("0.9975", "110", "0.28", fee_is_known=True)]
+    assert result_of(an_asset(), cycle, [*orders, canceled]).fees_are_known
+    guessed = sold("0.9975", "110", "0.28", fee_is_known=False)
+    assert not result_of(an_asset(), cycle, [orders[0], guessed, canceled]).fees_are_known
+
+
 def test_coins_sold_by_hand_take_their_share_of_the_cost_along() -> None:
     half = tally([bought("1", "100", rate="0"), sold("0.5", "110", "0")])
     assert net_of(an_asset(), half) == 5

@@ -260,6 +260,17 @@ def test_a_pause_of_all_keeps_what_was_set_for_one_alone(store: Store) -> None:
     assert before == [None, Allowed.CYCLE, Allowed.ALL, None]
 
 
+def test_a_pause_of_all_keeps_what_sql_has_set_since_the_last_one(store: Store) -> None:
+    with store.transaction(1) as tx:
+        tx.set_allowed(Allowed.ALL, Allowed.CYCLE)
+    with store.transaction(2) as tx:
+        tx.set_allowed(Allowed.CYCLE, Allowed.ALL)
+    for asset_id in (1, 2):
+        allow(store, TestClock(), asset_id, Allowed.EXIT, "by hand", with_all=True)
+    before = [each.asset.allowed_before for each in store.assets()[:2]]
+    assert before == [Allowed.ALL, Allowed.ALL]
+
+
 def test_a_caretaker_that_books_the_sale_pauses_as_well(store: Store) -> None:
     budget = Budget(daily_loss_max=Decimal(2))
     market = Market(store, Budget())
