@@ -105,6 +105,11 @@ def test_a_sell_is_charged_what_the_buys_were_seen_to_pay(paid: list[str], charg
     assert seen_fee_rate(orders) == Decimal(charged)
 
 
+@pytest.mark.parametrize(("rate", "seen"), [("0.0018", "0.0018"), ("0.001804", "0.0025")])
+def test_a_mix_of_two_rates_is_not_taken_for_a_lower_tier(rate: str, seen: str) -> None:
+    assert seen_fee_rate([bought("1", "100", rate=rate)]) == Decimal(seen)
+
+
 def test_the_fee_of_each_part_of_a_sell_is_rounded_up_to_the_cent() -> None:
     asset, rate = an_asset(), Decimal("0.0025")
     nothing = sold("0", "0", None)

@@ -67,7 +67,7 @@ def installation(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[I
 
 
 def seen(at: datetime, problem: str = "") -> sight.Sight:
-    return sight.Sight(at, "paper", None, {"BTC/USD": sight.AssetSight(problem=problem)})
+    return sight.Sight(at, "paper", assets={"BTC/USD": sight.AssetSight(problem=problem)})
 
 
 def test_a_bot_that_is_well_is_one_line_with_where_it_trades(installation: Installation) -> None:

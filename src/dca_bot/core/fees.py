@@ -27,6 +27,7 @@ TAKER_RATES = {
 # All that Alpaca charges, highest first, by volume and by whether an order rested.
 RATES = tuple(Decimal(points) / 10_000 for points in (25, 22, 20, 18, 15, 13, 12, 10, 8, 5, 2))
 LOWEST_MIXED = Decimal("0.0015")
+ROUNDED_UP_MAX = 3 * COIN_STEP  # the fee of each fill is rounded up to a step
 
 
 def seen_fee_rate(orders: Iterable[Order]) -> Decimal:
@@ -37,18 +38,25 @@ def seen_fee_rate(orders: Iterable[Order]) -> Decimal:
        rested the rate that goes with theirs.  One that rested in part has paid in between.
     """
     rates = [
-        ((order.filled_quantity - order.received_quantity) / order.filled_quantity).quantize(
-            BASIS_POINT, ROUND_HALF_EVEN
-        )
+        _rate_of(order)
         for order in orders
         if order.side is Side.BUY
         and order.kind is not OrderKind.ADOPTED
         and order.filled_quantity > 0
     ]
     seen = max(rates, default=FEE_RATE_ESTIMATE)
-    if LOWEST_MIXED < seen < FEE_RATE_ESTIMATE and seen not in TAKER_RATES.values():
-        return FEE_RATE_ESTIMATE
     return TAKER_RATES.get(seen, seen)
+
+
+def _rate_of(order: Order) -> Decimal:
+    """What a BUY paid; the usual rate where its fills were charged at two rates."""
+    fee = order.filled_quantity - order.received_quantity
+    rate = (fee / order.filled_quantity).quantize(BASIS_POINT, ROUND_HALF_EVEN)
+    may_be_mixed = LOWEST_MIXED < rate < FEE_RATE_ESTIMATE
+    is_one_rate = rate in TAKER_RATES.values() and (
+        abs(fee - order.filled_quantity * rate) <= ROUNDED_UP_MAX
+    )
+    return FEE_RATE_ESTIMATE if may_be_mixed and not is_one_rate else rate
 
 
 def sell_fee(worth: Decimal, rate: Decimal, step: Decimal = CENT) -> Decimal:

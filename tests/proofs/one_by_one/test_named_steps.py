@@ -27,7 +27,7 @@ COMMIT = like("COMMIT$")
 
 
 def intent_of(kind: str) -> Callable[[str], bool]:
-    return like(rf"INSERT INTO dca_orders .* SELECT '[^']*', asset_id, id, '{kind}'")  # noqa: S608
+    return like(rf"INSERT INTO dca_orders .* VALUES .*, '{kind}', ")  # noqa: S608
 
 
 def first(condition: Callable[[str], bool], *, is_done: bool = False) -> Plan:
