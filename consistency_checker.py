@@ -9,8 +9,9 @@ Cron runs this every five minutes.  It looks at every asset in dca_assets:
 - a position that no cycle owns is reported.  It is never sold.
 A position that differs is looked at again half a minute later, since Alpaca's positions lag behind
 its fills, and corrected only if nothing has moved meanwhile; never within a minute of the end of
-the last order in its coin, whoever placed it.  Where the coins of several cycles are gone at once,
-Alpaca's closed orders must show the sales.  A consistent state is left as it is.
+the last order in its coin, whoever placed it, unless orders by hand account for the whole
+difference.  Where the coins of several cycles are gone at once, Alpaca's closed orders must show
+the sales.  A consistent state is left as it is.
 
 Exit status: 0 done, 1 at least one asset was skipped or nothing could be learnt, 2 a setting is
 wrong.

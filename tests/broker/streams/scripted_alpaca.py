@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -61,7 +62,7 @@ async def ended(running: asyncio.Task[None]) -> None:
     await asyncio.wait([running])
 
 
-class ScriptedServer:
+class ScriptedServer(ABC):
     """A websocket server; each connect first takes the next of `mishaps`, if one is left."""
 
     def __init__(self) -> None:
@@ -126,8 +127,9 @@ class ScriptedServer:
         finally:
             self.connections.remove(connection)
 
+    @abstractmethod
     async def converse(self, connection: ServerConnection, mishap: str) -> None:
-        raise NotImplementedError
+        """Play the server's part until the connection ends."""
 
 
 class DataServer(ScriptedServer):
