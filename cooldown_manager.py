@@ -36,7 +36,9 @@ def main() -> int:
     """Look at every asset once."""
     arguments = argument_parser(__doc__, is_caretaker=True).parse_args()
     settings = read_store_settings()
-    set_up_logging(settings.log, program=NAME, secrets=settings.secrets())
+    set_up_logging(
+        settings.log, program=NAME, secrets=settings.secrets(), is_asked=arguments.dry_run
+    )
     with (
         only_once(NAME, settings.log.dir),
         deadline(),

@@ -57,7 +57,9 @@ def main() -> int:
     """Look at every open order once."""
     arguments = argument_parser(__doc__, is_caretaker=True).parse_args()
     settings = read_settings()
-    set_up_logging(settings.log, program=NAME, secrets=settings.secrets())
+    set_up_logging(
+        settings.log, program=NAME, secrets=settings.secrets(), is_asked=arguments.dry_run
+    )
     limiter = RateLimiter(REQUESTS_PER_MINUTE, wait_seconds_max=TURN_SECONDS_MAX)
     with only_once(NAME, settings.log.dir):
         this_run = Run(dry_run=arguments.dry_run, mark=Mark(settings.log.dir, NAME))

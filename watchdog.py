@@ -56,7 +56,8 @@ def main() -> int:
     settings = read_common_settings()
     channels = read_channel_settings()
     secrets = read_secrets()
-    set_up_logging(settings.log, program=NAME, secrets=secrets)
+    is_asked = arguments.status or arguments.pause or arguments.resume
+    set_up_logging(settings.log, program=NAME, secrets=secrets, is_asked=is_asked)
     limits = settings.limits
     bot = BotProcess(settings.log.dir, beat_age_max=limits.heartbeat_max_age_seconds, clock=utc_now)
     if other := bot.user_elsewhere():

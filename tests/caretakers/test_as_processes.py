@@ -183,7 +183,8 @@ def test_orphans_go_and_orders_of_others_stay(
     wait_until_old(market, stranger)
     before = set(open_orders(market))
     assert orphan in before
-    dry = run_script("order_manager.py", "--dry-run", env=bot_env | AT_ONCE)
+    quiet = {"LOG_LEVEL": "ERROR"}  # which hides no answer to a person
+    dry = run_script("order_manager.py", "--dry-run", env=bot_env | AT_ONCE | quiet)
     assert set(open_orders(market)) == before
     assert dry.stdout.count("dry run, not done") == 2
     assert run_script("order_manager.py", env=bot_env).returncode == 0

@@ -179,3 +179,11 @@ def test_where_it_trades_is_said_of_each_kind_of_host(
     (record,) = caplog.records
     assert record.levelname == level
     assert words in record.getMessage()
+
+
+def test_live_trading_is_said_whatever_the_level(caplog: pytest.LogCaptureFixture) -> None:
+    url = "https://api.alpaca.markets"
+    with caplog.at_level(logging.CRITICAL):
+        caplog.handler.setLevel(logging.NOTSET)  # all that LOG_LEVEL lets through
+        say_where(AlpacaSettings("AK1", "s", url, url, url))
+    assert "LIVE TRADING" in caplog.text

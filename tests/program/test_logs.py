@@ -21,7 +21,13 @@ from dca_bot.program.logs import set_up_logging
 from dca_bot.program.settings import LogSettings
 
 settings = LogSettings(level=sys.argv[2], dir=Path(sys.argv[1]))
-set_up_logging(settings, program="main_app", secrets=["secret-key"], to_file=True)
+set_up_logging(
+    settings,
+    program="main_app",
+    secrets=["secret-key"],
+    to_file=True,
+    is_asked="asked" in sys.argv,
+)
 log = logging.getLogger("dca_bot.test")
 log.info(event("started", host="paper", key="secret-key"))
 asset_log(log, "BTC/USD", 42).warning("it fell 1.5%")
@@ -44,8 +50,10 @@ def raised(text: str) -> ValueError:
         return error
 
 
-def run_program(log_dir: Path, *, level: str = "INFO", output: Path | None = None) -> str:
-    arguments = [sys.executable, "-c", PROGRAM, str(log_dir), level]
+def run_program(
+    log_dir: Path, *others: str, level: str = "INFO", output: Path | None = None
+) -> str:
+    arguments = [sys.executable, "-c", PROGRAM, str(log_dir), level, *others]
     if output is None:
         return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
     with output.open("a") as stdout:
@@ -117,3 +125,9 @@ def test_libraries_tell_no_keys_even_in_debug(tmp_path: Path) -> None:
     shown = run_program(tmp_path, level="DEBUG")
     assert len(shown.splitlines()) == 2
     assert "secret-key" not in shown
+
+
+def test_answers_to_a_person_are_shown_whatever_the_level(tmp_path: Path) -> None:
+    assert run_program(tmp_path, level="CRITICAL") == ""
+    assert len(run_program(tmp_path, "asked", level="CRITICAL").splitlines()) == 2
+    assert len(run_program(tmp_path, "asked", level="DEBUG").splitlines()) == 2

@@ -53,6 +53,10 @@ def logged_bug():
     set_up_logging(LogSettings("INFO", Path("logs")), program="x")
     raise ValueError("first\\nsecond")
 
+def already_running():
+    set_up_logging(LogSettings("CRITICAL", Path("logs")), program="x")
+    raise AlreadyRunning("another x is still running: nothing to do")
+
 def settings():
     raise SettingsError(["DB_HOST is missing", "DB_USER is missing"])
 
@@ -114,6 +118,12 @@ def test_a_bug_is_one_log_line() -> None:
     done = ended("logged_bug")
     assert (done.returncode, done.stderr) == (1, "")
     assert len(done.stdout.splitlines()) == 1
+
+
+def test_why_a_script_ends_is_told_whatever_the_level() -> None:
+    done = ended("already_running")
+    assert done.returncode == 0
+    assert "INFO x another x is still running" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -300,6 +300,11 @@ def test_the_status_is_told_without_doing_anything(bot: WatchedBot) -> None:
     assert "well" in bot.watch("--status", expect=0).stdout
 
 
+def test_an_answer_is_given_whatever_the_log_level(bot: WatchedBot) -> None:
+    for asked, answer in (("--pause", "paused"), ("--status", "stopped"), ("--resume", "resumed")):
+        assert answer in bot.watch(asked, LOG_LEVEL="ERROR").stdout
+
+
 def test_a_mail_holds_the_last_lines_and_no_secret(bot: WatchedBot, mail: MailServer) -> None:
     bot.watch(expect=0)
     bot.kill()

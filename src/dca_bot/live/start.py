@@ -21,7 +21,7 @@ from dca_bot.program.errors import (
     StoreUnavailable,
 )
 from dca_bot.program.files import unusable_log_dir
-from dca_bot.program.log_text import event
+from dca_bot.program.log_text import always, event
 from dca_bot.program.script import only_once
 from dca_bot.program.setting_groups import AlpacaSettings
 from dca_bot.program.setting_values import is_own_network
@@ -42,7 +42,7 @@ CHECK_ALPACA = "; if that lasts, check this machine's network and APCA_API_BASE_
 def say_where(alpaca: AlpacaSettings) -> None:
     """Which host gets the orders; live trading in one unmistakable line."""
     if alpaca.is_live:
-        log.warning("LIVE TRADING WITH REAL MONEY on %s", alpaca.host)
+        always.warning("LIVE TRADING WITH REAL MONEY on %s", alpaca.host)
     elif alpaca.mode == "paper":
         log.info("trading on %s: no real money", alpaca.host)
     elif is_own_network(alpaca.host):

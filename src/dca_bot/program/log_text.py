@@ -9,6 +9,10 @@ import logging
 from datetime import datetime
 from decimal import Decimal
 
+# What nobody may miss, whatever LOG_LEVEL is: whose money is traded with, and why a script ends.
+always = logging.getLogger("dca_bot.always")
+always.setLevel(logging.INFO)
+
 
 class Event(str):
     """A message that knows where its facts begin."""

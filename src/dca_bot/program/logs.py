@@ -39,10 +39,12 @@ def set_up_logging(
     program: str,
     secrets: Iterable[str] = (),
     to_file: bool = False,
+    is_asked: bool = False,
     env_file: Path = PROJECT_ROOT / ".env",
 ) -> None:
     """Log to stdout, and with `to_file` to `LOG_DIR/<program>.log` too, rotated by size.
 
+    `is_asked`: what is logged answers a person, so no LOG_LEVEL hides what INFO shows.
     From here on everything that Python itself would print goes the same way.  What endangers the
     secrets is said at once, and so is a misspelt setting.  Raises DcaError when the file cannot be
     written.
@@ -57,8 +59,11 @@ def set_up_logging(
     formatter = LineFormatter(program, mask, tracebacks=is_debug)
     for handler in handlers:
         handler.setFormatter(formatter)
-    logging.basicConfig(level=settings.level, handlers=handlers, force=True)
-    level_of_others = max(logging.WARNING, logging.getLogger().level)
+    level = logging.getLevelNamesMapping()[settings.level]
+    if is_asked:
+        level = min(level, logging.INFO)
+    logging.basicConfig(level=level, handlers=handlers, force=True)
+    level_of_others = max(logging.WARNING, level)
     for name in TALKATIVE_LIBRARIES:
         logging.getLogger(name).setLevel(level_of_others)
     # A full disk or a closed pipe must neither stop trading nor answer each line with a traceback.

@@ -20,9 +20,7 @@ from typing import NoReturn
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import AlreadyRunning, DcaError, SettingsError
 from dca_bot.program.files import append_to, keep_others_from_writing, unusable_log_dir
-from dca_bot.program.log_text import printable
-
-log = logging.getLogger(__name__)
+from dca_bot.program.log_text import always, printable
 
 DEADLINE_SECONDS = 45
 # How long a passed deadline may take to unwind before the process is ended without asking.
@@ -162,7 +160,7 @@ def _last_words(error: Exception) -> int:
 def _say(level: int, message: str, error: Exception | None = None) -> None:
     # Once logging is set up, last words stand in the log like all others; before, on stderr.
     if logging.getLogger().hasHandlers():
-        log.log(level, message, exc_info=error)
+        always.log(level, message, exc_info=error)
     else:
         _say_on_stderr(f"{message}: {type(error).__name__}: {error}" if error else message)
 
