@@ -132,6 +132,7 @@ def make_result(cycle: Cycle, **changes: Any) -> CycleResult:
         net=Decimal("0.7"),
         left_quantity=Decimal("-0.000000001"),
         drawdown_pct=Decimal("-2.5"),
+        fees_are_known=False,
     )
     return replace(result, **changes)
 

@@ -26,6 +26,7 @@ ORDINARY_LIMIT = 200.0  # requests a minute; 1000 for Elite accounts (docs/alpac
 PAUSE_SECONDS_MAX = 60.0
 PAUSE_SECONDS_MIN = 1.0
 PAUSE_SECONDS_UNTOLD_MAX = 30.0
+WAIT_SECONDS_MIN = 0.001
 
 
 class RateLimiter:
@@ -49,7 +50,6 @@ class RateLimiter:
         if per_minute < SHARE_MIN:
             raise ValueError(f"a share of less than {SHARE_MIN} requests a minute can't be kept")
         self._share = per_minute / ORDINARY_LIMIT
-        self._limit = ORDINARY_LIMIT
         self._set_pace(per_minute)
         self._wait_seconds_max = wait_seconds_max
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
@@ -90,14 +90,14 @@ class RateLimiter:
                 return
             self._refusals = 0
             limit = _number(headers.get("X-RateLimit-Limit"))
-            if limit is not None and limit >= 1 and limit != self._limit:
+            if limit is not None and limit >= 1:
                 self._follow_limit(limit)
             remaining = _number(headers.get("X-RateLimit-Remaining"))
             if remaining is not None:
                 self._tokens = min(self._tokens, max(0.0, remaining))
 
     def _follow_limit(self, limit: float) -> None:
-        burst_before, self._limit = self._burst, limit
+        burst_before = self._burst
         self._set_pace(max(SHARE_MIN, self._share * limit))
         self._tokens = max(0.0, self._tokens + self._burst - burst_before)
 
@@ -113,9 +113,9 @@ class RateLimiter:
         if now < self._paused_until:
             return self._paused_until - now
         needed = 1.0 if urgent else 1.0 + self._reserve
-        # a hair more than computed, or rounding could leave a wait of nothing at all
         missing = needed - self._tokens
-        return missing / self._per_second + 0.001 if missing > 0 else 0.0
+        # rounding could leave a wait of nothing at all
+        return max(missing / self._per_second, WAIT_SECONDS_MIN) if missing > 0 else 0.0
 
     def _pause(self, headers: Mapping[str, str]) -> None:
         now = self._clock()

@@ -217,7 +217,7 @@ def timestamp(value: Any) -> datetime | None:
         elif isinstance(value, Timestamp):
             value = value.to_datetime()
         if isinstance(value, datetime) and value.tzinfo is not None:
-            return value if value.tzinfo is UTC else value.astimezone(UTC)
+            return value.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
     return None

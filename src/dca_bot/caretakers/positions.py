@@ -30,6 +30,7 @@ from dca_bot.core.model import (
     OrderStatus,
     OrderUpdate,
     Side,
+    new_cycle,
 )
 from dca_bot.core.money import COIN_STEP
 from dca_bot.core.overdue import (
@@ -172,8 +173,7 @@ def unexplained(found: Sequence[Difference], look: Look, store: Store, broker: B
     """
     if not look.are_all_gone:
         return set()
-    is_gone = PositionVerdict.GONE
-    gone = [(each.asset, each.cycle) for each in found if each.cycle and each.verdict is is_gone]
+    gone = [(each.asset, each.cycle) for each in found if each.cycle]
     sold = sold_by_others(gone, look.closed, store, broker)
     return {asset.asset_id for asset, _ in gone} - sold
 
@@ -218,7 +218,7 @@ def put_right(store: Store, books: Books, found: Difference, now: datetime, this
                 tx.save_cycle(cycle, over)
                 tx.add_event(story.given_up(cycle, now))
                 tx.put_result(result_of(tx.asset, over, orders))
-                tx.add_cycle(Cycle(0, cycle.asset_id, CycleStatus.WATCHING))
+                tx.add_cycle(new_cycle(cycle.asset_id))
     _say(found.asset, cycle, holding, found.verdict, this_run)
 
 

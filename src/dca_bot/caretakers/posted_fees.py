@@ -97,10 +97,11 @@ def _explained(
         taken = set(found.values())
         fills = [fill for number, fill in enumerate(fills) if number not in taken]
         rows = [row for number, row in enumerate(rows) if number not in found]
+    left = list(fills)
     for row in rows:
-        start, end = _sum_of(fills, row, usual)
-        yield from ((fill, usual_fee(fill, usual)) for fill in fills[start:end])
-        fills = [*fills[:start], *fills[end:]]
+        part = _sum_of(left, row, usual)
+        yield from ((fill, usual_fee(fill, usual)) for fill in left[part])
+        del left[part]
 
 
 def _pairs(
@@ -120,8 +121,8 @@ def _pairs(
     return pairs
 
 
-def _sum_of(fills: Sequence[FillActivity], row: FeeActivity, rate: Decimal) -> tuple[int, int]:
-    """Where the fills begin and end whose fees add up to the row; (0, 0): there are none."""
+def _sum_of(fills: Sequence[FillActivity], row: FeeActivity, rate: Decimal) -> slice:
+    """Which fills, one after the other, have fees that add up to the row; perhaps none."""
     for start in range(len(fills)):
         left = row.amount
         for end in range(start, len(fills)):
@@ -129,8 +130,8 @@ def _sum_of(fills: Sequence[FillActivity], row: FeeActivity, rate: Decimal) -> t
             if left < 0 or not _can_be_of(row, fills[end]):
                 break
             if left == 0:
-                return start, end + 1
-    return 0, 0
+                return slice(start, end + 1)
+    return slice(0)
 
 
 def _can_be_of(row: FeeActivity, fill: FillActivity) -> bool:

@@ -168,7 +168,7 @@ def _book_fill(
 ) -> Booked:
     """Move what was filled since the last booking into (BUY) or out of (SELL) the cycle."""
     filled, price = update.filled_quantity, update.filled_average_price
-    if price is None or filled <= 0 or filled < order.filled_quantity:
+    if price is None or filled < order.filled_quantity:
         return Booked(cycle, order)
     told = replace(order, filled_quantity=filled, filled_average_price=storable_price(price))
     if order.side is Side.SELL:

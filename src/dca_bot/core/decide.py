@@ -107,7 +107,7 @@ def triggers(asset: Asset, cycle: Cycle) -> Triggers:
             return _beginning(asset, ANY_PRICE)
         case CycleStatus.WATCHING:
             return _holding(asset, cycle)
-        case CycleStatus.BUYING if cycle.quantity > 0:
+        case CycleStatus.BUYING:
             return Triggers(None, take_profit_price(asset, cycle))
         case _:
             return Triggers()
@@ -126,9 +126,8 @@ def _beginning(asset: Asset, at_or_below: Decimal) -> Triggers:
 
 def _holding(asset: Asset, cycle: Cycle) -> Triggers:
     safety = None if asset.allowed is Allowed.EXIT else next_safety_price(asset, cycle)
-    at = Triggers(safety, take_profit_price(asset, cycle))
-    if safety is not None and asset.max_spread_pct is not None:
-        at = replace(at, max_spread_pct=asset.max_spread_pct)
+    spread_max = None if safety is None else asset.max_spread_pct
+    at = Triggers(safety, take_profit_price(asset, cycle), max_spread_pct=spread_max)
     target, trailing = at.sell_at_or_above, trailing_price(asset, cycle)
     if trailing is not None and target is not None and cycle.highest_bid is not None:
         higher = cycle.highest_bid + PRICE_STEP

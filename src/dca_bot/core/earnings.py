@@ -48,7 +48,7 @@ def tally(orders: Iterable[Order]) -> Tally:
     rate = seen_fee_rate(known)
     for order in known:
         price = order.filled_average_price
-        if price is None or order.filled_quantity <= 0:
+        if price is None:
             continue
         worth = order.filled_quantity * price
         if order.side is Side.BUY:
@@ -119,7 +119,7 @@ def deepest_drawdown(orders: Iterable[Order]) -> Decimal:
     quantity = cost = deepest = ZERO
     for order in sorted(orders, key=lambda each: each.created_at):
         price = order.filled_average_price
-        if order.side is Side.SELL or price is None or order.filled_quantity <= 0:
+        if order.side is Side.SELL or price is None:
             continue
         if cost:
             deepest = min(deepest, (price * quantity / cost - 1) * HUNDRED)

@@ -174,6 +174,11 @@ class Cycle:
     stop_loss_since: datetime | None = None
 
 
+def new_cycle(asset_id: int, status: CycleStatus = CycleStatus.WATCHING) -> Cycle:
+    """A cycle that holds nothing; the store gives it its number."""
+    return Cycle(0, asset_id, status)
+
+
 @dataclass(frozen=True, slots=True)
 class AssetState:
     """An asset with its active cycle, if it has one.

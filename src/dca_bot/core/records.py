@@ -44,7 +44,7 @@ class CycleResult:
     net: Decimal | None
     left_quantity: Decimal  # dust, or what went another way than by the bot's orders
     drawdown_pct: Decimal  # the deepest that the bot's own BUYs have seen, below the average
-    fees_are_known: bool = False  # of its SELLs, by Alpaca's own records; an estimate until then
+    fees_are_known: bool  # of its SELLs, by Alpaca's own records; an estimate until then
 
 
 class EventKind(StrEnum):

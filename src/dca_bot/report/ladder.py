@@ -23,6 +23,7 @@ from dca_bot.core.model import (
     CycleStatus,
     OrderKind,
     Quote,
+    new_cycle,
 )
 from dca_bot.core.money import (
     FEE_RATE_ESTIMATE,
@@ -87,7 +88,7 @@ def ladder_from(
     invested: Decimal = ZERO,
 ) -> Ladder:
     """The rungs of a new cycle whose base order sees `price`, or those that a cycle has left."""
-    begun = cycle or Cycle(0, asset.asset_id, CycleStatus.WATCHING)
+    begun = cycle or new_cycle(asset.asset_id)
     if begun.fee_rate is None:  # its target after fees counts what the account was seen to pay
         begun = replace(begun, fee_rate=fee_rate)
     rungs: list[Rung] = []

@@ -26,6 +26,7 @@ from dca_bot.core.model import (
     OrderStatus,
     OrderUpdate,
     Side,
+    new_cycle,
 )
 from dca_bot.core.records import Booked
 from dca_bot.program.clock import Clock
@@ -156,7 +157,7 @@ class Books:
         with self._store.transaction(asset_id) as tx:
             if tx.cycle is not None or not tx.asset.is_enabled:
                 return
-            cycle = tx.add_cycle(Cycle(0, asset_id, CycleStatus.WATCHING))
+            cycle = tx.add_cycle(new_cycle(asset_id))
             tx.add_event(story.began(cycle, self._clock()))
             asset = tx.asset
         log_lines.status_changed(asset, cycle, cycle.status, "new cycle")
@@ -228,7 +229,7 @@ def _afterwards(tx: Transaction, cycle: Cycle, booked: Booked) -> AssetState:
         is_active = tx.cycle is not None and tx.cycle.cycle_id == cycle.cycle_id
         return AssetState(tx.asset, booked.cycle if is_active else tx.cycle)
     tx.set_last_sell_price(booked.sold_at)
-    cooling = tx.add_cycle(Cycle(0, tx.asset.asset_id, CycleStatus.COOLDOWN))
+    cooling = tx.add_cycle(new_cycle(tx.asset.asset_id, CycleStatus.COOLDOWN))
     asset = replace(tx.asset, last_sell_price=booked.sold_at)
     if booked.allowed is not None:
         tx.set_allowed(booked.allowed)

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from dca_bot.core import story
 from dca_bot.core.model import Allowed, Cycle, Exposure, OrderKind, Side
+from dca_bot.core.transition import whole_second
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import (
     CycleChanged,
@@ -148,4 +149,4 @@ def pause_for_losses(store: Store, clock: Clock, asset_id: int, why: str) -> Non
     if trouble is not None:
         raise trouble
     with store.transaction(asset_id) as tx:
-        tx.count_losses_from(clock().replace(microsecond=0))
+        tx.count_losses_from(whole_second(clock()))

@@ -28,6 +28,7 @@ from dca_bot.core.model import (
     OrderStatus,
     Quote,
     Side,
+    new_cycle,
 )
 from dca_bot.core.order_ids import new_order
 from dca_bot.core.position import size_sell, why_nothing_to_sell
@@ -143,7 +144,7 @@ class Hand:
     def adopt(self, asset_id: int, holding: Holding) -> Cycle:
         """Make the coins that Alpaca holds the asset's cycle.  Raises IllegalTransition."""
         with self._store.transaction(asset_id) as tx:
-            before = tx.cycle or tx.add_cycle(Cycle(0, asset_id, CycleStatus.WATCHING))
+            before = tx.cycle or tx.add_cycle(new_cycle(asset_id))
             after, now = adopt(before, holding), self._clock()
             tx.save_cycle(before, after)
             row = new_order(after, OrderKind.ADOPTED, quantity=holding.quantity, now=now)
@@ -175,7 +176,7 @@ class Hand:
             tx.put_result(result_of(asset, after, tx.orders_of_cycle(cycle.cycle_id)))
             tx.add_event(story.released(cycle, self._clock()))
             if asset.is_enabled:
-                tx.add_cycle(Cycle(0, asset_id, CycleStatus.WATCHING))
+                tx.add_cycle(new_cycle(asset_id))
         return cycle
 
     def look(self, order: Order) -> Order:

@@ -26,7 +26,7 @@ class Cash:
         """Alpaca has taken an order of this asset."""
         self._short.discard(asset.asset_id)
 
-    def check(self, asset: Asset, cost: Decimal, *, is_sure: bool = False) -> None:
+    def check(self, asset: Asset, cost: Decimal, *, is_sure: bool) -> None:
         """Raise OrderWithheld while an asset that was short cannot pay `cost`; others may try, but
         for a BUY that must be `is_sure` of its cash."""
         if not is_sure and asset.asset_id not in self._short:

@@ -23,8 +23,12 @@ CHANGED = (
     "core/*.py",
     "trading/*.py",
     "caretakers/*.py",
-    "live/worker.py",
     "live/assets.py",
+    "live/loops.py",
+    "live/pauses.py",
+    "live/quiet.py",
+    "live/watch.py",
+    "live/worker.py",
     "broker/translate.py",
     "broker/rate_limit.py",
 )

@@ -82,6 +82,8 @@ def _nodes(node: ast.AST) -> Iterator[ast.AST]:
 def _is_left_alone(node: ast.AST) -> bool:
     if isinstance(node, UNTOUCHED):
         return True
+    if isinstance(node, ast.ClassDef):
+        return any(ast.unparse(base) == "Protocol" for base in node.bases)
     if isinstance(node, ast.Expr):
         text = ast.unparse(node.value).removeprefix("self.")
         return isinstance(node.value, ast.Constant) or text.startswith((*SPEAKING, NEVER_RUN))

@@ -12,7 +12,7 @@ from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.act.session import NOT_DONE, add_yes, session
 from dca_bot.core.holdings import is_dust
 from dca_bot.core.ladder import next_safety_price, take_profit_price
-from dca_bot.core.model import Cycle, CycleStatus
+from dca_bot.core.model import new_cycle
 from dca_bot.core.transition import adopt
 from dca_bot.program.errors import DcaError
 
@@ -37,7 +37,7 @@ def run(arguments: Namespace) -> int:
                     f"cycle {other.cycle.cycle_id} of {other.asset.symbol} holds {asset.coin}: "
                     f"`dca close` or `dca release {other.asset.symbol}` first"
                 )
-        cycle = state.cycle or Cycle(0, asset.asset_id, CycleStatus.WATCHING)
+        cycle = state.cycle or new_cycle(asset.asset_id)
         after = adopt(cycle, holding)
         cost = after.quantity * after.average_purchase_price
         plan = [
