@@ -127,7 +127,7 @@ def test_a_price_is_cut_to_the_digits_of_its_column() -> None:
         ("0.01", "100", "BTC/USD", False),
         ("0.5", "1", "DOGE/USDT", True),
         # In another currency it is a hundredth of a base order: here of 20, so 0.2.
-        ("1.9", "0.1", "ETH/BTC", True),
+        ("1.99", "0.1", "ETH/BTC", True),
         ("2", "0.1", "ETH/BTC", False),
     ],
 )
