@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from dca_bot.core.model import Cycle, CycleStatus, Order, OrderStatus
 from dca_bot.core.records import EventKind
-from dca_bot.program.errors import BrokerUnavailable, CycleChanged
+from dca_bot.program.errors import BrokerUnavailable, CycleChanged, OrderWithheld
 from dca_bot.trading.books import Books
 from dca_bot.trading.cash import Cash
 from dca_bot.trading.sending import Sender
@@ -148,3 +149,46 @@ def test_an_order_is_sent_within_five_seconds_or_never(seconds: float, is_sent: 
         with pytest.raises(BrokerUnavailable, match="5 s went by"):
             sender.send(floor.asset, order)
     assert (closed == [order]) is not is_sent
+
+
+def test_news_under_the_symbol_of_a_deleted_row_reaches_the_orders_own_cycle() -> None:
+    floor, order = of_renamed_row()
+    floor.store.delete_asset(2)
+    entry = floor.trader.books.on_update(2, a_fill(order, order.quantity))
+    assert entry is not None
+    assert floor.cycle.quantity > 0
+
+
+def test_news_of_an_unknown_order_of_a_deleted_row_changes_nothing() -> None:
+    floor, order = of_renamed_row()
+    floor.store.delete_asset(2)
+    stranger = replace(an_update(order, "canceled"), client_order_id="dca-9-base-x")
+    assert floor.trader.books.on_update(2, stranger) is None
+
+
+def test_cash_that_is_just_enough_is_enough() -> None:
+    asset, cash = an_asset(), Cash(lambda _: Decimal(20))
+    cash.is_short(asset)
+    cash.check(asset, Decimal(20), is_sure=False)
+    for is_sure in (True, False):
+        with pytest.raises(OrderWithheld, match="waiting for 20.01 USD, available 20") as held:
+            cash.check(asset, Decimal("20.01"), is_sure=is_sure)
+        assert held.value.needs_cash
+    cash.sufficed(asset)
+    cash.check(asset, Decimal("20.01"), is_sure=False)
+
+
+@pytest.mark.parametrize(("ahead", "is_sent"), [(30, True), (-30, True), (31, False), (-31, False)])
+def test_an_order_is_sent_while_the_clocks_are_half_a_minute_apart_and_no_further(
+    ahead: int, is_sent: bool
+) -> None:
+    floor = Floor(at_once=False)
+    floor.quote(100)
+    floor.broker.clock_offset = timedelta(seconds=ahead)
+    order = an_order(quantity="0.2", created_at=floor.clock())
+    sender = Sender(floor.broker, lambda *_: None, Cash(floor.broker.cash), floor.clock)
+    if is_sent:
+        assert sender.send(floor.asset, order).status is OrderStatus.OPEN
+    else:
+        with pytest.raises(BrokerUnavailable, match="31 s off"):
+            sender.send(floor.asset, order)

@@ -319,3 +319,21 @@ def test_a_day_begins_at_midnight_to_the_second() -> None:
     lose(store, 1, "50", completed_at=NOW.replace(hour=0, minute=0, second=0, microsecond=0))
     with pytest.raises(LossLimitReached), store.transaction(1) as tx:
         Budget(daily_loss_max=Decimal(50)).check(tx, OrderKind.BASE, Decimal(20), NOW)
+
+
+def test_what_is_set_for_one_alone_is_kept_for_no_resumption_of_all() -> None:
+    store, clock = MemoryStore([an_asset()]), TestClock()
+    allow(store, clock, 1, Allowed.EXIT, "by hand")
+    assert store.assets()[0].asset.allowed_before is None
+    allow(store, clock, 1, Allowed.ALL, "by hand")
+    Hand(store, FakeBroker(), clock, {}).allow(1, Allowed.CYCLE, "by hand")
+    assert store.assets()[0].asset.allowed_before is None
+
+
+def test_a_loss_that_pauses_all_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    store = MemoryStore([an_asset()])
+    for _ in range(2):
+        pause_for_losses(store, TestClock(), 1, "50.00 were lost today")
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
+        ("ERROR", "50.00 were lost today")
+    ]

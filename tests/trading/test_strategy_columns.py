@@ -144,3 +144,12 @@ def test_a_buy_that_rested_for_less_does_not_lower_the_target_after_fees() -> No
     floor.see(98)
     assert floor.cycle.safety_orders == 1
     assert floor.cycle.fee_rate == Decimal("0.0025")
+
+
+def test_a_row_that_was_disabled_meanwhile_remembers_nothing() -> None:
+    floor = holding(take_profit_pct="1", trailing_pct="1", stop_loss_pct="10")
+    known = floor.state
+    floor.edit(is_enabled=False)
+    for bid in (104, 80):
+        assert floor.trader.on_quote(known, floor.quote(bid)).state == floor.state
+        assert (floor.cycle.highest_bid, floor.cycle.stop_loss_since) == (None, None)

@@ -1,7 +1,8 @@
 """What the trader does about quotes and news of orders, with real books and a fake exchange."""
 
+import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -30,6 +31,7 @@ from tests.builders import (
     a_cycle,
     a_fill,
     a_holding_cycle,
+    an_order,
     rules_of,
 )
 from tests.fakes import FakeBroker
@@ -923,3 +925,118 @@ def test_an_unreadable_position_of_its_own_coin_stops_what_depends_on_it(price: 
         return
     with pytest.raises(BrokerUnavailable):
         floor.see(price)
+
+
+# -- a BUY that rests when the take profit is due
+
+
+def test_a_buy_that_a_hand_gave_to_the_cycle_is_withdrawn_by_its_id_alone() -> None:
+    floor = holding_floor()
+    floor.broker.holds_fills = True
+    by_hand = a_resting_order(floor)
+    floor.put_cycle(status=CycleStatus.BUYING, latest_order_id=by_hand.alpaca_order_id)
+    assert floor.trader.on_quote(floor.state, floor.quote(102)).withdrawn
+    told = floor.broker.order("by-hand")
+    assert told is not None
+    assert told.status is OrderStatus.CANCELED
+
+
+def a_resting_order(floor: Floor) -> OrderUpdate:
+    order = an_order(client_order_id="by-hand", quantity="0.2", limit_price="98")
+    return floor.broker.submit(order, BTC)
+
+
+def test_a_buy_that_alpaca_has_not_named_yet_is_not_withdrawn() -> None:
+    floor = holding_floor()
+    floor.broker.lose_answer(taken=False)
+    with pytest.raises(OrderOutcomeUnknown):
+        floor.see(98)
+    assert not floor.trader.on_quote(floor.state, floor.quote(102)).withdrawn
+    assert "cancel" not in floor.broker.calls
+
+
+def test_a_buy_that_has_ended_meanwhile_is_not_withdrawn() -> None:
+    floor = holding_floor()
+    floor.broker.holds_fills = True
+    floor.see(98)
+    known = floor.state
+    floor.broker.end(floor.broker.submitted[-1].client_order_id, OrderStatus.CANCELED)
+    acted = floor.trader.on_quote(known, floor.quote(102))
+    assert not acted.withdrawn
+    assert acted.state == floor.state
+    assert "cancel" not in floor.broker.calls
+    floor.put_cycle(status=CycleStatus.ERROR)
+    assert floor.trader.on_quote(known, floor.quote(102)).state.cycle is None
+
+
+# -- what is asked of Alpaca and the database is not asked without need
+
+
+def test_the_position_is_asked_for_where_a_buy_has_grown_and_nowhere_else() -> None:
+    floor = Floor(at_once=False)
+    floor.broker.holds_fills = True
+    base = floor.see(100)
+    assert base is not None
+    for part, calls in ((None, ["order"]), ("0.1", ["order", "holdings"]), (None, ["order"])):
+        if part:
+            floor.broker.fill(base.client_order_id, part)
+        floor.broker.calls.clear()
+        floor.settle(base.client_order_id)
+        assert floor.broker.calls == calls
+    floor.broker.release_fills()
+    floor.settle(base.client_order_id)
+    sale = floor.see(102)
+    assert sale is not None
+    floor.broker.calls.clear()
+    floor.settle(sale.client_order_id)
+    assert floor.broker.calls == ["order"]
+
+
+def test_a_sell_of_what_the_books_say_asks_for_no_fees_that_were_assumed() -> None:
+    class Counting(MemoryTransaction):
+        def orders_of_cycle(self, cycle_id: int) -> Sequence[Order]:
+            asked.append(cycle_id)
+            return super().orders_of_cycle(cycle_id)
+
+    asked: list[int] = []
+    # once for what the answer says of the sale
+    for extra, times in (("0", 1), ("0.000000001", 2)):
+        floor = holding_floor()
+        floor.broker.hold(BTC, floor.held + Decimal(extra), 100)
+        floor.broker.holds_fills = True
+        store = BrokenStore(floor.store, Counting)
+        trader = Trader(store, floor.broker, floor.clock, floor.rules)
+        asked.clear()
+        assert trader.on_quote(floor.state, floor.quote(102)).order is not None
+        assert len(asked) == times
+
+
+# -- what is told
+
+
+def test_a_cooldown_that_the_price_cuts_short_is_told_and_no_other_base_order(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    floor = holding_floor()
+    floor.see(102)
+    assert "cooldown cut short" not in caplog.text
+    floor.see(90)
+    assert caplog.text.count("cooldown cut short by the price") == 1
+
+
+def test_news_that_the_rows_refuse_each_time_are_not_lost_but_told_to_whoever_brought_them() -> (
+    None
+):
+    class Meddled(MemoryTransaction):
+        def save_cycle(self, before: object, after: object) -> None:
+            tries.append(1)
+            raise CycleChanged("somebody was faster")
+
+    tries: list[int] = []
+    floor = Floor(at_once=False)
+    floor.see(100)
+    meddled = BrokenStore(floor.store, Meddled)
+    with pytest.raises(CycleChanged):
+        Books(meddled, floor.broker, floor.clock).on_update(1, floor.broker.updates[-1])
+    assert len(tries) == 3
