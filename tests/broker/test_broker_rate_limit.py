@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dca_bot.broker.rate_limit import RateLimiter
+import main_app
+from dca_bot.broker.rate_limit import ORDINARY_LIMIT, RateLimiter
+from dca_bot.caretakers import run
 from dca_bot.program.errors import BrokerUnavailable
 from tests.builders import CHECKED
 
@@ -270,3 +272,41 @@ def test_a_share_that_grows_gives_at_once_what_it_grew_by_and_one_that_shrinks_t
     assert world.now == 1000.0
     world.send(urgent=True)
     assert world.now > 1000.0
+
+
+def test_what_was_sent_comes_back_within_a_minute() -> None:
+    world = World(per_minute=60)
+    world.send(30, urgent=True)
+    world.send(urgent=True)
+    assert 1002.0 <= world.now <= 1002.01
+    world.send(29, urgent=True)
+    assert 1060.0 <= world.now <= 1060.1
+
+
+def test_the_urgent_go_first_when_a_pause_is_over() -> None:
+    world = World(per_minute=60)
+    world.limiter.observe(429, {"Retry-After": "5"})
+    world.send(urgent=True)
+    assert world.now == 1005.0
+    world.limiter.observe(429, {"Retry-After": "5"})
+    world.send()  # needs one token more than the reserve of six, and two seconds for each
+    assert 1014.0 <= world.now <= 1020.0
+
+
+def test_a_429_that_comes_when_a_pause_has_just_ended_begins_another() -> None:
+    world = World(per_minute=60)
+    for ends_at in (1005.0, 1010.0):
+        world.limiter.observe(429, {"Retry-After": "5"})
+        world.send(urgent=True)
+        assert world.now == ends_at
+
+
+def test_a_limit_without_an_end_is_none() -> None:
+    world = World(per_minute=100)
+    world.limiter.observe(200, {"X-RateLimit-Limit": "inf"})
+    world.send(41)
+    assert world.now > 1000.0
+
+
+def test_the_bot_and_its_caretakers_never_ask_for_more_than_the_account_has() -> None:
+    assert main_app.REQUESTS_PER_MINUTE + run.REQUESTS_PER_MINUTE == ORDINARY_LIMIT

@@ -438,3 +438,12 @@ def test_the_next_page_of_orders_begins_where_this_one_ends() -> None:
     assert page.last_submitted_at == datetime(2026, 1, 1, 12, 0, 5, tzinfo=UTC)
     unclear = translate.order_page([order() | {"submitted_at": "soon"}])
     assert unclear.last_submitted_at is None
+
+
+def test_a_price_of_less_than_a_dollar_is_a_price_and_none_at_all_is_not() -> None:
+    update = translate.order_update(order(filled_avg_price="0.5"))
+    assert update.filled_average_price == Decimal("0.5")
+    assert translate.quote(QUOTE | {"bp": 0.5, "ap": 0.6}) is not None
+    for price in ("0", "-0.5"):
+        with pytest.raises(Unreadable):
+            translate.order_update(order(filled_avg_price=price))

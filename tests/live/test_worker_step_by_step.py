@@ -13,7 +13,16 @@ from typing import Any, cast
 
 import pytest
 
-from dca_bot.core.model import Allowed, CycleStatus, OrderKind, OrderStatus, OrderUpdate, Side
+from dca_bot.core.model import (
+    Allowed,
+    CycleStatus,
+    OrderKind,
+    OrderStatus,
+    OrderUpdate,
+    Side,
+    new_cycle,
+)
+from dca_bot.live.watch import NEVER_BUY, NEVER_SELL
 from dca_bot.live.worker import Surroundings, Worker
 from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
 from tests.builders import Floor, a_fill, an_asset, an_order, an_update
@@ -537,3 +546,79 @@ def test_after_a_withdrawal_an_order_in_doubt_is_only_asked_about() -> None:
 
 def test_no_limit_keeps_a_new_worker_back() -> None:
     assert Bench().worker.limit == ""
+
+
+def test_while_a_worker_is_busy_no_quote_hits() -> None:
+    bench = Bench()
+    assert bench.worker.watch.buy_at_or_below > 100
+    bench.see(100)
+    assert bench.worker.is_busy
+    watch = bench.worker.watch
+    assert (watch.buy_at_or_below, watch.sell_at_or_above) == (NEVER_BUY, NEVER_SELL)
+    bench.worker.put_update(an_update(an_order(client_order_id="dca-1-base-x"), "open"))
+    assert len(bench.pool.waiting) == 1
+
+
+def test_what_a_trouble_has_left_in_the_books_is_known_at_once() -> None:
+    bench = Bench()
+    bench.doubtful(taken=False)
+    assert bench.worker.state.cycle == bench.floor.cycle
+    assert bench.floor.cycle.status is CycleStatus.BUYING
+
+
+def test_what_was_learnt_once_does_not_come_back_over_a_newer_reading() -> None:
+    bench = Bench()
+    bench.bought()
+    bench.floor.edit(take_profit_pct=50)
+    bench.worker.follow(bench.floor.state)
+    bench.worker.watch.newest = {"S": "BTC/USD", "bp": 1.0, "ap": 0.0, "t": "never"}
+    bench.worker.hit()
+    bench.work()
+    assert bench.worker.state.asset.take_profit_pct == 50
+
+
+def test_news_of_an_order_that_belongs_to_another_row_says_nothing_of_this_one() -> None:
+    bench = Bench()
+    bench.floor.store.put_asset(an_asset(asset_id=2, symbol="ETH/USD"))
+    with bench.floor.store.transaction(2) as tx:
+        cycle = tx.add_cycle(new_cycle(2))
+        order = an_order(client_order_id="dca-2-base-x", asset_id=2, cycle_id=cycle.cycle_id)
+        tx.add_order(order)
+    before = bench.worker.state
+    bench.tell(an_update(order, OrderStatus.CANCELED))
+    assert bench.floor.order("dca-2-base-x").status is OrderStatus.CANCELED
+    assert bench.worker.state == before
+
+
+def test_the_shorter_pause_is_not_kept_waiting_by_the_longer_one() -> None:
+    bench = Bench()
+    bench.bought()
+    for price in (102, 102, 98):  # SELLs wait for 15 s then, and BUYs for 5 s
+        bench.floor.broker.refuse("not now")
+        bench.act(price)
+        bench.loop.pass_by(5 if bench.worker.pause_of(Side.SELL) == 5 else 0)
+    assert bench.loop.waits() == [5]
+    assert bench.worker.pause_of(Side.SELL) == 15
+
+
+@pytest.mark.parametrize(("needs_cash", "heard"), [(True, []), (False, ["refusal"])])
+def test_lack_of_cash_is_no_reason_to_read_alpacas_rules_and_another_refusal_is(
+    needs_cash: bool, heard: list[str]
+) -> None:
+    bench = Bench()
+    bench.floor.broker.refuse("no", needs_cash=needs_cash)
+    bench.act(100)
+    assert bench.heard == heard
+
+
+def test_lack_of_cash_is_tried_again_within_a_minute_and_another_refusal_after_minutes() -> None:
+    for needs_cash, longest in ((True, 45), (False, 300)):
+        bench = Bench()
+        for _ in range(6):
+            bench.floor.broker.money["USD"] = Decimal(0 if needs_cash else 1000)
+            if not needs_cash:
+                bench.floor.broker.refuse("no")
+            bench.act(100)
+            last = bench.worker.pause_of(Side.BUY)
+            bench.loop.pass_by(last)
+        assert last == longest
