@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -9,10 +10,11 @@ from decimal import Decimal
 import pytest
 
 from consistency_checker import SECOND_LOOK_SECONDS
-from dca_bot.core.model import Cycle, CycleStatus, OrderKind, OrderStatus
+from dca_bot.core.model import Cycle, CycleStatus, OrderKind, OrderStatus, OrderUpdate
 from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown
-from tests.builders import BTC, an_asset
+from tests.builders import BTC, an_asset, an_order
 from tests.caretakers.small_world import SmallWorld
+from tests.fakes import FakeBroker
 
 S = CycleStatus
 
@@ -704,3 +706,75 @@ def test_a_position_that_cannot_be_read_leaves_its_own_cycle_alone(world: SmallW
     world.broker.unreadable["BTC"] = "a position without readable quantity and price"
     world.check_consistency()
     assert world.cycle == before
+
+
+def test_what_differs_only_at_the_second_look_is_left_to_the_next_run() -> None:
+    world = two_cycles()
+    world.broker.hold(BTC, "0.5", "100")
+
+    def move_the_other(_: float) -> None:
+        world.broker.hold("ETH/USD", "0.5", "100")
+
+    world.sleep = move_the_other
+    assert world.check_consistency() == 0
+    bitcoin, ether = (state.cycle for state in world.store.assets())
+    assert bitcoin is not None
+    assert bitcoin.quantity == Decimal("0.5")
+    assert ether is not None
+    assert ether.quantity == 1
+
+
+def test_coins_that_are_gone_were_not_sold_by_the_sale_of_an_earlier_cycle(
+    world: SmallWorld,
+) -> None:
+    world.listen()
+    assert world.trade(price=102) is not None
+    world.edit_cycle(status=S.ERROR, completed_at=world.clock())
+    world.clock.pass_by(100)
+    later = world.hold()
+    world.broker.hold(BTC, 0, 0)
+    assert world.check_consistency() == 0
+    assert world.cycle_by_id(later.cycle_id).status is S.ERROR
+
+
+def test_a_dry_run_ends_no_cycle_that_has_sold_all(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    world = SmallWorld()
+    world.hold("1")
+    world.broker.hold(BTC, "0.9", "100")
+    assert world.trade(price=102) is not None
+    world.check_consistency()  # books the sale, and leaves what differs to the next run
+    world.clock.pass_by(100)
+    before = world.state
+    assert world.check_consistency(dry_run=True) == 0
+    assert world.state == before
+    assert "dry run, not done: all is sold, cycle complete" in caplog.text
+
+
+class Meanwhile(FakeBroker):
+    """Something happens while Alpaca is asked about an order by its id."""
+
+    happens: Callable[[], None] = staticmethod(lambda: None)
+
+    def order_by_id(self, alpaca_order_id: str) -> OrderUpdate | None:
+        self.happens()
+        return super().order_by_id(alpaca_order_id)
+
+
+@pytest.mark.parametrize("what", ["an order", "an edit"])
+def test_a_cycle_that_has_moved_while_its_order_was_asked_for_is_not_let_go(what: str) -> None:
+    world = SmallWorld()
+    broker = Meanwhile(BTC, clock=world.clock)
+    world.broker = broker
+    cycle = world.put_cycle(status=S.BUYING, latest_order_id="never-heard-of")
+
+    def happens() -> None:
+        if what == "an edit":
+            world.edit_cycle(latest_order_id="another")
+            return
+        with world.store.transaction(1) as tx:
+            tx.add_order(an_order(cycle_id=cycle.cycle_id))
+
+    broker.happens = happens  # type: ignore[method-assign]
+    world.check_consistency()
+    assert world.cycle.status is S.BUYING

@@ -378,3 +378,16 @@ def test_the_age_of_an_order_is_counted_by_alpacas_clock(ahead: int, cancels: in
     world.broker.clock_offset = timedelta(seconds=ahead)
     world.manage_orders()
     assert world.cancels == cancels
+
+
+@pytest.mark.parametrize(("count", "questions"), [(2, ["order", "order"]), (3, ["closed_orders"])])
+def test_a_few_orders_are_asked_for_one_by_one_and_more_from_one_list(
+    count: int, questions: list[str]
+) -> None:
+    world, _ = many_resting_buys(count)
+    for client_order_id in world.open_ids:
+        world.broker.end(client_order_id, OrderStatus.CANCELED)
+    world.broker.calls.clear()
+    assert world.manage_orders() == 0
+    assert world.broker.calls == ["open_orders", *questions]
+    assert statuses(world) == [CycleStatus.WATCHING] * count

@@ -176,3 +176,88 @@ def test_alpaca_is_not_asked_where_no_sell_waits() -> None:
     records = Records([SOLD], [posted("0.15")])
     Books(fee_is_known=True).take_over(records)
     assert records.asked == 0
+
+
+@pytest.mark.parametrize(("hours", "is_its_own"), [(1, True), (48, True), (48.1, False)])
+def test_a_row_belongs_to_a_fill_of_the_same_day_or_of_two_days_before(
+    hours: float, is_its_own: bool
+) -> None:
+    assert bool(fees([sale("one", "20")], posted("0.05", hours))) is is_its_own
+
+
+def test_a_row_that_tells_its_day_alone_is_of_a_fill_of_that_day() -> None:
+    assert fees([sale("one", "20")], posted("0.05", -12)) != {}
+    assert fees([sale("one", "20")], posted("0.05", -13)) == {}
+
+
+def test_a_sum_is_not_made_of_fills_of_after_it() -> None:
+    fills = [sale("one", "20"), sale("two", "60", 13)]
+    assert fees(fills, posted("0.20", 1)) == {}
+
+
+def test_a_sum_is_found_among_fills_that_others_have_taken() -> None:
+    fills = [sale("one", "20"), sale("two", "60", 1), sale("three", "60", 2), sale("four", "40", 3)]
+    found = fees(fills, posted("0.20"), posted("0.25"))
+    assert found == {
+        "one": Decimal("0.05"),
+        "two": Decimal("0.15"),
+        "three": Decimal("0.15"),
+        "four": Decimal("0.10"),
+    }
+
+
+def test_records_are_read_so_far_back_that_no_row_lacks_its_fill() -> None:
+    class Listening(Records):
+        def fills(self, since: datetime, until: datetime) -> list[FillActivity]:
+            asked.append((since, until))
+            return super().fills(since, until)
+
+        def fees(self, since: datetime, until: datetime) -> list[FeeActivity]:
+            asked.append((since, until))
+            return super().fees(since, until)
+
+    asked: list[tuple[datetime, datetime]] = []
+    Books().take_over(Listening([SOLD], []))
+    (fills, now), (rows, tomorrow) = asked
+    assert rows - fills == timedelta(days=2)  # so long after its fill a row may come
+    assert (now - rows, tomorrow - now) == (timedelta(days=4), timedelta(days=1))
+
+
+def test_a_sell_of_before_all_that_is_read_stays_an_estimate() -> None:
+    books, records = Books(), Records([SOLD], [posted("0.15")])
+    take_over(books.store, records, Run(), NOW + timedelta(days=6, seconds=1))
+    assert records.asked == 0
+
+
+def test_the_fee_of_a_cycle_that_goes_on_is_taken_over_without_a_result() -> None:
+    books = Books()
+    with books.store.transaction(1) as tx:
+        done = tx.cycle_by_id(books.sell.cycle_id)
+        assert done is not None
+        tx.save_cycle(done, replace(done, status=CycleStatus.WATCHING, completed_at=None))
+    order = books.take_over(Records([SOLD], [posted("0.09")]))
+    assert (order.fee, order.fee_is_known) == (Decimal("0.09"), True)
+    assert books.store.results == {}
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [
+        ("0.15", ["fees of SELLs told by Alpaca told=1 of=1"]),
+        (
+            "0.09",
+            [
+                "Alpaca's records tell another fee than was estimated "
+                "fee=0.09 estimated=0.15 client_id=dca-1-tp-1",
+                "fees of SELLs told by Alpaca told=1 of=1",
+            ],
+        ),
+        ("0.77", []),
+    ],
+)
+def test_a_fee_that_differs_is_told_and_how_many_were_learnt(
+    amount: str, told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    Books().take_over(Records([SOLD], [posted(amount)]))
+    assert [each.getMessage() for each in caplog.records] == told

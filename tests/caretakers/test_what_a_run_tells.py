@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,7 +13,14 @@ import pytest
 
 from dca_bot.caretakers.closed_orders import ClosedOrders, sold_by_others
 from dca_bot.caretakers.run import Run
-from dca_bot.core.model import AssetRules, Cycle, CycleStatus, OrderKind, OrderStatus
+from dca_bot.core.model import (
+    AssetRules,
+    Cycle,
+    CycleStatus,
+    OrderKind,
+    OrderStatus,
+    OrderUpdate,
+)
 from dca_bot.core.records import EventKind
 from dca_bot.program.errors import OrderOutcomeUnknown
 from dca_bot.watchdog.caretaker_marks import Mark
@@ -27,6 +35,7 @@ from tests.builders import (
     an_update,
 )
 from tests.caretakers.small_world import LIMITS, SmallWorld
+from tests.fakes import FakeBroker
 
 S = CycleStatus
 
@@ -359,3 +368,64 @@ def test_the_last_end_in_a_coin_is_the_latest_of_what_alpaca_and_the_books_know(
     assert closed.last_end("BTC", None) == at(20)
     assert closed.last_end("BTC", order) == at(50)
     assert closed.last_end("LTC", None) is None
+
+
+def test_the_end_of_an_order_of_before_a_list_begins_is_left_open() -> None:
+    closed = ClosedOrders(NOW, [])
+    assert closed.leaves_open_the_end_of(an_order(created_at=NOW))
+    assert not closed.leaves_open_the_end_of(an_order(created_at=at(0.001)))
+
+
+def test_one_list_goes_back_a_day_and_further_only_for_cycles_that_are_older() -> None:
+    class Listening(FakeBroker):
+        def closed_orders(self, since: datetime) -> Sequence[OrderUpdate]:
+            asked.append(since)
+            return super().closed_orders(since)
+
+    asked: list[datetime] = []
+    world, broker, week = SmallWorld(), Listening(BTC), timedelta(days=7)
+    closed = ClosedOrders.of_the_last_day(broker, NOW)
+    assert closed.since == NOW - timedelta(days=1)
+    asset = world.state.asset
+    cycles = [a_holding_cycle(created_at=NOW - ago * week) for ago in (1, 2)]
+    sold_by_others([(asset, cycle) for cycle in cycles], closed, world.store, broker)
+    assert asked == [NOW - timedelta(days=1), NOW - 2 * week]
+
+
+def test_coins_of_a_row_that_was_deleted_are_told_to_be_the_bots(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = SmallWorld()
+    world.put_cycle()
+    world.listen()
+    world.trade()
+    world.clock.pass_by(100)
+    world.store.delete_asset(1)
+    world.store.put_asset(an_asset(asset_id=2))
+    world.broker.hold(BTC, "0.5", "100")
+    world.check_consistency()
+    world.check_consistency()
+    assert lines(caplog, "no cycle owns")[-1].endswith(
+        "quantity=0.5 average=100 bought_by_the_bot_for_a_deleted_row=0.1995"
+    )
+
+
+@pytest.mark.parametrize(("held", "told"), [("0", "none"), ("0.000001", "0.000001")])
+def test_a_cycle_that_is_given_up_is_told_with_what_is_held(
+    held: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = SmallWorld()
+    world.hold()
+    world.broker.hold(BTC, held, "100")
+    world.check_consistency()
+    [line] = lines(caplog, "cycle given up")
+    assert line.endswith(f"status=error quantity=1 average=100 held={told}")
+
+
+def test_a_correction_is_told_with_both_quantities(caplog: pytest.LogCaptureFixture) -> None:
+    world = SmallWorld()
+    world.hold()
+    world.broker.hold(BTC, "0.5", "90")
+    world.check_consistency()
+    [line] = lines(caplog, "quantity corrected")
+    assert line.endswith("quantity_before=1 quantity=0.5 average_before=100 average=90")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -94,6 +94,8 @@ class UnsteadyStore(MemoryStore):
     """Can be away, as a database can."""
 
     is_away = False
+    readings = transactions = 0
+    problems: Mapping[int, str] = {}  # by asset id, what a hand has made of its rows
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -103,14 +105,21 @@ class UnsteadyStore(MemoryStore):
     def assets(self) -> Sequence[AssetState]:
         if self.is_away:
             raise StoreUnavailable("away")
+        self.readings += 1
         states = super().assets()
         self.has_read.set()
         self.may_answer.wait(20)
-        return states
+        return [
+            replace(state, cycle=None, problem=self.problems[state.asset.asset_id])
+            if state.asset.asset_id in self.problems
+            else state
+            for state in states
+        ]
 
     def transaction(self, asset_id: int) -> AbstractContextManager[MemoryTransaction]:
         if self.is_away:
             raise StoreUnavailable("away")
+        self.transactions += 1
         return super().transaction(asset_id)
 
 
@@ -804,3 +813,55 @@ def test_who_looks_from_outside_sees_what_is_wrong_with_a_row(row: Asset, told: 
         assert world.desk.seen()["BTC/USD"].problem == told
 
     play(scenario, row)
+
+
+@pytest.mark.parametrize("data", [{}, {"order": None}, "fill"])
+def test_an_update_that_does_not_even_say_whose_it_is_makes_the_bot_ask_alpaca(data: Any) -> None:
+    async def scenario(world: World) -> None:
+        world.desk.on_trade_update({"stream": "trade_updates", "data": data})
+        assert world.gaps == ["gap"]
+
+    play(scenario)
+
+
+def test_a_reading_of_rows_that_lack_nothing_is_one_question_and_locks_none() -> None:
+    async def scenario(world: World) -> None:
+        before = (world.store.readings, world.store.transactions)
+        await world.desk.refresh()
+        assert (world.store.readings, world.store.transactions) == (before[0] + 1, before[1])
+
+    play(scenario, BTC, replace(ETH, is_enabled=False))
+
+
+def test_what_is_wrong_with_a_disabled_row_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(world: World) -> None:
+        await world.desk.refresh()
+        assert world.desk.looks()[0].state.problem == ""
+
+    play(scenario, replace(BTC, is_enabled=False, take_profit_pct=Decimal(0)))
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+
+
+def test_a_row_that_cannot_be_read_keeps_its_problem_and_gets_no_cycle() -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        world.store.problems = {1: "status is 'wachting': correct it"}
+        transactions = world.store.transactions
+        await world.desk.refresh()
+        assert world.desk.looks()[0].state.problem == "status is 'wachting': correct it"
+        assert world.desk.wanted_symbols() == []
+        assert world.store.transactions == transactions
+
+    play(scenario)
+
+
+def test_a_row_that_is_gone_begins_nothing_more_whoever_still_knows_its_prices() -> None:
+    async def scenario(world: World) -> None:
+        watch = world.prices.watches["BTC/USD"]
+        world.store.delete_asset(1)
+        await world.desk.refresh()
+        assert world.prices.watches == {}
+        watch.on_hit()
+        assert world.pool.most_at_once == 0
+
+    play(scenario)

@@ -8,6 +8,8 @@ from concurrent.futures import Executor
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from dca_bot.core.model import Cycle, CycleStatus, Quote
 from dca_bot.live.assets import Desk
 from dca_bot.live.prices import Prices
@@ -229,5 +231,42 @@ def test_while_rest_cannot_be_asked_nothing_is_concluded() -> None:
             await world.look()
         assert world.stream.called_silent == []
         assert world.prices.known_at == known_at
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("seconds", "is_owed"), [(3, False), (3.5, True)])
+def test_a_quote_of_moments_after_the_connect_is_not_the_streams_to_bring(
+    seconds: float, is_owed: bool
+) -> None:
+    async def scenario(world: World) -> None:
+        await world.quiet.look(just_connected=True)
+        world.clock.pass_by(seconds)
+        world.market(A)
+        for _ in range(4):
+            await world.look()
+        assert bool(world.stream.called_silent) is is_owed
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("seconds", "is_lent"), [(0.001, False), (0.002, True)])
+def test_a_quote_that_rest_dates_a_moment_later_is_the_same(seconds: float, is_lent: bool) -> None:
+    async def scenario(world: World) -> None:
+        world.stream_brings(A)
+        world.clock.pass_by(seconds)
+        world.market(A)
+        for _ in range(3):
+            await world.look()
+        assert (world.prices.lent(A) is not None) is is_lent
+
+    play(scenario)
+
+
+def test_while_prices_are_confirmed_over_rest_they_are_known() -> None:
+    async def scenario(world: World) -> None:
+        for _ in range(3):
+            await world.look()
+        assert world.prices.known_at is not None
 
     play(scenario)

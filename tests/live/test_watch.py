@@ -176,3 +176,35 @@ def test_while_one_side_waits_the_other_still_hits() -> None:
     assert hits.count == 0
     look_at({"X": watch}, [raw("X", 89, 95)])
     assert hits.count == 1
+
+
+def test_a_quote_whose_bid_is_above_its_ask_hits_nothing_and_is_not_kept() -> None:
+    watch, hits = armed(Triggers(Decimal(100), Decimal(101)))
+    look_at({"X": watch}, [raw("X", 102, 99)])
+    assert (hits.count, watch.newest) == (0, None)
+
+
+def test_a_quote_that_was_looked_at_may_hit_again_when_somebody_asks_for_it() -> None:
+    watch, hits = armed(Triggers())
+    look_at({"X": watch}, [raw("X", 89, 90)])
+    assert watch.take_newest() is not None
+    watch.look_again()
+    watch.arm(Triggers(Decimal(90)))
+    assert hits.count == 1
+    assert watch.take_newest() is not None
+
+
+def test_a_plain_asset_forgets_the_closer_look_of_the_prices_before() -> None:
+    watch, hits = armed(Triggers(Decimal(90), buy_at_or_above=Decimal(80)))
+    watch.arm(Triggers(Decimal(90)))
+    look_at({"X": watch}, [raw("X", 70, 70)])
+    assert hits.count == 1
+
+
+def test_a_quote_that_came_before_is_looked_at_closely_too() -> None:
+    watch, hits = armed(Triggers())
+    look_at({"X": watch}, [raw("X", 100, 103)])
+    watch.arm(Triggers(Decimal(110), max_spread_pct=Decimal(2)))
+    assert hits.count == 0
+    watch.arm(Triggers(Decimal(110), max_spread_pct=Decimal(3)))
+    assert hits.count == 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import pytest
 
-from dca_bot.core.model import CycleStatus, OrderKind, OrderStatus, Side
+from dca_bot.core.model import CycleStatus, OrderKind, OrderStatus, Quote, Side
 from dca_bot.core.records import EventKind
 from dca_bot.program.errors import (
     BrokerUnavailable,
@@ -17,6 +18,7 @@ from dca_bot.program.errors import (
 from dca_bot.trading.budget import NO_LIMITS, Budget
 from dca_bot.trading.by_hand import Hand
 from tests.builders import Floor, a_holding
+from tests.fakes import FakeBroker
 
 
 def hand_of(floor: Floor, budget: Budget = NO_LIMITS) -> Hand:
@@ -319,3 +321,17 @@ def test_an_order_by_hand_is_the_cycles_while_it_is_under_way() -> None:
     other.quote(97)
     hand_of(other).close(1)
     assert other.cycle.status is CycleStatus.SELLING
+
+
+def test_a_cycle_that_moves_while_its_price_is_asked_for_is_looked_at_again() -> None:
+    class Meanwhile(FakeBroker):
+        def latest_quotes(self, symbols: Iterable[str]) -> Mapping[str, Quote]:
+            floor.put_cycle(quantity="0.1")
+            return super().latest_quotes(symbols)
+
+    floor = Floor(broker=Meanwhile())
+    floor.see(100)
+    floor.quote(97)
+    step = hand_of(floor).close(1)
+    assert (step.told, step.is_over) == ("its cycle has moved meanwhile", False)
+    assert floor.kinds_sent == [OrderKind.BASE]
