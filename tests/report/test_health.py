@@ -91,10 +91,11 @@ def test_where_every_asset_may_only_exit_it_is_paused(tmp_path: Path) -> None:
 
 def test_what_needs_a_human_degrades_it(tmp_path: Path) -> None:
     problem = Problem(Kind.TAKE_PROFIT, "BTC/USD", NOW, "it is not sold: account restricted")
+    away = Problem(Kind.DATABASE, "", NOW, "the database does not answer: refused")
     held_up = AssetNow(an_asset(), a_cycle(), seen=AssetSight(buy_pause_seconds=9, why="no cash"))
     cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"beat": replace(BEAT, problems=(problem,))}, "account restricted"),
-        ({"beat": replace(BEAT, database_reachable=False)}, "database"),
+        ({"beat": replace(BEAT, problems=(away,))}, "does not reach the database"),
         ({"assets": (AssetNow(an_asset(), None, problem="no such symbol"),)}, "no such symbol"),
         ({"assets": (held_up,)}, "no cash"),
         ({"sight": Sight(NOW - timedelta(minutes=2), "paper")}, "120 s old"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,3 +38,26 @@ def test_where_nothing_was_ever_written_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="new"):
         heartbeat.write(heartbeat.first(NOW), tmp_path)
     assert heartbeat.read(tmp_path) is None
+
+
+def test_a_database_that_is_away_is_told_as_a_problem_and_known_by_it(tmp_path: Path) -> None:
+    beat = heartbeat.first(NOW)
+    assert beat.database_reachable
+    row = Problem(Kind.ROW, "BTC/USD", NOW, "its row is unusable")
+    away = Problem(Kind.DATABASE, "", NOW, "it does not answer")
+    assert replace(beat, problems=(row,)).database_reachable
+    heartbeat.write(replace(beat, problems=(row, away)), tmp_path)
+    read = heartbeat.read(tmp_path)
+    assert read is not None
+    assert not read.database_reachable
+
+
+def test_what_another_version_tells_beside_it_is_no_matter(tmp_path: Path) -> None:
+    beat = heartbeat.first(NOW)
+    heartbeat.write(beat, tmp_path)
+    path = tmp_path / heartbeat.FILE_NAME
+    raw = json.loads(path.read_text())
+    path.write_text(json.dumps(raw | {"database_reachable": True}))
+    read = heartbeat.read(tmp_path)
+    assert read is not None
+    assert read.pid == beat.pid

@@ -174,7 +174,6 @@ class App:
                 at=utc_now(),
                 quote_age_seconds=_age(self._prices.known_at),
                 trade_stream_age_seconds=_age(self._trades.last_sign_of_life),
-                database_reachable=not self._desk.database_trouble,
                 symbols=len(self._desk.wanted_symbols()),
                 problems=self._problems.now(self._desk.database_trouble, self._desk.looks()),
             )

@@ -120,7 +120,6 @@ def beats_while_waiting(log_dir: Path, problems: Problems) -> Callable[[str, str
             first,
             at=utc_now(),
             waits_for=waits_for,
-            database_reachable=not is_database,
             problems=problems.now(why if is_database else ""),
         )
         with suppress(OSError):  # a full disk: its time of change still says that we live

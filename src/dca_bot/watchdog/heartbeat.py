@@ -11,13 +11,13 @@ import math
 import os
 import re
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dca_bot.program.files import read_own, read_text, replace_own
-from dca_bot.watchdog.problems import Problem, read_problem
+from dca_bot.watchdog.problems import Kind, Problem, read_problem
 
 FILE_NAME = "main_app.heartbeat"
 PID_FILE_NAME = "main_app.pid"
@@ -33,10 +33,13 @@ class Heartbeat:
     at: datetime
     quote_age_seconds: float | None = None
     trade_stream_age_seconds: float | None = None
-    database_reachable: bool = True
     symbols: int = 0  # how many are watched: without any, no quotes are expected
     waits_for: str = ""  # what must answer before trading begins; empty: it has begun
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def database_reachable(self) -> bool:
+        return all(each.kind is not Kind.DATABASE for each in self.problems)
 
 
 def first(now: datetime) -> Heartbeat:
@@ -69,7 +72,8 @@ def read(directory: Path) -> Heartbeat | None:
         for name in ("started_at", "at"):
             raw[name] = datetime.fromisoformat(raw[name])
         raw["problems"] = tuple(read_problem(each) for each in raw.get("problems", ()))
-        beat = Heartbeat(**raw)
+        # what another version of the bot has to tell beside this is no matter
+        beat = Heartbeat(**{each.name: raw[each.name] for each in fields(Heartbeat)})
         changed_at = datetime.fromtimestamp(int(path.lstat().st_mtime), UTC)
         return replace(beat, at=max(beat.at, changed_at)) if _is_sensible(beat) else None
     except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError):
@@ -117,7 +121,6 @@ def _is_sensible(beat: Heartbeat) -> bool:
         and (beat.process_start is None or _is_whole(beat.process_start))
         and all(at.tzinfo is not None for at in (beat.started_at, beat.at))
         and all(age is None or _is_whole(age) or _is_finite(age) for age in ages)
-        and isinstance(beat.database_reachable, bool)
         and _is_whole(beat.symbols)
         and isinstance(beat.waits_for, str)
     )

@@ -42,7 +42,7 @@ def test_pid_file_and_heartbeat_tell_of_this_process(
     beat = json.loads(eventually(lambda: heartbeat.exists() and heartbeat.read_text(), 30))
     assert bot.process is not None
     assert beat["pid"] == bot.process.pid
-    assert beat["database_reachable"] is True
+    assert beat["problems"] == []
     pid_file = Path(bot_env["LOG_DIR"]) / "main_app.pid"
     assert pid_file.read_text().strip() == str(bot.process.pid)
     assert bot.end() == 0
