@@ -17,6 +17,7 @@ import pytest
 from dca_bot.core.model import Asset, AssetRules, AssetState, Cycle, Order, OrderStatus, OrderUpdate
 from dca_bot.live.assets import Desk
 from dca_bot.live.prices import Prices
+from dca_bot.live.watch import NEVER_BUY
 from dca_bot.live.worker import Surroundings
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
@@ -863,5 +864,23 @@ def test_a_row_that_is_gone_begins_nothing_more_whoever_still_knows_its_prices()
         assert world.prices.watches == {}
         watch.on_hit()
         assert world.pool.most_at_once == 0
+
+    play(scenario)
+
+
+def test_an_edit_while_an_order_is_under_way_is_followed_once_that_has_ended() -> None:
+    async def scenario(world: World) -> None:
+        world.broker.may_answer.clear()
+        world.quote("BTC/USD", "99.9", "100")
+        await until(world.broker.asked.is_set)
+        world.store.put_asset(replace(BTC, take_profit_pct=Decimal(50)))
+        await world.desk.refresh()
+        assert world.desk.looks()[0].state.asset == BTC
+        assert world.prices.watches["BTC/USD"].buy_at_or_below == NEVER_BUY
+        world.broker.may_answer.set()
+        await until(lambda: world.cycle().quantity > 0)
+        await world.idle()
+        await world.desk.refresh()
+        assert world.desk.looks()[0].state.asset.take_profit_pct == 50
 
     play(scenario)
