@@ -16,6 +16,8 @@ from tests.servers import Server, a_server
 from tests.summary import Summary
 
 DATABASE_NUMBERS = count(1)
+TESTS = Path(__file__).parent
+WAIT_FOR_PROCESSES = {"caretakers", "commands", "demo", "integration", "page", "proofs", "watchdog"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The long proofs run when they are asked for, by the option or by their path."""
+    # begun last, one of these would keep a single worker busy for a minute after all others
+    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in WAIT_FOR_PROCESSES)
     is_named = any("proofs" in each or ".py" in each for each in config.args)
     if config.getoption("--proofs") or is_named:
         return
