@@ -26,8 +26,8 @@ from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
 from dca_bot.caretakers.orders import Settler
 from dca_bot.caretakers.positions import (
+    compare_positions,
     has_rested,
-    look_at_positions,
     put_right,
     seen_twice,
     unexplained,
@@ -47,7 +47,7 @@ from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.trading.books import Books
 from dca_bot.trading.budget import NO_LIMITS, Budget
 from dca_bot.trading.ports import Broker, Store
-from dca_bot.watchdog.caretaker_marks import Mark
+from dca_bot.watchdog.caretaker_marks import SuccessMark
 
 NAME = "consistency_checker"
 SECOND_LOOK_SECONDS = 31.0
@@ -73,7 +73,7 @@ def main() -> int:
         deadline(DEADLINE_SECONDS),
         MySqlStore(settings.database, pool_size=1) as store,
     ):
-        this_run = Run(dry_run=arguments.dry_run, mark=Mark(settings.log.dir, NAME))
+        this_run = Run(dry_run=arguments.dry_run, mark=SuccessMark(settings.log.dir, NAME))
         limiter = RateLimiter(REQUESTS_PER_MINUTE, wait_seconds_max=TURN_SECONDS_MAX)
         broker, budget = AlpacaBroker(settings.alpaca, limiter), Budget.of(settings.limits)
         return check(store, broker, this_run, budget=budget)
@@ -119,11 +119,11 @@ def check_positions(
     sleep: Callable[[float], None],
 ) -> None:
     """Put right what differs from Alpaca's positions in two looks."""
-    first = look_at_positions(store, broker, this_run, clock() + broker.clock_offset)
+    first = compare_positions(store, broker, this_run, clock() + broker.clock_offset)
     if first is None:
         return
     sleep(SECOND_LOOK_SECONDS)
-    again = look_at_positions(store, broker, this_run, clock() + broker.clock_offset)
+    again = compare_positions(store, broker, this_run, clock() + broker.clock_offset)
     if again is None:
         return
     found = seen_twice(first, again)

@@ -25,7 +25,7 @@ from dca_bot.program.script import argument_parser, deadline, only_once, run
 from dca_bot.program.settings import read_store_settings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.trading.ports import Store
-from dca_bot.watchdog.caretaker_marks import Mark
+from dca_bot.watchdog.caretaker_marks import SuccessMark
 
 NAME = "cooldown_manager"
 
@@ -44,7 +44,7 @@ def main() -> int:
         deadline(),
         MySqlStore(settings.database, pool_size=1) as store,
     ):
-        this_run = Run(dry_run=arguments.dry_run, mark=Mark(settings.log.dir, NAME))
+        this_run = Run(dry_run=arguments.dry_run, mark=SuccessMark(settings.log.dir, NAME))
         return end_cooldowns(store, utc_now(), this_run)
 
 

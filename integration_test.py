@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 
 from dca_bot.program.script import argument_parser, run
 from dca_bot.store.schema import ensure_schema
-from dca_integration.account import Account
+from dca_integration.account import PaperAccount
 from dca_integration.ground import Ground, paper_ground, simulated_ground
 from dca_integration.guard import Guard
 from dca_integration.interruption import Interruption
@@ -84,7 +84,7 @@ def examine(
     wipe: bool,
 ) -> list[Result]:
     """Set up, play, tear down; raise DcaError when something forbids the run."""
-    account, books = Account(ground.alpaca), Scratch(ground.database, ensure_schema)
+    account, books = PaperAccount(ground.alpaca), Scratch(ground.database, ensure_schema)
     programs = Programs(ground.environment(books.settings), ground.log_dir, interruption)
     stage = Stage(account, books, programs, ground.market, report, interruption)
     guard = Guard(account, SYMBOLS, report, interruption)

@@ -43,7 +43,7 @@ from dca_bot.program.settings import read_settings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.trading.budget import Budget
 from dca_bot.trading.ports import Broker, Store
-from dca_bot.watchdog.caretaker_marks import Mark
+from dca_bot.watchdog.caretaker_marks import SuccessMark
 
 NAME = "order_manager"
 FEES_EVERY = timedelta(hours=1)
@@ -62,7 +62,7 @@ def main() -> int:
     )
     limiter = RateLimiter(REQUESTS_PER_MINUTE, wait_seconds_max=TURN_SECONDS_MAX)
     with only_once(NAME, settings.log.dir):
-        this_run = Run(dry_run=arguments.dry_run, mark=Mark(settings.log.dir, NAME))
+        this_run = Run(dry_run=arguments.dry_run, mark=SuccessMark(settings.log.dir, NAME))
         with deadline(), MySqlStore(settings.database, pool_size=1) as store:
             status = manage(
                 store, AlpacaBroker(settings.alpaca, limiter), settings.limits, this_run
@@ -135,7 +135,7 @@ def cancel(broker: Broker, order: OrderUpdate, too_old: tuple[str, int], this_ru
 
 def learn_fees(settings: Settings, limiter: RateLimiter, this_run: Run, now: datetime) -> None:
     """Once an hour ask Alpaca what SELLs have cost; a failure is one line, and no trouble."""
-    mark = Mark(settings.log.dir, "posted_fees")
+    mark = SuccessMark(settings.log.dir, "posted_fees")
     asked_at = mark.time()
     if asked_at is not None and now - asked_at < FEES_EVERY:
         return

@@ -17,7 +17,7 @@ It also goes out about what a human must know once it has lasted PROBLEM_MAIL_SE
 six hours, and once when it is over: the database does not answer; a due take profit or stop loss
 can't be sold; MAX_ACTIVE_CYCLES or MAX_INVESTED keeps a BUY back; a row is unusable while its cycle
 holds coins; a caretaker does not succeed any more.  Stop losses, sales by hand and a reached
-DAILY_LOSS_LIMIT are told once; trades and a digest where ALERT_ON_TRADES and ALERT_DIGEST ask for
+DAILY_LOSS_LIMIT are mailed once; trades and a digest where ALERT_ON_TRADES and ALERT_DIGEST ask for
 them.  Every message also goes to ALERT_URLS.
 
 Exit status: 0 the bot is well, 1 it is not (with --status also: something needs a human), 2 a
@@ -38,7 +38,7 @@ from dca_bot.program.script import argument_parser, deadline, only_once, run
 from dca_bot.program.settings import read_common_settings, read_secrets, read_settings
 from dca_bot.watchdog.bot_process import BotProcess
 from dca_bot.watchdog.channels import Channels
-from dca_bot.watchdog.health import Health, Verdict
+from dca_bot.watchdog.health import ProcessHealth, Verdict
 from dca_bot.watchdog.incidents import Incidents
 from dca_bot.watchdog.process import seconds_since_boot
 from dca_bot.watchdog.status import say_status
@@ -88,9 +88,9 @@ def main() -> int:
         status = look(bot, incidents, limits.watchdog_start_seconds)
         if settings.alerts or channels.urls:
             # needs the database, which nothing else here does
-            from dca_bot.report.alerts import tell_news
+            from dca_bot.report.alerts import send_alerts
 
-            tell_news(incidents, channels, settings)
+            send_alerts(incidents, channels, settings)
         return status
 
 
@@ -115,11 +115,11 @@ def look(bot: BotProcess, incidents: Incidents, start_seconds: float) -> int:
     if incidents.is_paused:
         log.info("paused, main_app.py is %s; watchdog.py --resume ends that", verdict.health)
         return 0
-    if verdict.health is Health.WELL:
+    if verdict.health is ProcessHealth.WELL:
         log.info(event(f"main_app.py is well: {verdict.why}", pid=bot.pid()))
         incidents.well()
         return 0
-    if verdict.health is Health.STARTING:
+    if verdict.health is ProcessHealth.STARTING:
         log.info("main_app.py is starting: %s", verdict.why)
         return 0
     if reason := incidents.reason_to_wait(verdict.health):
@@ -130,11 +130,11 @@ def look(bot: BotProcess, incidents: Incidents, start_seconds: float) -> int:
 
 def restart(bot: BotProcess, incidents: Incidents, verdict: Verdict, start_seconds: float) -> int:
     """Stop what hangs, start anew, wait until it is well; return the exit status."""
-    is_first = verdict.health is Health.STOPPED and not bot.has_left_traces
+    is_first = verdict.health is ProcessHealth.STOPPED and not bot.has_left_traces
     found = "it has never run here" if is_first else verdict.why
     lines_before = bot.last_lines()
     level = logging.INFO if is_first else logging.WARNING
-    deed = "starting it" if verdict.health is Health.STOPPED else "replacing it"
+    deed = "starting it" if verdict.health is ProcessHealth.STOPPED else "replacing it"
     log.log(level, "main_app.py is %s: %s; %s", verdict.health, found, deed)
     incidents.restarts(verdict.health)
     try:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
-from dca_sandbox.exchange import Exchange
+from dca_sandbox.exchange import SimulatedExchange
 from dca_sandbox.private_mariadb import PrivateMariaDb
 
 Found = TypeVar("Found")
@@ -183,7 +183,7 @@ def environment(
 @contextmanager
 def simulated_exchange(directory: Path, *options: str) -> Iterator[str]:
     """A simulated Alpaca in a process of its own; where it listens."""
-    exchange = Exchange(directory, *options)
+    exchange = SimulatedExchange(directory, *options)
     try:
         yield exchange.url
     finally:

@@ -5,7 +5,7 @@ bare      only receives and decodes: the client of `websockets` and msgpack with
 bare-ts   the same with msgpack's default, its own Timestamp objects
 bare-old  the first with `websockets.legacy`, which Alpaca's SDK uses
 sdk       alpaca-py's stream as it comes, with a handler that does nothing
-bot       the bot's QuoteStream and Desk, on a store in memory
+bot       the bot's QuoteStream and Assets, on a store in memory
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from common import SECRET_KEY, symbols
 
 from dca_bot.broker.streams import AS_DATETIME, QuoteStream
 from dca_bot.core.model import Asset, AssetRules, Cycle, CycleStatus
-from dca_bot.live.assets import Desk
+from dca_bot.live.assets import Assets
 from dca_bot.live.prices import Prices
-from dca_bot.live.worker import Surroundings
+from dca_bot.live.worker import WorkerContext
 from dca_bot.program.clock import utc_now
 from dca_bot.program.settings import AlpacaSettings
 from dca_bot.store.memory_store import MemoryStore
@@ -73,7 +73,7 @@ async def bot(url: str, names: list[str]) -> None:
         with store.transaction(number) as tx:
             tx.add_cycle(holding(number))
     rules = {name: AssetRules(name, True, STEP, STEP) for name in names}
-    around = Surroundings(
+    context = WorkerContext(
         trader=Trader(store, cast(Any, None), utc_now, rules),
         store=store,
         pool=ThreadPoolExecutor(1),
@@ -82,15 +82,15 @@ async def bot(url: str, names: list[str]) -> None:
         on_refusal=lambda: None,
     )
     prices = Prices()
-    desk = Desk(around, prices, on_gap=lambda: None)
+    assets = Assets(context, prices, on_gap=lambda: None)
     stream = QuoteStream(
         settings,
         on_quotes=prices.on_quotes,
         on_connected=lambda: None,
         on_trouble=print,
     )
-    await desk.refresh()
-    await stream.watch(desk.wanted_symbols())
+    await assets.refresh()
+    await stream.watch(assets.wanted_symbols())
     await stream.run()
 
 

@@ -201,9 +201,9 @@ def sentences_of_the_code() -> str:
 SENTENCES = sentences_of_the_code()
 
 
-def missing_parts(told: str) -> list[str]:
+def missing_parts(sentence: str) -> list[str]:
     """The parts of a sentence that nothing in the code says."""
-    parts = re.split("…|: ", FILLED_IN.sub("…", told))
+    parts = re.split("…|: ", FILLED_IN.sub("…", sentence))
     words = [part.strip(" ;:,()") for part in parts]
     return [each for each in words if each and each not in SENTENCES]
 
@@ -258,7 +258,7 @@ def test_an_example_line_has_the_form_and_the_words_of_the_log(line: str) -> Non
     assert missing_parts(found["sentence"]) == []
 
 
-def told_sentences() -> list[str]:
+def explained_sentences() -> list[str]:
     return [
         sentence
         for cell, *_ in table("log-lines.md", "Line")
@@ -266,9 +266,9 @@ def told_sentences() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("told", told_sentences())
-def test_a_line_that_is_explained_is_one_that_the_code_writes(told: str) -> None:
-    assert missing_parts(told) == []
+@pytest.mark.parametrize("sentence", explained_sentences())
+def test_a_line_that_is_explained_is_one_that_the_code_writes(sentence: str) -> None:
+    assert missing_parts(sentence) == []
 
 
 def test_every_script_that_is_named_exists() -> None:

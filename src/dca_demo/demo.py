@@ -1,4 +1,4 @@
-"""`main_app.py --demo`: the bot on a simulated exchange, told from start to end.
+"""`main_app.py --demo`: the bot on a simulated exchange, from start to end.
 
 Rule: whatever is started or written belongs to `.demo/`; the user's own settings, database and
 account are not touched.
@@ -35,7 +35,7 @@ from dca_demo.state import FEE_RATE, DemoState
 from dca_demo.view import MARKET, summary
 from dca_sandbox.children import Child, end_strays
 from dca_sandbox.environment import environment
-from dca_sandbox.exchange import Exchange
+from dca_sandbox.exchange import SimulatedExchange
 from dca_sandbox.private_mariadb import PrivateMariaDb
 
 DEMO_DIR = PROJECT_ROOT / ".demo"
@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 class Running:
     """What the demo keeps an eye on while it runs."""
 
-    exchange: Exchange
+    exchange: SimulatedExchange
     bot: Child
     caretakers: Caretakers
     observer: Observer
@@ -102,7 +102,7 @@ def _start(started: ExitStack) -> Running:
     books.fill(database)
     seed = secrets.randbelow(1_000_000)
     log.info("starting a simulated exchange, seed %s; its market makes %s", seed, MARKET)
-    exchange = Exchange(
+    exchange = SimulatedExchange(
         LOG_DIR,
         "--lively",
         f"--seed={seed}",
@@ -111,17 +111,17 @@ def _start(started: ExitStack) -> Running:
     )
     started.callback(exchange.stop)
     log.info("starting main_app.py, and the caretakers every few seconds")
-    told = environment(database, exchange.settings, LOG_DIR)
+    variables = environment(database, exchange.settings, LOG_DIR)
     reader = started.enter_context(Books(database))
     # A main_app.py that watchdog.py had to start is not our child.
     started.callback(end_strays, _mark())
 
     def start_script(script: str) -> Child:
         command = [sys.executable, str(PROJECT_ROOT / script)]
-        return Child(Path(script).stem, command, environment=told, log_dir=LOG_DIR)
+        return Child(Path(script).stem, command, environment=variables, log_dir=LOG_DIR)
 
     caretakers = Caretakers(start_script, utc_now())
-    page = Page(told, LOG_DIR)
+    page = Page(variables, LOG_DIR)
     started.callback(page.stop)
     log.info("its page is at %s", page.address)
     observer = Observer(exchange, reader, caretakers, LOG_DIR, page=page.address)

@@ -75,7 +75,7 @@ class PlainDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: dict[str, str] = {}
+        self._printed: dict[str, str] = {}
 
     def shown(self) -> AbstractContextManager[object]:
         return nullcontext()
@@ -88,8 +88,8 @@ class PlainDisplay:
         self._tell("demo", summary(state), known_by=str(state.cycles_completed or ""))
 
     def _tell(self, subject: str, words: str, *, known_by: str) -> None:
-        if known_by and self._told.get(subject) != known_by:
-            self._told[subject] = known_by
+        if known_by and self._printed.get(subject) != known_by:
+            self._printed[subject] = known_by
             self._print(f"{subject}: {words}")
 
     def _print(self, line: str) -> None:

@@ -16,7 +16,7 @@ from dca_bot.watchdog.heartbeat import Heartbeat
 from dca_demo.books import Books
 from dca_demo.caretakers import Caretakers
 from dca_demo.state import AssetNow, DemoState
-from dca_sandbox.exchange import Exchange, Prices
+from dca_sandbox.exchange import Prices, SimulatedExchange
 from dca_sandbox.growing_file import GrowingFile
 
 LOG_LINES_KEPT = 100
@@ -27,7 +27,7 @@ class Observer:
 
     def __init__(
         self,
-        exchange: Exchange,
+        exchange: SimulatedExchange,
         books: Books,
         caretakers: Caretakers,
         log_dir: Path,

@@ -58,7 +58,7 @@ class PositionSeen:
         return f"{self.quantity:f} {self.symbol}"
 
 
-class Account:
+class PaperAccount:
     """Whoever asks too often is answered 429, and then the SDK waits and asks again."""
 
     def __init__(self, alpaca: AlpacaSettings) -> None:
@@ -92,18 +92,18 @@ class Account:
 
     def now(self) -> datetime:
         """By Alpaca's clock."""
-        told = self._ask(self._trading, "GET", "/clock")
-        return datetime.fromisoformat(told["timestamp"]).astimezone(UTC)
+        answer = self._ask(self._trading, "GET", "/clock")
+        return datetime.fromisoformat(answer["timestamp"]).astimezone(UTC)
 
     def cash(self) -> Decimal:
         """What crypto may be bought with."""
-        told = self._ask(self._trading, "GET", "/account")
-        return Decimal(told["non_marginable_buying_power"])
+        answer = self._ask(self._trading, "GET", "/account")
+        return Decimal(answer["non_marginable_buying_power"])
 
     def price(self, symbol: str) -> Decimal:
         """The middle of the newest quote."""
-        told = self._ask(self._data, "GET", "/crypto/us/latest/quotes", {"symbols": symbol})
-        quote = told["quotes"][symbol]
+        answer = self._ask(self._data, "GET", "/crypto/us/latest/quotes", {"symbols": symbol})
+        quote = answer["quotes"][symbol]
         return (Decimal(str(quote["bp"])) + Decimal(str(quote["ap"]))) / 2
 
     def buy_at_market(self, symbol: str, usd: Decimal) -> OrderSeen:

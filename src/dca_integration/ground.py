@@ -21,7 +21,7 @@ from dca_integration.guard import refuse_real_money
 from dca_integration.market import Market, PaperMarket, SimulatedMarket
 from dca_integration.report import Report
 from dca_sandbox.environment import environment
-from dca_sandbox.exchange import Exchange
+from dca_sandbox.exchange import SimulatedExchange
 from dca_sandbox.private_mariadb import PrivateMariaDb
 
 NAME = "integration_test"
@@ -55,7 +55,7 @@ class Ground:
         return self.work_dir / "logs"
 
     def environment(self, scratch: DatabaseSettings) -> dict[str, str]:
-        """For the bot's scripts; what they are not told by name (a proxy, say) is as it is here."""
+        """For the bot's scripts; what is not set by name (a proxy, say) is as it is here."""
         return {**os.environ, **environment(scratch, self.alpaca, self.log_dir), **SETTINGS}
 
 
@@ -76,7 +76,7 @@ def simulated_ground(report: Report) -> Iterator[Ground]:
         with PrivateMariaDb(work_dir / "mariadb", durable=False) as server:
             database = server.create_database(DATABASE_NAME)
             report.step("start the simulated exchange")
-            exchange = Exchange(work_dir, *EXCHANGE_OPTIONS)
+            exchange = SimulatedExchange(work_dir, *EXCHANGE_OPTIONS)
             try:
                 market = SimulatedMarket(exchange.url)
                 yield Ground(exchange.settings, database, market, work_dir)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from dca_bot.program.errors import BrokerUnavailable, DcaError
 from dca_bot.program.setting_groups import AlpacaSettings
 from dca_bot.program.setting_values import is_this_machine
-from dca_integration.account import PAPER_HOST, Account, plain
+from dca_integration.account import PAPER_HOST, PaperAccount, plain
 from dca_integration.interruption import Interruption
 from dca_integration.report import Report
 
@@ -40,7 +40,7 @@ class Guard:
 
     def __init__(
         self,
-        account: Account,
+        account: PaperAccount,
         symbols: tuple[str, ...],
         report: Report,
         interruption: Interruption,

@@ -28,7 +28,7 @@ class PaperMarket:
 
     @contextmanager
     def holding_fills(self) -> Iterator[None]:
-        """Nothing is filled inside the block, where the market can be told so: not here."""
+        """Nothing is filled inside the block, where the market allows it: not here."""
         yield
 
 

@@ -36,7 +36,7 @@ class Finished:
 
 
 class Programs:
-    """`environment` is all that the scripts are told; LOG_DIR is theirs alone."""
+    """`environment` is all that the scripts get; LOG_DIR is theirs alone."""
 
     def __init__(
         self, environment: Mapping[str, str], log_dir: Path, interruption: Interruption
@@ -72,10 +72,10 @@ class Programs:
     def heartbeat(self) -> Mapping[str, object]:
         """What main_app.py has written for the watchdog; nothing, if it has not yet."""
         try:
-            told: dict[str, object] = json.loads((self.log_dir / f"{BOT}.heartbeat").read_text())
+            beat: dict[str, object] = json.loads((self.log_dir / f"{BOT}.heartbeat").read_text())
         except (OSError, ValueError):
             return {}
-        return told
+        return beat
 
     def bot_pid(self) -> int | None:
         """The number in the PID file, if such a process is there and runs main_app.py."""

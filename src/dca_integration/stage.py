@@ -16,7 +16,7 @@ from typing import TypeVar
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.store.values import Value
-from dca_integration.account import Account, OrderSeen
+from dca_integration.account import OrderSeen, PaperAccount
 from dca_integration.interruption import Interruption
 from dca_integration.market import Market, SimulatedMarket
 from dca_integration.programs import Programs
@@ -34,7 +34,7 @@ SYMBOLS = (FIRST, SECOND, FOREIGN, DOLLAR, IN_DOLLARS)
 # Alpaca's minimum is 10 USD; quantities are rounded down, and a market order buys a little less.
 AMOUNT = Decimal("10.50")
 BY_HAND = Decimal(12)
-OLD_SECONDS = 2.5  # older than the second that the caretakers are told to wait
+OLD_SECONDS = 2.5  # older than the second that the caretakers are set to wait
 TIDY_AFTER_SECONDS = 8.0
 PRICE_TOLERANCE = Decimal("1e-6")
 ASK_ALPACA_SECONDS = 1.0
@@ -46,7 +46,7 @@ class Unmet(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    account: Account
+    account: PaperAccount
     books: Scratch
     programs: Programs
     market: Market

@@ -1,4 +1,4 @@
-"""Everything that programs started by the demo or by integration_test.py are told.
+"""Everything that programs started by the demo or by integration_test.py get.
 
 Rule: made from scratch, with every setting by name: the environment wins over the user's `.env`,
 so what is named here cannot come from there.

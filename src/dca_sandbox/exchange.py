@@ -37,7 +37,7 @@ class Prices:
         return (self.bid + self.ask) / 2
 
 
-class Exchange:
+class SimulatedExchange:
     """Starts it on a free port, with more options, and waits until it answers; raises DcaError."""
 
     def __init__(self, log_dir: Path, *options: str) -> None:
@@ -60,7 +60,7 @@ class Exchange:
 
     @property
     def settings(self) -> AlpacaSettings:
-        """Where it is, as a program that trades on it has to be told."""
+        """Where it is, as a program that trades on it must be set."""
         return AlpacaSettings(
             key_id=self.key_id,
             secret_key=self.secret_key,

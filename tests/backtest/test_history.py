@@ -19,7 +19,7 @@ from dca_bot.backtest.prices.months import (
 )
 from dca_bot.backtest.words import iso
 from dca_bot.program.errors import BrokerUnavailable, DcaError
-from dca_sandbox.exchange import Exchange
+from dca_sandbox.exchange import SimulatedExchange
 
 PAIR = "BTC/USD"
 JANUARY, FEBRUARY = Month(2025, 1), Month(2025, 2)
@@ -137,13 +137,15 @@ def test_months_follow_each_other() -> None:
 
 
 @pytest.fixture(scope="module")
-def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    simulated = Exchange(tmp_path_factory.mktemp("exchange"), "--no-walk")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedExchange]:
+    simulated = SimulatedExchange(tmp_path_factory.mktemp("exchange"), "--no-walk")
     yield simulated
     simulated.stop()
 
 
-def test_the_simulated_exchange_has_days_of_history(exchange: Exchange, tmp_path: Path) -> None:
+def test_the_simulated_exchange_has_days_of_history(
+    exchange: SimulatedExchange, tmp_path: Path
+) -> None:
     # far enough in its past to be complete, whatever it is now
     until = time.time_ns() // MINUTE * MINUTE - 60 * MINUTE
     since = until - 9 * 24 * 60 * MINUTE
@@ -159,7 +161,7 @@ def test_a_market_data_host_that_is_away_is_asked_for_a_minute() -> None:
     assert waits == [1, 2, 4, 8, 16, 32]
 
 
-def test_a_refusal_is_told_in_alpacas_words(exchange: Exchange) -> None:
+def test_a_refusal_is_reported_in_alpacas_words(exchange: SimulatedExchange) -> None:
     ask = asker(exchange.settings.data_url)
     with pytest.raises(DcaError, match="status 400"):
         ask({"symbols": PAIR, "timeframe": "1Min", "start": "yesterday"})

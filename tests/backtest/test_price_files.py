@@ -50,7 +50,7 @@ def test_a_spread_is_put_around_closes_ask_up_and_bid_down(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (QUOTES + "1,10,1,11,1\nx,10,1,11,1\n", "line 3: timestamp 'x' is not a whole number"),
         (QUOTES + "1,10,1,11,1\n2,10,1\n", "line 3: only 3 columns"),
@@ -65,11 +65,11 @@ def test_a_spread_is_put_around_closes_ask_up_and_bid_down(tmp_path: Path) -> No
         ("", "line 1: neither quotes"),
     ],
 )
-def test_a_bad_row_is_named_by_its_line(tmp_path: Path, content: str, told: str) -> None:
+def test_a_bad_row_is_named_by_its_line(tmp_path: Path, content: str, message: str) -> None:
     path = a_file(tmp_path, content)
     with pytest.raises(DcaError) as caught:
         read_prices(path, "BTC/USD")
-    assert f"{path}: {told}" in str(caught.value)
+    assert f"{path}: {message}" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -133,7 +133,7 @@ def test_without_any_range_usual_ones_are_tried_and_single_values_are_kept() -> 
 
 
 @pytest.mark.parametrize(
-    ("texts", "told"),
+    ("texts", "message"),
     [
         ({"take_profit_percent": "1:2"}, "--take-profit-percent '1:2': must look like"),
         ({"take_profit_percent": "2:1:0.1"}, "must go up"),
@@ -142,8 +142,8 @@ def test_without_any_range_usual_ones_are_tried_and_single_values_are_kept() -> 
         ({"take_profit_percent": "0:1:0.0000001"}, "too many"),
     ],
 )
-def test_a_range_that_is_none_is_named(texts: dict[str, str], told: str) -> None:
-    with pytest.raises(SettingsError, match=told):
+def test_a_range_that_is_none_is_named(texts: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
         a_grid(texts)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dca_bot.program.settings import DatabaseSettings
-from dca_sandbox.exchange import Exchange
+from dca_sandbox.exchange import SimulatedExchange
 from tests.backtest.markets import START, a_walk, known_cases
 from tests.helpers import apply_sql, database_environment
 
@@ -60,8 +60,8 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = ["timestamp,open,high,low,close,volume"]
     for number, (first, last) in enumerate(zip(closes, closes[1:], strict=False)):
         prices = (first, max(first, last) + 20, min(first, last) - 20, last)
-        told = ",".join(f"{price / 100:.2f}" for price in prices)
-        rows.append(f"{START + number * MINUTE},{told},0")
+        closes = ",".join(f"{price / 100:.2f}" for price in prices)
+        rows.append(f"{START + number * MINUTE},{closes},0")
     path.write_text("\n".join(rows) + "\n")
     return path
 
@@ -104,8 +104,8 @@ def test_every_column_is_an_option(bars: Path, tmp_path: Path) -> None:
     found = answer(
         "backtest", "BTC/USD", "--prices", bars, "--fee-percent", "0.1", *words, cwd=tmp_path
     )
-    told = found["parameters"]["BTC/USD"]
-    assert {name: str(value).lower() for name, value in told.items()} == columns
+    tried = found["parameters"]["BTC/USD"]
+    assert {name: str(value).lower() for name, value in tried.items()} == columns
     assert Decimal(found["pessimistic"]["most_invested"]) <= Decimal(50 + 25 + 50)
 
 
@@ -166,7 +166,7 @@ def test_two_pairs_share_a_purse(bars: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "told"),
+    ("words", "status", "message"),
     [
         (["backtest", "BITCOIN"], 2, "'BITCOIN' is not a pair: write it like BTC/USD"),
         (["backtest", "XYZ/USD"], 1, "no prices of XYZ/USD"),
@@ -188,18 +188,18 @@ def test_two_pairs_share_a_purse(bars: Path, tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_call_gets_one_clear_line(
-    words: list[str], status: int, told: str, bars: Path, tmp_path: Path
+    words: list[str], status: int, message: str, bars: Path, tmp_path: Path
 ) -> None:
     done = dca(*(word.format(bars=bars) for word in words), cwd=tmp_path)
     assert done.returncode == status
-    assert told in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
 
 
 @pytest.fixture
-def exchange(tmp_path: Path) -> Iterator[Exchange]:
-    simulated = Exchange(tmp_path, "--no-walk")
+def exchange(tmp_path: Path) -> Iterator[SimulatedExchange]:
+    simulated = SimulatedExchange(tmp_path, "--no-walk")
     yield simulated
     simulated.stop()
 
@@ -216,17 +216,19 @@ def test_the_row_in_the_database_is_what_is_tried_as_configured(
     environment = database_environment(database)
     done = dca(*words, "BTC/USD", "--json", cwd=tmp_path, **environment)
     found = json.loads(done.stdout)
-    told = found["parameters"]["BTC/USD"]
-    assert Decimal(told["base_order_amount"]) == 55
-    assert Decimal(told["trailing_percent"]) == Decimal("0.2")
-    assert told["max_safety_orders"] == 2  # an option is heard before the row
+    tried = found["parameters"]["BTC/USD"]
+    assert Decimal(tried["base_order_amount"]) == 55
+    assert Decimal(tried["trailing_percent"]) == Decimal("0.2")
+    assert tried["max_safety_orders"] == 2  # an option is heard before the row
     assert found["pessimistic"]["buys"] > 1  # though the row is disabled and may not buy
     absent = dca(*words, "ETH/USD", cwd=tmp_path, **environment)
     assert (absent.returncode, absent.stdout) == (2, "")
     assert "--as-configured: ETH/USD: it has no row in dca_assets" in absent.stderr
 
 
-def test_a_new_user_gets_from_nothing_to_a_report(exchange: Exchange, tmp_path: Path) -> None:
+def test_a_new_user_gets_from_nothing_to_a_report(
+    exchange: SimulatedExchange, tmp_path: Path
+) -> None:
     pytest.importorskip("plotly", reason="plotly is not installed")
     data, report = tmp_path / "data", tmp_path / "report.html"
     today = datetime.now(UTC).date()

@@ -74,8 +74,8 @@ def sell(quantity: Decimal | str) -> Order:
 
 def finished(world: World, order: Order) -> OrderUpdate:
     def update() -> OrderUpdate | None:
-        told = world.broker.order(order.client_order_id)
-        return told if told and told.status.is_finished else None
+        update = world.broker.order(order.client_order_id)
+        return update if update and update.status.is_finished else None
 
     return eventually(update)
 
@@ -92,10 +92,10 @@ class BrokerContract:
         answer = world.broker.submit(order, BTC)
         assert (answer.client_order_id, answer.symbol) == (order.client_order_id, BTC)
         assert (answer.side, answer.alpaca_order_id is not None) == (Side.BUY, True)
-        told = finished(world, order)
-        assert told.status is OrderStatus.FILLED
-        assert told.filled_quantity == Decimal("0.001")
-        assert told.filled_average_price == Decimal(64100)
+        update = finished(world, order)
+        assert update.status is OrderStatus.FILLED
+        assert update.filled_quantity == Decimal("0.001")
+        assert update.filled_average_price == Decimal(64100)
         # 25 bps of the coin, rounded up per fill (docs/alpaca.md 1.5)
         assert world.broker.holdings().readable["BTC"].quantity == Decimal("0.0009975")
 
@@ -136,10 +136,10 @@ class BrokerContract:
         order = buy("0.001", limit="63000")
         world.broker.submit(order, BTC)
         world.quote("62800", "62900")
-        told = finished(world, order)
-        assert told.status is OrderStatus.FILLED
-        assert told.filled_average_price is not None
-        assert told.filled_average_price <= 63000
+        update = finished(world, order)
+        assert update.status is OrderStatus.FILLED
+        assert update.filled_average_price is not None
+        assert update.filled_average_price <= 63000
 
     def test_a_market_sell_takes_the_bid_and_all_that_is_available(self, world: World) -> None:
         first = buy("0.001", limit="65000")
@@ -147,8 +147,8 @@ class BrokerContract:
         finished(world, first)
         order = sell(world.broker.holdings().readable["BTC"].available)
         world.broker.submit(order, BTC)
-        told = finished(world, order)
-        assert (told.status, told.filled_average_price) == (OrderStatus.FILLED, Decimal(64000))
+        update = finished(world, order)
+        assert (update.status, update.filled_average_price) == (OrderStatus.FILLED, Decimal(64000))
         assert eventually(lambda: world.broker.holdings().of("BTC") is None)
 
     def test_selling_what_was_bought_is_refused_because_of_the_fee(self, world: World) -> None:
@@ -174,10 +174,10 @@ class BrokerContract:
         world.broker.submit(order, BTC)
         world.fill(order.client_order_id, "0.001", "64000")
         world.fill(order.client_order_id, "0.002", "64090")
-        told = world.broker.order(order.client_order_id)
-        assert told is not None
-        assert (told.status, told.filled_quantity) == (OrderStatus.OPEN, Decimal("0.003"))
-        assert told.filled_average_price == Decimal(64060)
+        update = world.broker.order(order.client_order_id)
+        assert update is not None
+        assert (update.status, update.filled_quantity) == (OrderStatus.OPEN, Decimal("0.003"))
+        assert update.filled_average_price == Decimal(64060)
 
     def test_a_canceled_order_keeps_its_part(self, world: World) -> None:
         world.hold_fills()
@@ -185,8 +185,8 @@ class BrokerContract:
         answer = world.broker.submit(order, BTC)
         world.fill(order.client_order_id, "0.001", "64100")
         world.broker.cancel(str(answer.alpaca_order_id))
-        told = finished(world, order)
-        assert (told.status, told.filled_quantity) == (OrderStatus.CANCELED, Decimal("0.001"))
+        update = finished(world, order)
+        assert (update.status, update.filled_quantity) == (OrderStatus.CANCELED, Decimal("0.001"))
         assert not is_working(world, order)
 
     def test_canceling_what_is_finished_is_fine(self, world: World) -> None:
@@ -232,9 +232,9 @@ class BrokerContract:
     def test_an_order_is_found_under_both_ids(self, world: World) -> None:
         order = buy("0.001", limit="50000")
         answer = world.broker.submit(order, BTC)
-        told = world.broker.order_by_id(str(answer.alpaca_order_id))
-        assert told is not None
-        assert told.client_order_id == order.client_order_id
+        update = world.broker.order_by_id(str(answer.alpaca_order_id))
+        assert update is not None
+        assert update.client_order_id == order.client_order_id
 
     @pytest.mark.parametrize(
         ("order", "needs_cash"),
@@ -256,8 +256,8 @@ class BrokerContract:
         orders = [buy("0.001", limit=str(50000 + step)) for step in range(3)]
         for order in orders:
             world.broker.submit(order, BTC)
-        told = [each.client_order_id for each in world.broker.open_orders()]
-        assert told == [order.client_order_id for order in orders]
+        listed = [each.client_order_id for each in world.broker.open_orders()]
+        assert listed == [order.client_order_id for order in orders]
 
     def test_orders_that_have_ended_are_listed_with_their_ends(self, world: World) -> None:
         filled, resting = buy("0.001", limit="65000"), buy("0.001", limit="50000")
@@ -265,13 +265,13 @@ class BrokerContract:
             world.broker.submit(order, BTC)
         began_at = finished(world, filled).created_at
         assert began_at is not None
-        [told] = world.broker.closed_orders(began_at - timedelta(days=1))
-        assert (told.client_order_id, told.filled_quantity) == (
+        [update] = world.broker.closed_orders(began_at - timedelta(days=1))
+        assert (update.client_order_id, update.filled_quantity) == (
             filled.client_order_id,
             Decimal("0.001"),
         )
-        assert told.ended_at is not None
-        assert told.ended_at >= began_at
+        assert update.ended_at is not None
+        assert update.ended_at >= began_at
         open_one = world.broker.order(resting.client_order_id)
         assert open_one is not None
         assert open_one.ended_at is None

@@ -44,7 +44,7 @@ class TestFakeBroker(BrokerContract):
     """See broker_contract.py."""
 
 
-def test_a_fill_is_told_before_the_submit_returns_and_with_the_position() -> None:
+def test_a_fill_is_reported_before_the_submit_returns_and_with_the_position() -> None:
     broker = FakeBroker(BTC)
     broker.quote(BTC, 64000, 64100)
     heard: list[OrderStatus] = []

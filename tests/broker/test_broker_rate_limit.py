@@ -97,16 +97,16 @@ def test_a_wait_that_cannot_end_in_time_is_not_begun() -> None:
     assert world.now == 1000.0
 
 
-def test_a_pause_that_lasts_is_told_in_the_same_words_each_time() -> None:
+def test_a_pause_that_lasts_is_reported_in_the_same_words_each_time() -> None:
     world = World(per_minute=60, wait_seconds_max=5.0)
     world.limiter.observe(429, {"Retry-After": "30"})
-    told = set()
+    messages = set()
     for _ in range(3):
         with pytest.raises(BrokerUnavailable) as refused:
             world.send()
-        told.add(str(refused.value))
+        messages.add(str(refused.value))
         world.now += 2.0
-    assert len(told) == 1
+    assert len(messages) == 1
 
 
 @pytest.mark.parametrize(

@@ -344,7 +344,7 @@ def test_open_orders_are_crypto_and_spelled_with_a_slash(
     assert [each.symbol for each in broker.open_orders()] == ["BTC/USD"]
 
 
-def test_an_order_in_words_that_nobody_knows_hides_no_other_and_is_told_once(
+def test_an_order_in_words_that_nobody_knows_hides_no_other_and_is_reported_once(
     server: NastyHttp, broker: AlpacaBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     strange = taken(id="2", client_order_id="by-hand", status="frobnicated", submitted_at=None)

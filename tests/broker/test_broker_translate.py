@@ -429,8 +429,8 @@ def test_an_order_that_has_ended_tells_when_and_an_open_one_does_not() -> None:
 
 
 def test_a_reason_is_the_first_text_that_tells_one() -> None:
-    told = {"reason": 7, "reject_reason": "", "message": "too small"}
-    assert translate.order_update(order() | told).reason == "too small"
+    texts = {"reason": 7, "reject_reason": "", "message": "too small"}
+    assert translate.order_update(order() | texts).reason == "too small"
 
 
 def test_the_next_page_of_orders_begins_where_this_one_ends() -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from dca_bot.caretakers.posted_fees import take_over, told_by_order
+from dca_bot.caretakers.posted_fees import fees_by_order, take_over
 from dca_bot.caretakers.run import Run
 from dca_bot.core.model import Cycle, CycleStatus, Order, OrderKind, OrderStatus, Side
 from dca_bot.core.records import FeeActivity, FillActivity
@@ -29,7 +29,7 @@ def posted(amount: str, hours: float = 12) -> FeeActivity:
 
 
 def fees(fills: Sequence[FillActivity], *rows: FeeActivity) -> dict[str, Decimal]:
-    return {order_id: fee for order_id, (_, fee) in told_by_order(fills, rows).items()}
+    return {order_id: fee for order_id, (_, fee) in fees_by_order(fills, rows).items()}
 
 
 def test_a_row_is_the_fee_of_the_fill_that_costs_so_much() -> None:
@@ -52,10 +52,10 @@ def test_another_rate_than_the_usual_is_what_alpaca_says() -> None:
     assert found == {"one": Decimal("0.05"), "two": Decimal("0.08"), "three": Decimal("0.08")}
 
 
-def test_the_parts_of_an_order_are_told_together() -> None:
+def test_the_parts_of_an_order_are_reported_together() -> None:
     parts = [sale("one", "20"), sale("one", "60", 1)]
-    told = told_by_order(parts, [posted("0.05"), posted("0.15")])
-    assert told == {"one": (Decimal("0.8"), Decimal("0.20"))}
+    fees = fees_by_order(parts, [posted("0.05"), posted("0.15")])
+    assert fees == {"one": (Decimal("0.8"), Decimal("0.20"))}
 
 
 def test_a_sum_of_a_day_tells_the_fees_that_it_is_made_of() -> None:
@@ -241,7 +241,7 @@ def test_the_fee_of_a_cycle_that_goes_on_is_taken_over_without_a_result() -> Non
 
 
 @pytest.mark.parametrize(
-    ("amount", "told"),
+    ("amount", "fees"),
     [
         ("0.15", ["fees of SELLs told by Alpaca told=1 of=1"]),
         (
@@ -256,8 +256,8 @@ def test_the_fee_of_a_cycle_that_goes_on_is_taken_over_without_a_result() -> Non
     ],
 )
 def test_a_fee_that_differs_is_told_and_how_many_were_learnt(
-    amount: str, told: list[str], caplog: pytest.LogCaptureFixture
+    amount: str, fees: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     Books().take_over(Records([SOLD], [posted(amount)]))
-    assert [each.getMessage() for each in caplog.records] == told
+    assert [each.getMessage() for each in caplog.records] == fees

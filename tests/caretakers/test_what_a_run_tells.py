@@ -23,7 +23,7 @@ from dca_bot.core.model import (
 )
 from dca_bot.core.records import EventKind
 from dca_bot.program.errors import OrderOutcomeUnknown
-from dca_bot.watchdog.caretaker_marks import Mark
+from dca_bot.watchdog.caretaker_marks import SuccessMark
 from tests.builders import (
     BTC,
     NOW,
@@ -47,10 +47,10 @@ def _every_line(caplog: pytest.LogCaptureFixture) -> None:
 
 def lines(caplog: pytest.LogCaptureFixture, about: str) -> list[str]:
     """The lines with these words in them, each after its asset and cycle."""
-    told = [
+    logged = [
         f"{getattr(each, 'subject', '')} {each.getMessage()}".strip() for each in caplog.records
     ]
-    return [line for line in told if about in line]
+    return [line for line in logged if about in line]
 
 
 def story(world: SmallWorld) -> list[EventKind]:
@@ -118,7 +118,7 @@ def test_the_last_line_counts_what_is_somebody_elses(caplog: pytest.LogCaptureFi
 # -- orders
 
 
-def test_the_end_of_an_order_that_no_cycle_tracks_is_told(
+def test_the_end_of_an_order_that_no_cycle_tracks_is_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = SmallWorld()
@@ -132,7 +132,7 @@ def test_the_end_of_an_order_that_no_cycle_tracks_is_told(
     ]
 
 
-def test_the_end_of_an_order_of_a_cycle_that_is_over_is_told_once(
+def test_the_end_of_an_order_of_a_cycle_that_is_over_is_reported_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = SmallWorld()
@@ -242,7 +242,7 @@ def test_coins_of_a_symbol_that_alpaca_lists_no_more_are_compared_all_the_same()
     assert world.cycle.quantity == Decimal("0.5")
 
 
-def test_of_a_coin_that_two_cycles_claim_each_holder_is_told(
+def test_of_a_coin_that_two_cycles_claim_each_holder_is_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = SmallWorld()
@@ -267,7 +267,7 @@ def test_of_a_coin_that_two_cycles_claim_each_holder_is_told(
     ]
 
 
-def test_what_is_more_than_the_ladder_could_have_bought_is_told_with_its_numbers(
+def test_what_is_more_than_the_ladder_could_have_bought_is_reported_with_its_numbers(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = SmallWorld()
@@ -280,7 +280,7 @@ def test_what_is_more_than_the_ladder_could_have_bought_is_told_with_its_numbers
     assert line.endswith("not_the_bots=1000")
 
 
-def test_a_position_that_no_cycle_owns_is_told_with_its_average(
+def test_a_position_that_no_cycle_owns_is_reported_with_its_average(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = SmallWorld()
@@ -292,7 +292,7 @@ def test_a_position_that_no_cycle_owns_is_told_with_its_average(
     assert line.endswith("quantity=0.5 average=100")
 
 
-def test_of_a_disabled_row_without_a_cycle_its_position_is_told_as_well(
+def test_of_a_disabled_row_without_a_cycle_its_position_is_reported_as_well(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = SmallWorld(is_enabled=False)
@@ -310,7 +310,7 @@ def test_a_run_without_trouble_leaves_its_mark_and_one_with_trouble_only_began(
 ) -> None:
     began, done = [], []
 
-    class Watched(Mark):
+    class Watched(SuccessMark):
         def begin(self, at: datetime) -> None:
             began.append(at)
 
@@ -328,7 +328,7 @@ def test_a_run_without_trouble_leaves_its_mark_and_one_with_trouble_only_began(
     assert (len(began), len(done)) == (2, 1)
 
 
-def test_what_nobody_expected_is_one_assets_trouble_and_told(
+def test_what_nobody_expected_is_one_assets_trouble_and_is_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     this_run = Run()
@@ -410,19 +410,19 @@ def test_coins_of_a_row_that_was_deleted_are_told_to_be_the_bots(
     )
 
 
-@pytest.mark.parametrize(("held", "told"), [("0", "none"), ("0.000001", "0.000001")])
-def test_a_cycle_that_is_given_up_is_told_with_what_is_held(
-    held: str, told: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("held", "logged"), [("0", "none"), ("0.000001", "0.000001")])
+def test_a_cycle_that_is_given_up_is_reported_with_what_is_held(
+    held: str, logged: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = SmallWorld()
     world.hold()
     world.broker.hold(BTC, held, "100")
     world.check_consistency()
     [line] = lines(caplog, "cycle given up")
-    assert line.endswith(f"status=error quantity=1 average=100 held={told}")
+    assert line.endswith(f"status=error quantity=1 average=100 held={logged}")
 
 
-def test_a_correction_is_told_with_both_quantities(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_correction_is_reported_with_both_quantities(caplog: pytest.LogCaptureFixture) -> None:
     world = SmallWorld()
     world.hold()
     world.broker.hold(BTC, "0.5", "90")

@@ -18,7 +18,7 @@ from dca_bot.core.asset_row import (
 )
 from dca_bot.core.decide import decide, triggers
 from dca_bot.core.model import Allowed, Asset, AssetState, CycleStatus
-from dca_bot.live.problems import Look, Problems
+from dca_bot.live.problems import AssetSnapshot, Problems
 from tests.builders import CHECKED, NOW, a_cycle, a_quote, an_asset, rules_of
 
 
@@ -81,7 +81,7 @@ def test_a_coin_that_may_not_be_traded_now_is_a_problem() -> None:
     assert trading_problem(an_asset(), rules_of(tradable=False)) == HALTED
 
 
-def test_every_mistake_of_a_row_is_told_at_once() -> None:
+def test_every_mistake_of_a_row_is_reported_at_once() -> None:
     asset = an_asset(base_order_amount="-1", take_profit_pct="0", cooldown_seconds=-1)
     assert len(problem_of(asset, None).split("; ")) == 4
 
@@ -153,7 +153,7 @@ def test_a_row_that_pays_with_what_another_trades_is_told_so() -> None:
     assert "paid for with USDC, which USDC/USD trades" in problems[1]
 
 
-def test_a_target_that_both_fees_eat_up_is_told() -> None:
+def test_a_target_that_both_fees_eat_up_is_reported() -> None:
     assert "take_profit_percent is 0.5, " in losing_target(an_asset(take_profit_pct="0.5"))
     assert losing_target(an_asset(take_profit_pct="0.51")) == ""
     assert losing_target(an_asset(take_profit_pct="0.5", take_profit_after_fees=True)) == ""
@@ -218,4 +218,6 @@ def test_no_row_that_sql_can_hold_is_more_than_a_problem_of_its_own(
     losing_target(asset)
     triggers(asset, state)
     decide(asset, state, quote, rules_of())
-    Problems(lambda: NOW, mail_after=timedelta(1)).now("", [Look(AssetState(asset, state), quote)])
+    Problems(lambda: NOW, mail_after=timedelta(1)).now(
+        "", [AssetSnapshot(AssetState(asset, state), quote)]
+    )

@@ -111,7 +111,7 @@ def test_a_cycle_began_with_its_first_order_that_was_filled() -> None:
     assert result_of(an_asset(), cycle, orders).began_at == later
 
 
-def test_what_keeps_a_base_order_back_is_told_with_its_quantity() -> None:
+def test_what_keeps_a_base_order_back_is_reported_with_its_quantity() -> None:
     assert why_blocked(an_asset(), a_holding("0.4"), Decimal(0)).startswith(
         "Alpaca holds a position of 0.4 "
     )
@@ -120,25 +120,25 @@ def test_what_keeps_a_base_order_back_is_told_with_its_quantity() -> None:
 # -- the story of an order
 
 
-def test_a_fill_is_told_as_whole_or_as_a_part_with_its_price() -> None:
+def test_a_fill_is_reported_as_whole_or_as_a_part_with_its_price() -> None:
     order = an_order()
     part = an_order(filled_quantity="0.5", filled_average_price="100.50")
     whole = an_order(status=OrderStatus.FILLED, filled_quantity="1", filled_average_price="100.25")
-    for before, after, told in (
+    for before, after, sentence in (
         (order, part, "base order partly filled: bought 0.5 at 100.5 on average"),
         (part, whole, "base order filled: bought 0.5 at 100.25 on average"),
     ):
         booked = Booked(a_cycle(), after)
         update = a_fill(order, after.filled_quantity)
         [event] = story.booked(an_asset(), before, booked, update, NOW)
-        assert event.told == told
+        assert event.sentence == sentence
         assert (event.cycle_id, event.client_order_id) == (1, order.client_order_id)
 
 
-def test_what_has_not_grown_is_not_told_again() -> None:
+def test_what_has_not_grown_is_not_reported_again() -> None:
     part = an_order(filled_quantity="0.5", filled_average_price="100.50")
-    told = story.booked(an_asset(), part, Booked(a_cycle(), part), an_update(part, "open"), NOW)
-    assert list(told) == []
+    events = story.booked(an_asset(), part, Booked(a_cycle(), part), an_update(part, "open"), NOW)
+    assert list(events) == []
 
 
 @pytest.mark.parametrize("cycle_id", [0, 7])
@@ -271,7 +271,7 @@ def test_a_step_that_reaches_a_hundred_percent_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("left_behind", "told"),
+    ("left_behind", "sentence"),
     [
         ("0", "that the bot did not buy"),
         ("0.1", "and no cycle owns it: the bot bought 0.1 of it for a row that was deleted since"),
@@ -279,9 +279,9 @@ def test_a_step_that_reaches_a_hundred_percent_is_none() -> None:
         ("3", "and no cycle owns it: the bot bought it for a row that was deleted since"),
     ],
 )
-def test_whose_coins_keep_a_base_order_back_is_told(left_behind: str, told: str) -> None:
+def test_whose_coins_keep_a_base_order_back_is_reported(left_behind: str, sentence: str) -> None:
     why = why_blocked(an_asset(), a_holding("0.4"), Decimal(left_behind))
-    assert why.startswith(f"Alpaca holds a position of 0.4 BTC/USD {told}: sell it there")
+    assert why.startswith(f"Alpaca holds a position of 0.4 BTC/USD {sentence}: sell it there")
 
 
 def by_hand(kind: OrderKind, quantity: str) -> OrderUpdate:
@@ -368,7 +368,7 @@ def test_a_cycle_in_which_nothing_was_filled_began_when_it_was_created() -> None
 SELLING: dict[str, Any] = {"kind": OrderKind.TAKE_PROFIT, "limit_price": None, "quantity": "0.4"}
 
 
-def test_a_sell_that_is_told_again_ends_no_cycle_that_has_gone_on_since() -> None:
+def test_a_sell_that_is_reported_again_ends_no_cycle_that_has_gone_on_since() -> None:
     """The position in a message of before a BUY says nothing of now."""
     order = an_order(
         status=OrderStatus.FILLED, filled_quantity="0.4", filled_average_price="101", **SELLING
@@ -378,7 +378,7 @@ def test_a_sell_that_is_told_again_ends_no_cycle_that_has_gone_on_since() -> Non
     assert apply_update(an_asset(), cycle, order, again, NOW).cycle == cycle
 
 
-def test_the_fee_of_a_sell_is_the_sum_over_its_parts_and_an_estimate_until_it_is_told() -> None:
+def test_the_fee_of_a_sell_is_the_sum_over_its_parts_and_an_estimate_until_it_is_reported() -> None:
     cycle, order = a_holding_cycle(status=CycleStatus.SELLING), an_order(**SELLING)
     part = apply_update(an_asset(), cycle, order, a_fill(order, "0.1", 101, status="open"), NOW)
     assert (part.order.fee, part.order.fee_is_known) == (Decimal("0.03"), False)
@@ -399,19 +399,19 @@ def test_an_order_by_hand_above_the_last_fill_is_the_last_fill() -> None:
     ).cycle.last_order_fill_price == Decimal(105)
 
 
-def test_the_end_of_an_order_is_told_once() -> None:
+def test_the_end_of_an_order_is_reported_once() -> None:
     ended = an_order(status=OrderStatus.CANCELED)
-    for before, told in ((an_order(), ["base order canceled, 0 of 1 filled"]), (ended, [])):
+    for before, sentence in ((an_order(), ["base order canceled, 0 of 1 filled"]), (ended, [])):
         news = story.booked(
             an_asset(), before, Booked(a_cycle(), ended), an_update(ended, "canceled"), NOW
         )
-        assert [event.told for event in news] == told
+        assert [event.sentence for event in news] == sentence
 
 
 @pytest.mark.parametrize(("length", "kept"), [(255, 255), (256, 254)])
 def test_a_sentence_is_cut_only_where_its_column_ends(length: int, kept: int) -> None:
-    told = "x" * length
-    assert story.changed(None, NOW, told).told == told[:kept] + "…" * (length > kept)
+    sentence = "x" * length
+    assert story.changed(None, NOW, sentence).sentence == sentence[:kept] + "…" * (length > kept)
 
 
 def test_an_intent_of_no_safety_order_is_no_rung() -> None:

@@ -73,15 +73,15 @@ def test_the_position_tells_the_fee_exactly() -> None:
 @pytest.mark.parametrize(
     ("held_after", "why"),
     [
-        (None, "nobody told"),
+        (None, "nobody reported"),
         ("1", "the position lags behind"),
         ("3.5", "somebody bought by hand"),
         ("1.5", "somebody sold by hand"),
     ],
 )
 def test_a_position_that_no_fee_explains_is_not_believed(held_after: str | None, why: str) -> None:
-    told = None if held_after is None else Decimal(held_after)
-    assert received(Decimal(1), Decimal(1), told) == Decimal("0.9975"), why
+    held = None if held_after is None else Decimal(held_after)
+    assert received(Decimal(1), Decimal(1), held) == Decimal("0.9975"), why
 
 
 @pytest.mark.parametrize(

@@ -112,13 +112,13 @@ def test_what_is_gone_is_believed_when_sells_of_the_coin_explain_it(
     assert shows_the_sale(a_holding_cycle(), "BTC", [sale]) is shows
 
 
-def test_only_a_fee_that_alpaca_has_not_told_is_assumed() -> None:
+def test_only_a_fee_that_alpaca_has_not_reported_is_assumed() -> None:
     filled: dict[str, Any] = {"quantity": "1000", "filled_quantity": "1000"}
     assumed = an_order(**filled, received_quantity="997.5")
-    told = an_order(**filled, received_quantity="998.5")
+    known = an_order(**filled, received_quantity="998.5")
     sold = an_order(**filled, kind=OrderKind.TAKE_PROFIT, received_quantity="0")
     unfilled = an_order(quantity="1000")
-    assert fees_assumed([assumed, told, sold, unfilled, assumed]) == Decimal("5.0")
+    assert fees_assumed([assumed, known, sold, unfilled, assumed]) == Decimal("5.0")
 
 
 @pytest.mark.parametrize("price", ["0.5", "1", "2"])
@@ -141,17 +141,17 @@ def test_steps_of_less_than_a_percent_count_and_so_do_growing_amounts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("holding", "told"),
+    ("holding", "message"),
     [
         (None, "the cycle holds 1, Alpaca holds 0:"),
         (a_holding("0.4"), "the cycle holds 1, Alpaca holds 0.4:"),
         (a_holding("1", available="0"), "only 0 of 1 can be sold"),
     ],
 )
-def test_why_nothing_can_be_sold_is_told_with_both_quantities(
-    holding: Holding | None, told: str
+def test_why_nothing_can_be_sold_is_reported_with_both_quantities(
+    holding: Holding | None, message: str
 ) -> None:
-    assert why_nothing_to_sell(a_holding_cycle(), holding).startswith(told)
+    assert why_nothing_to_sell(a_holding_cycle(), holding).startswith(message)
 
 
 @pytest.mark.parametrize(("average", "expected"), [("0.5", "0.5"), ("0", "100")])

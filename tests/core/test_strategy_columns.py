@@ -310,7 +310,7 @@ def test_a_pending_stop_loss_looks_at_every_quote() -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "message"),
     [
         ({"safety_order_volume_scale": "0"}, "safety_order_volume_scale is 0"),
         ({"safety_order_volume_scale": "0.5"}, "makes safety order 5 1.25, must be above"),
@@ -324,8 +324,8 @@ def test_a_pending_stop_loss_looks_at_every_quote() -> None:
         ({"min_start_price": "2", "max_start_price": "1"}, "min_start_price is 2, above"),
     ],
 )
-def test_what_makes_no_sense_is_named(columns: dict[str, object], told: str) -> None:
-    assert told in problem_of(an_asset(**columns), RULES)
+def test_what_makes_no_sense_is_named(columns: dict[str, object], message: str) -> None:
+    assert message in problem_of(an_asset(**columns), RULES)
 
 
 def test_all_of_them_together_can_make_sense() -> None:

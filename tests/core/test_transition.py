@@ -86,15 +86,15 @@ def selling(*, status: OrderStatus = OPEN) -> tuple[Cycle, Order]:
 
 
 def expected_cycle_status(
-    cycle: CycleStatus, side: Side, order: OrderStatus, told: OrderStatus, *, fills: bool
+    cycle: CycleStatus, side: Side, order: OrderStatus, reported: OrderStatus, *, fills: bool
 ) -> CycleStatus:
     """The rules, said once more and differently: by what is known, not by how it is stored."""
     if cycle in (CycleStatus.COMPLETE, CycleStatus.ERROR):
         return cycle
-    works_after_all = order is LOST and told is OPEN
+    works_after_all = order is LOST and reported is OPEN
     if works_after_all and cycle is CycleStatus.WATCHING:
         return UNDER_WAY[side]
-    was_live, is_end = order in LIVE, told not in LIVE
+    was_live, is_end = order in LIVE, reported not in LIVE
     may_be_sold_out = side is Side.SELL and cycle in (CycleStatus.SELLING, CycleStatus.WATCHING)
     if may_be_sold_out and fills and (is_end or not was_live):
         return CycleStatus.COMPLETE
@@ -106,18 +106,22 @@ def expected_cycle_status(
 @pytest.mark.parametrize("cycle_status", list(CycleStatus))
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("order_status", list(OrderStatus))
-@pytest.mark.parametrize("told", list(OrderStatus))
+@pytest.mark.parametrize("reported", list(OrderStatus))
 @pytest.mark.parametrize("fills", [False, True], ids=["unfilled", "filled"])
 def test_every_pair_of_states_has_one_outcome(
-    cycle_status: CycleStatus, side: Side, order_status: OrderStatus, told: OrderStatus, fills: bool
+    cycle_status: CycleStatus,
+    side: Side,
+    order_status: OrderStatus,
+    reported: OrderStatus,
+    fills: bool,
 ) -> None:
     cycle = a_holding_cycle(status=cycle_status)
     order = an_order(kind=KINDS[side], status=order_status)
-    update = a_fill(order, 1, 100, status=told) if fills else an_update(order, told)
+    update = a_fill(order, 1, 100, status=reported) if fills else an_update(order, reported)
     after = booked(cycle, order, update)
     is_complete = after.sold_at is not None
     assert after.cycle.status is expected_cycle_status(
-        cycle_status, side, order_status, told, fills=fills
+        cycle_status, side, order_status, reported, fills=fills
     )
     assert is_complete is (cycle_status.is_active and after.cycle.status is CycleStatus.COMPLETE)
     assert after.cycle.quantity >= 0
@@ -125,20 +129,22 @@ def test_every_pair_of_states_has_one_outcome(
     assert booked(after.cycle, after.order, update) == replace(after, sold_at=None)
 
 
-@pytest.mark.parametrize(("before", "told"), list(product(list(OrderStatus), list(OrderStatus))))
+@pytest.mark.parametrize(
+    ("before", "reported"), list(product(list(OrderStatus), list(OrderStatus)))
+)
 def test_an_order_that_ended_stays_so_unless_alpaca_knows_better(
-    before: OrderStatus, told: OrderStatus
+    before: OrderStatus, reported: OrderStatus
 ) -> None:
     cycle, order = buying()
-    after = booked(cycle, replace(order, status=before), an_update(order, told)).order.status
-    if told is INTENDED:
+    after = booked(cycle, replace(order, status=before), an_update(order, reported)).order.status
+    if reported is INTENDED:
         assert after is before
-    elif told is FILLED:
+    elif reported is FILLED:
         assert after is FILLED
     elif before is LOST:  # the cycle waits for another order, so a working one is an orphan
-        assert after is (LOST if told is OPEN else told)
+        assert after is (LOST if reported is OPEN else reported)
     elif before in LIVE:
-        assert after is told
+        assert after is reported
     else:
         assert after is before
 
@@ -396,7 +402,7 @@ def test_a_finished_cycle_stays_as_it_is_and_the_order_tells_of_the_late_fill(
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[OrderKind, list[OrderUpdate]]:
-    """A BUY's true history at the exchange: partial fills, its end, with what of it was told."""
+    """A BUY's true history at the exchange: partial fills, its end, and what was reported of it."""
     kind = draw(st.sampled_from(BUY_KINDS))
     cycle, order = buying(kind)
     steps = draw(st.lists(st.integers(1, 10**9), min_size=1, max_size=4))
@@ -413,16 +419,16 @@ def histories(draw: st.DrawFn) -> tuple[OrderKind, list[OrderUpdate]]:
         filled += fill
         cost += fill * price
         held += fill - round_down(fill * Decimal("0.0022"), STEP)
-        told = a_fill(
+        reported = a_fill(
             order,
             filled,
             cost / filled,
             status=FILLED if is_last and part == 1 else OPEN,
             position=held,
         )
-        updates.append(told)
+        updates.append(reported)
         if draw(st.booleans()):  # REST tells the same without the position
-            updates.append(replace(told, position_quantity=None))
+            updates.append(replace(reported, position_quantity=None))
     if part < 1:
         updates.append(replace(updates[-1], status=CANCELED, position_quantity=None))
     if draw(st.booleans()):  # a cancel that lost the race, told with what it knew of
@@ -444,8 +450,8 @@ def test_the_same_updates_in_any_order_give_the_same_cycle(
     cycle, order = buying(kind, status=INTENDED)
     expected = booked(cycle, order, *updates)
     shuffled = data.draw(st.permutations(updates + data.draw(st.lists(st.sampled_from(updates)))))
-    for told in (*in_every_order(updates), shuffled):
-        after = booked(cycle, order, *told)
+    for reported in (*in_every_order(updates), shuffled):
+        after = booked(cycle, order, *reported)
         assert after.cycle == expected.cycle
         assert after.order.received_quantity == expected.order.received_quantity
 
@@ -484,8 +490,8 @@ def test_the_news_of_a_sell_in_any_order_give_the_same_cycle(
     updates += [a_fill(order, part, 101, status=OPEN) for part in sold]
     end = a_fill(order, 1, 101) if ends_filled else a_fill(order, sold[-1], 101, status=CANCELED)
     expected = booked(cycle, order, *updates, end)
-    told = data.draw(st.permutations([*updates, end, end]))
-    assert booked(cycle, order, *told).cycle == expected.cycle
+    reported = data.draw(st.permutations([*updates, end, end]))
+    assert booked(cycle, order, *reported).cycle == expected.cycle
     assert expected.cycle.status is (CycleStatus.COMPLETE if ends_filled else CycleStatus.WATCHING)
 
 

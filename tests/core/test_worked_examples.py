@@ -132,9 +132,9 @@ def test_the_limits_of_the_example(
     cycles, invested, realised = map(Decimal, exposure)
     tx = cast(Transaction, Today(Exposure(int(cycles), invested, realised)))
     budget = Budget(3, Decimal(1000), Decimal(50))
-    told = paragraph("Limits")
+    text = paragraph("Limits")
     assert sum(map(Decimal, ("12.00", "-40.00", "-22.00"))) == -50
-    assert all(each in told for each in ("`MAX_INVESTED` 1000", "950.00", "50.00", "50.01"))
+    assert all(each in text for each in ("`MAX_INVESTED` 1000", "950.00", "50.00", "50.01"))
     if not setting:
         budget.check(tx, kind, Decimal(cost), NOW)
         return

@@ -22,7 +22,7 @@ import pytest
 
 from dca_bot.program.errors import DcaError
 from dca_bot.program.settings import AlpacaSettings, DatabaseSettings
-from dca_integration.account import Account
+from dca_integration.account import PaperAccount
 from dca_integration.guard import Guard
 from dca_integration.interruption import Interruption
 from dca_integration.report import Report
@@ -86,7 +86,7 @@ def changes(simulator: Simulator) -> list[str]:
     ]
 
 
-def processes_told(directory: Path) -> list[int]:
+def announced_processes(directory: Path) -> list[int]:
     """Processes whose environment names the directory."""
     found = []
     for environ in Path("/proc").glob("[0-9]*/environ"):
@@ -118,7 +118,7 @@ def test_all_scenarios_pass_on_the_simulator(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     numbers = [str(number) for number in range(1, len(SCENARIOS) + 1)]
     assert table(done.stdout) == dict.fromkeys([*numbers, ""], "passed")
-    assert processes_told(tmp_path) == []
+    assert announced_processes(tmp_path) == []
     assert not (tmp_path / "integration_test" / "mariadb").exists()
 
 
@@ -151,7 +151,7 @@ def test_on_an_account_it_leaves_everything_as_it_was(
     }
     assert "needs --simulated" in done.stdout
     assert is_clean(simulator)
-    assert processes_told(tmp_path) == []
+    assert announced_processes(tmp_path) == []
 
 
 def test_the_users_own_settings_reach_nothing_that_is_simulated(tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_a_run_that_is_interrupted_puts_everything_back(
         "": "passed",
     }
     assert is_clean(simulator)
-    assert processes_told(tmp_path) == []
+    assert announced_processes(tmp_path) == []
 
 
 @pytest.mark.usefixtures("untouched")
@@ -368,12 +368,12 @@ def test_what_a_killed_run_has_left_is_cleared_by_the_next(
     run.says("SIGSTOP")  # from now on for some seconds a bot is there that hears no SIGTERM
     run.process.kill()
     run.end()
-    eventually(lambda: len(processes_told(tmp_path)) == 1)  # nobody's child
+    eventually(lambda: len(announced_processes(tmp_path)) == 1)  # nobody's child
     simulator.post("/sim/trade", {"symbol": "BTC/USD", "side": "buy", "qty": "0.001"})
     next_run = start("--wipe-account", DATABASE_ONLY)
     assert next_run.end() == 0, next_run.output
     assert is_clean(simulator)
-    assert processes_told(tmp_path) == []
+    assert announced_processes(tmp_path) == []
 
 
 @pytest.mark.usefixtures("untouched")
@@ -388,7 +388,7 @@ def test_a_second_run_in_the_same_place_is_refused(
 @pytest.mark.usefixtures("untouched")
 def test_what_cannot_be_put_back_is_named(simulator: Simulator) -> None:
     url = simulator.base_url
-    account = Account(AlpacaSettings(simulator.key_id, simulator.secret_key, url, url, url))
+    account = PaperAccount(AlpacaSettings(simulator.key_id, simulator.secret_key, url, url, url))
     report = Report(StringIO())
     ours = (account, ("BTC/USD",), report, Interruption(report))
     hasty, patient = Guard(*ours, clean_seconds=0.5), Guard(*ours)

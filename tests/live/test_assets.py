@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from dca_bot.core.model import Asset, AssetRules, AssetState, Cycle, Order, OrderStatus, OrderUpdate
-from dca_bot.live.assets import Desk
+from dca_bot.live.assets import Assets
 from dca_bot.live.prices import Prices
 from dca_bot.live.watch import NEVER_BUY
-from dca_bot.live.worker import Surroundings
+from dca_bot.live.worker import WorkerContext
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
 from dca_bot.store.memory_store import MemoryStore, MemoryTransaction
@@ -128,12 +128,12 @@ class UnsteadyStore(MemoryStore):
 class World:
     store: UnsteadyStore
     broker: SlowBroker
-    desk: Desk
+    assets: Assets
     prices: Prices
     pool: CountingPool
     gaps: list[str]
     refusals: list[str]
-    desk_rules: dict[str, AssetRules]  # what the bot has read of Alpaca's list
+    rules_of_alpaca: dict[str, AssetRules]  # what the bot has read of Alpaca's list
     trader: Trader
 
     def quote(self, symbol: str, bid: str, ask: str) -> None:
@@ -147,7 +147,7 @@ class World:
 
     def late(self) -> set[str]:
         age_max = self.trader.quote_age_max
-        return self.prices.late(self.desk.wanted_symbols(), NOW, age_max)
+        return self.prices.late(self.assets.wanted_symbols(), NOW, age_max)
 
     def cycle(self, asset_id: int = 1) -> Cycle:
         with self.store.transaction(asset_id) as tx:
@@ -157,7 +157,7 @@ class World:
     async def idle(self) -> None:
         """Everything under way has come to its end, also what the broker told meanwhile."""
         for _ in range(3):
-            await until(lambda: not self.desk.is_busy)
+            await until(lambda: not self.assets.is_busy)
             await asyncio.sleep(0)
 
     async def bought(self) -> None:
@@ -183,7 +183,7 @@ class FastLoop(asyncio.SelectorEventLoop):
 
 def play(
     scenario: Callable[[World], Coroutine[Any, Any, None]],
-    *assets: Asset,
+    *listed: Asset,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
     patience_seconds: float = 30,
     budget: Budget = NO_LIMITS,
@@ -194,12 +194,12 @@ def play(
         loop = asyncio.get_running_loop()
         broker = SlowBroker("BTC/USD", "ETH/USD", "BTC/USDC", clock=lambda: NOW)
         # patient: a machine that stands still with the lock in its hand is no trouble of ours
-        store = UnsteadyStore(assets or [BTC], lock_wait_seconds=60)
+        store = UnsteadyStore(listed or [BTC], lock_wait_seconds=60)
         gaps: list[str] = []
         refusals: list[str] = []
         rules = dict(broker.rules())
         with CountingPool(4) as pool:
-            around = Surroundings(
+            context = WorkerContext(
                 trader=Trader(store, broker, Clockwork(), rules, budget=budget),
                 store=store,
                 pool=pool,
@@ -208,17 +208,17 @@ def play(
                 on_refusal=lambda: refusals.append("refused"),
             )
             prices = Prices()
-            desk = Desk(around, prices, on_gap=lambda: gaps.append("gap"))
+            assets = Assets(context, prices, on_gap=lambda: gaps.append("gap"))
 
             def tell(update: OrderUpdate) -> None:
-                loop.call_soon_threadsafe(desk.on_trade_update, as_message(update))
+                loop.call_soon_threadsafe(assets.on_trade_update, as_message(update))
 
             broker.listener = tell
-            await desk.refresh()
+            await assets.refresh()
             await scenario(
-                World(store, broker, desk, prices, pool, gaps, refusals, rules, around.trader)
+                World(store, broker, assets, prices, pool, gaps, refusals, rules, context.trader)
             )
-            desk.stop()
+            assets.stop()
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(asyncio.wait_for(run(), patience_seconds))
@@ -282,7 +282,7 @@ def test_news_of_orders_waits_while_alpaca_is_slow() -> None:
         world.quote("BTC/USD", "99", "100")
         await until(world.broker.asked.is_set)
         for _ in range(5):
-            world.desk.on_trade_update(as_message(an_update(an_order(), "canceled")))
+            world.assets.on_trade_update(as_message(an_update(an_order(), "canceled")))
         # now, not later: a piece of work is told to have ended a moment before its thread has
         assert world.pool.most_at_once == 1
         world.broker.may_answer.set()
@@ -360,7 +360,7 @@ def test_an_edited_row_ends_the_pause_and_counts_for_the_running_cycle() -> None
         await until(lambda: len(world.broker.submitted) == 1)
         await world.idle()
         world.store.put_asset(replace(BTC, base_order_amount=Decimal(30)))
-        await world.desk.refresh()
+        await world.assets.refresh()
         world.quote("BTC/USD", "99", "100")
         await until(lambda: len(world.broker.submitted) == 2)
         assert world.broker.submitted[1].quantity == Decimal("0.3")
@@ -372,12 +372,12 @@ def test_a_disabled_asset_gets_no_order_of_any_kind() -> None:
     async def scenario(world: World) -> None:
         await world.bought()
         world.store.put_asset(replace(BTC, is_enabled=False))
-        await world.desk.refresh()
+        await world.assets.refresh()
         world.quote("BTC/USD", "101", "101.1")
         world.quote("BTC/USD", "90", "90.1")
         await world.idle()
         assert len(world.broker.submitted) == 1
-        assert world.desk.wanted_symbols() == []
+        assert world.assets.wanted_symbols() == []
 
     play(scenario)
 
@@ -389,7 +389,7 @@ def test_the_fill_of_an_asset_disabled_meanwhile_is_booked() -> None:
         await until(lambda: len(world.broker.submitted) == 1)
         await world.idle()
         world.store.put_asset(replace(BTC, is_enabled=False))
-        await world.desk.refresh()
+        await world.assets.refresh()
         world.broker.release_fills()
         await until(lambda: world.cycle().quantity > 0)
 
@@ -427,7 +427,7 @@ def test_an_asset_that_had_unexpected_trouble_goes_on() -> None:
         await until(lambda: world.broker.calls.count("holdings") == 2)
         await world.idle()
         world.store.put_asset(replace(BTC, cooldown_seconds=200))  # which ends the pause
-        await world.desk.refresh()
+        await world.assets.refresh()
         world.quote("BTC/USD", "101", "101.1")
         await until(lambda: world.cycle().status == "cooldown")
 
@@ -451,12 +451,12 @@ def test_an_order_in_doubt_is_asked_about_though_its_cycle_is_edited_during_a_pa
         world.broker.lose_answer(taken=True)
         world.broker.fail("order", BrokerUnavailable("502"))  # which pauses both sides
         world.quote("BTC/USD", "99.9", "100")
-        await until(lambda: world.desk.seen()["BTC/USD"].sell_pause_seconds > 0)
+        await until(lambda: world.assets.seen()["BTC/USD"].sell_pause_seconds > 0)
         await world.idle()
         with world.store.transaction(1) as tx:
             assert tx.cycle is not None
             tx.save_cycle(tx.cycle, replace(tx.cycle, safety_orders=1))
-        await world.desk.refresh()
+        await world.assets.refresh()
         await until(lambda: world.cycle().quantity > 0)
 
     play(scenario, loop_factory=FastLoop, patience_seconds=1200)
@@ -479,14 +479,14 @@ def test_a_fill_that_the_database_cannot_take_makes_the_bot_ask_alpaca() -> None
 def test_a_database_that_was_away_makes_the_bot_ask_alpaca_once_it_is_back() -> None:
     async def scenario(world: World) -> None:
         world.store.is_away = True
-        await world.desk.refresh()
-        await world.desk.refresh()
-        assert world.desk.database_trouble == "away"
+        await world.assets.refresh()
+        await world.assets.refresh()
+        assert world.assets.database_trouble == "away"
         assert world.gaps == []
         world.store.is_away = False
-        await world.desk.refresh()
-        await world.desk.refresh()
-        assert world.desk.database_trouble == ""
+        await world.assets.refresh()
+        await world.assets.refresh()
+        assert world.assets.database_trouble == ""
         assert world.gaps == ["gap"]
 
     play(scenario)
@@ -494,7 +494,9 @@ def test_a_database_that_was_away_makes_the_bot_ask_alpaca_once_it_is_back() -> 
 
 def test_news_of_an_order_in_a_symbol_that_no_row_has_makes_the_bot_ask_alpaca() -> None:
     async def scenario(world: World) -> None:
-        world.desk.on_trade_update(as_message(an_update(an_order(), "canceled", symbol="LTC/USD")))
+        world.assets.on_trade_update(
+            as_message(an_update(an_order(), "canceled", symbol="LTC/USD"))
+        )
         assert world.gaps == ["gap"]
 
     play(scenario)
@@ -503,7 +505,7 @@ def test_news_of_an_order_in_a_symbol_that_no_row_has_makes_the_bot_ask_alpaca()
 def test_news_of_somebody_elses_order_is_no_gap() -> None:
     async def scenario(world: World) -> None:
         theirs = an_order(client_order_id="by-hand")
-        world.desk.on_trade_update(as_message(an_update(theirs, "canceled", symbol="LTC/USD")))
+        world.assets.on_trade_update(as_message(an_update(theirs, "canceled", symbol="LTC/USD")))
         assert world.gaps == []
 
     play(scenario)
@@ -512,7 +514,7 @@ def test_news_of_somebody_elses_order_is_no_gap() -> None:
 def test_news_that_cannot_be_read_of_somebody_elses_order_is_no_gap() -> None:
     async def scenario(world: World) -> None:
         strange = {"client_order_id": "by-hand", "id": "1", "status": "no such word"}
-        world.desk.on_trade_update({"stream": "trade_updates", "data": {"order": strange}})
+        world.assets.on_trade_update({"stream": "trade_updates", "data": {"order": strange}})
         assert world.gaps == []
 
     play(scenario)
@@ -525,7 +527,7 @@ def test_a_cycle_whose_numbers_give_no_price_stops_its_own_asset_alone() -> None
             with world.store.transaction(1) as tx:
                 assert tx.cycle is not None
                 tx.save_cycle(tx.cycle, replace(tx.cycle, fee_rate=fee_rate))
-            await world.desk.refresh()
+            await world.assets.refresh()
             world.quote("BTC/USD", "103", "103")
             world.quote("ETH/USD", "9.9", "10")
             await until(lambda: world.cycle(2).quantity > 0)
@@ -540,7 +542,7 @@ def test_a_scale_of_zero_stops_the_buys_of_its_own_asset_alone(scale: str) -> No
     async def scenario(world: World) -> None:
         await world.bought()
         world.store.put_asset(replace(BTC, **{scale: Decimal(0)}))  # type: ignore[arg-type]
-        await world.desk.refresh()
+        await world.assets.refresh()
         world.quote("BTC/USD", "50", "50")
         world.quote("ETH/USD", "9.9", "10")
         await until(lambda: world.cycle(2).quantity > 0)
@@ -558,7 +560,7 @@ def test_a_scale_of_zero_stops_the_buys_of_its_own_asset_alone(scale: str) -> No
 def test_an_update_that_cannot_be_read_makes_the_bot_ask_alpaca() -> None:
     async def scenario(world: World) -> None:
         strange = {"client_order_id": "dca-1-base-x", "id": "1", "status": "no such word"}
-        world.desk.on_trade_update({"stream": "trade_updates", "data": {"order": strange}})
+        world.assets.on_trade_update({"stream": "trade_updates", "data": {"order": strange}})
         assert world.gaps == ["gap"]
 
     play(scenario)
@@ -567,13 +569,13 @@ def test_an_update_that_cannot_be_read_makes_the_bot_ask_alpaca() -> None:
 def test_a_new_row_is_watched_and_a_deleted_one_is_forgotten() -> None:
     async def scenario(world: World) -> None:
         world.store.put_asset(ETH)
-        await world.desk.refresh()
-        assert world.desk.wanted_symbols() == ["BTC/USD", "ETH/USD"]
+        await world.assets.refresh()
+        assert world.assets.wanted_symbols() == ["BTC/USD", "ETH/USD"]
         world.quote("ETH/USD", "9.9", "10")
         await until(lambda: world.cycle(2).quantity > 0)
         world.store.delete_asset(1)
-        await world.desk.refresh()
-        assert world.desk.wanted_symbols() == ["ETH/USD"]
+        await world.assets.refresh()
+        assert world.assets.wanted_symbols() == ["ETH/USD"]
         world.quote("BTC/USD", "99", "100")
         await world.idle()
         assert [order.asset_id for order in world.broker.submitted] == [2]
@@ -585,7 +587,7 @@ def test_a_row_deleted_and_inserted_again_between_two_readings_is_watched() -> N
     async def scenario(world: World) -> None:
         world.store.delete_asset(1)
         world.store.put_asset(replace(BTC, asset_id=3))
-        await world.desk.refresh()
+        await world.assets.refresh()
         world.quote("BTC/USD", "99", "100")
         await until(lambda: world.cycle(3).quantity > 0)
 
@@ -596,7 +598,7 @@ def test_two_rows_that_swap_their_symbols_are_both_watched() -> None:
     async def scenario(world: World) -> None:
         world.store.put_asset(replace(BTC, asset_id=2))
         world.store.put_asset(replace(ETH, asset_id=1))
-        await world.desk.refresh()
+        await world.assets.refresh()
         for symbol, asset_id in (("BTC/USD", 2), ("ETH/USD", 1)):
             world.quote(symbol, "99", "100")
             await until(lambda at=asset_id: world.cycle(at).quantity > 0)
@@ -614,8 +616,8 @@ def test_a_row_given_another_symbol_while_its_worker_is_busy_is_watched() -> Non
         world.broker.may_answer.set()
         await world.idle()  # the worker has read the row before the desk does
         assert world.late() == set()
-        await world.desk.refresh()
-        assert world.desk.wanted_symbols() == ["ETH/USD"]
+        await world.assets.refresh()
+        assert world.assets.wanted_symbols() == ["ETH/USD"]
         count = len(world.broker.submitted)
         world.quote("ETH/USD", "50", "51")
         await until(lambda: len(world.broker.submitted) > count)
@@ -638,7 +640,7 @@ def test_a_row_that_is_deleted_while_a_quote_is_acted_on_is_no_trouble(
 
 def test_nothing_new_is_begun_once_stopped() -> None:
     async def scenario(world: World) -> None:
-        world.desk.stop()
+        world.assets.stop()
         world.quote("BTC/USD", "99", "100")
         await world.idle()
         assert world.broker.submitted == []
@@ -646,7 +648,7 @@ def test_nothing_new_is_begun_once_stopped() -> None:
     play(scenario)
 
 
-def test_quotes_that_all_come_late_are_told_in_words() -> None:
+def test_quotes_that_all_come_late_are_reported_in_words() -> None:
     async def scenario(world: World) -> None:
         world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
         (words,) = world.late()
@@ -724,7 +726,7 @@ def test_a_refused_stop_loss_pauses_sells_and_not_buys() -> None:
             await world.idle()
         assert [order.kind for order in world.broker.submitted] == ["base", "stop_loss"]
         assert world.broker.calls.count("holdings") == 2
-        seen = world.desk.seen()["BTC/USD"]
+        seen = world.assets.seen()["BTC/USD"]
         assert seen.sell_pause_seconds > 0
         assert seen.buy_pause_seconds == 0
 
@@ -735,11 +737,11 @@ def test_only_a_refusal_by_alpaca_makes_the_bot_read_its_rules_again() -> None:
     async def scenario(world: World) -> None:
         world.broker.hold("BTC/USD", "1", 100)
         world.quote("BTC/USD", "99", "100")
-        await until(lambda: world.desk.seen()["BTC/USD"].buy_pause_seconds > 0)
+        await until(lambda: world.assets.seen()["BTC/USD"].buy_pause_seconds > 0)
         assert world.refusals == []
         world.broker.refuse("not active")
         world.quote("ETH/USD", "99", "100")
-        await until(lambda: world.desk.seen()["ETH/USD"].buy_pause_seconds > 0)
+        await until(lambda: world.assets.seen()["ETH/USD"].buy_pause_seconds > 0)
         assert world.refusals == ["refused"]
 
     play(scenario, BTC, ETH, loop_factory=SlowLoop)
@@ -749,12 +751,12 @@ def test_a_reading_that_an_order_has_overtaken_is_not_followed() -> None:
     async def scenario(world: World) -> None:
         world.store.has_read.clear()
         world.store.may_answer.clear()
-        refreshing = asyncio.create_task(world.desk.refresh())
+        refreshing = asyncio.create_task(world.assets.refresh())
         await until(world.store.has_read.is_set)
         await world.bought()
         world.store.may_answer.set()
         await refreshing
-        assert world.desk.holds_coins("BTC/USD")
+        assert world.assets.holds_coins("BTC/USD")
 
     play(scenario)
 
@@ -766,52 +768,52 @@ def test_a_reading_that_an_order_under_way_has_overtaken_is_not_followed() -> No
         await until(world.broker.asked.is_set)
         world.store.has_read.clear()
         world.store.may_answer.clear()
-        refreshing = asyncio.create_task(world.desk.refresh())
+        refreshing = asyncio.create_task(world.assets.refresh())
         await until(world.store.has_read.is_set)
         world.broker.may_answer.set()
         await until(lambda: world.cycle().quantity > 0)
         await world.idle()
         world.store.may_answer.set()
         await refreshing
-        assert world.desk.holds_coins("BTC/USD")
+        assert world.assets.holds_coins("BTC/USD")
 
     play(scenario)
 
 
-def test_a_database_that_stays_away_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_database_that_stays_away_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(world: World) -> None:
         world.store.is_away = True
         for _ in range(3):
-            await world.desk.refresh()
+            await world.assets.refresh()
 
     play(scenario)
-    told = [each for each in caplog.records if "until the database is back" in each.getMessage()]
-    assert len(told) == 1
+    logged = [each for each in caplog.records if "until the database is back" in each.getMessage()]
+    assert len(logged) == 1
 
 
-def test_a_row_that_is_gone_is_told_with_the_coins_that_it_leaves(
+def test_a_row_that_is_gone_is_reported_with_the_coins_that_it_leaves(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def scenario(world: World) -> None:
         await world.bought()
         world.store.delete_asset(1)
-        await world.desk.refresh()
+        await world.assets.refresh()
 
     play(scenario)
     assert any("the 0.1995 coins that its cycle held" in r.getMessage() for r in caplog.records)
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "problem"),
     [
         (BTC, ""),
         (replace(BTC, take_profit_pct=Decimal(0)), "take_profit_percent is 0, must be above 0"),
         (replace(BTC, cooldown_seconds=-1), "cooldown_period is -1, must be 0 or more"),
     ],
 )
-def test_who_looks_from_outside_sees_what_is_wrong_with_a_row(row: Asset, told: str) -> None:
+def test_who_looks_from_outside_sees_what_is_wrong_with_a_row(row: Asset, problem: str) -> None:
     async def scenario(world: World) -> None:
-        assert world.desk.seen()["BTC/USD"].problem == told
+        assert world.assets.seen()["BTC/USD"].problem == problem
 
     play(scenario, row)
 
@@ -819,7 +821,7 @@ def test_who_looks_from_outside_sees_what_is_wrong_with_a_row(row: Asset, told: 
 @pytest.mark.parametrize("data", [{}, {"order": None}, "fill"])
 def test_an_update_that_does_not_even_say_whose_it_is_makes_the_bot_ask_alpaca(data: Any) -> None:
     async def scenario(world: World) -> None:
-        world.desk.on_trade_update({"stream": "trade_updates", "data": data})
+        world.assets.on_trade_update({"stream": "trade_updates", "data": data})
         assert world.gaps == ["gap"]
 
     play(scenario)
@@ -828,7 +830,7 @@ def test_an_update_that_does_not_even_say_whose_it_is_makes_the_bot_ask_alpaca(d
 def test_a_reading_of_rows_that_lack_nothing_is_one_question_and_locks_none() -> None:
     async def scenario(world: World) -> None:
         before = (world.store.readings, world.store.transactions)
-        await world.desk.refresh()
+        await world.assets.refresh()
         assert (world.store.readings, world.store.transactions) == (before[0] + 1, before[1])
 
     play(scenario, BTC, replace(ETH, is_enabled=False))
@@ -836,8 +838,8 @@ def test_a_reading_of_rows_that_lack_nothing_is_one_question_and_locks_none() ->
 
 def test_what_is_wrong_with_a_disabled_row_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(world: World) -> None:
-        await world.desk.refresh()
-        assert world.desk.looks()[0].state.problem == ""
+        await world.assets.refresh()
+        assert world.assets.looks()[0].state.problem == ""
 
     play(scenario, replace(BTC, is_enabled=False, take_profit_pct=Decimal(0)))
     assert [each for each in caplog.records if each.levelname == "ERROR"] == []
@@ -848,9 +850,9 @@ def test_a_row_that_cannot_be_read_keeps_its_problem_and_gets_no_cycle() -> None
         await world.bought()
         world.store.problems = {1: "status is 'wachting': correct it"}
         transactions = world.store.transactions
-        await world.desk.refresh()
-        assert world.desk.looks()[0].state.problem == "status is 'wachting': correct it"
-        assert world.desk.wanted_symbols() == []
+        await world.assets.refresh()
+        assert world.assets.looks()[0].state.problem == "status is 'wachting': correct it"
+        assert world.assets.wanted_symbols() == []
         assert world.store.transactions == transactions
 
     play(scenario)
@@ -860,7 +862,7 @@ def test_a_row_that_is_gone_begins_nothing_more_whoever_still_knows_its_prices()
     async def scenario(world: World) -> None:
         watch = world.prices.watches["BTC/USD"]
         world.store.delete_asset(1)
-        await world.desk.refresh()
+        await world.assets.refresh()
         assert world.prices.watches == {}
         watch.on_hit()
         assert world.pool.most_at_once == 0
@@ -874,13 +876,13 @@ def test_an_edit_while_an_order_is_under_way_is_followed_once_that_has_ended() -
         world.quote("BTC/USD", "99.9", "100")
         await until(world.broker.asked.is_set)
         world.store.put_asset(replace(BTC, take_profit_pct=Decimal(50)))
-        await world.desk.refresh()
-        assert world.desk.looks()[0].state.asset == BTC
+        await world.assets.refresh()
+        assert world.assets.looks()[0].state.asset == BTC
         assert world.prices.watches["BTC/USD"].buy_at_or_below == NEVER_BUY
         world.broker.may_answer.set()
         await until(lambda: world.cycle().quantity > 0)
         await world.idle()
-        await world.desk.refresh()
-        assert world.desk.looks()[0].state.asset.take_profit_pct == 50
+        await world.assets.refresh()
+        assert world.assets.looks()[0].state.asset.take_profit_pct == 50
 
     play(scenario)

@@ -117,7 +117,7 @@ def test_an_order_of_a_few_seconds_is_left_to_the_stream(
 
 
 @pytest.mark.parametrize(
-    ("rests", "after_gap", "told"),
+    ("rests", "after_gap", "line"),
     [
         (True, True, f"{OF_ORDERS} asked=1 ended=0 in_doubt=0"),
         (False, True, f"{OF_ORDERS} asked=1 ended=1 in_doubt=0"),
@@ -126,11 +126,11 @@ def test_an_order_of_a_few_seconds_is_left_to_the_stream(
     ],
 )
 def test_a_line_tells_what_was_asked_after_a_gap_or_what_had_ended_unheard(
-    scene: Scene, rests: bool, after_gap: bool, told: str | None, caplog: pytest.LogCaptureFixture
+    scene: Scene, rests: bool, after_gap: bool, line: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene.placed(rests=rests)
     scene.keep_settled(100, after_gap=after_gap)
-    assert lines(caplog, OF_ORDERS) == ([told] if told else [])
+    assert lines(caplog, OF_ORDERS) == ([line] if line else [])
 
 
 def test_with_nothing_under_way_a_gap_is_no_news(
@@ -143,7 +143,7 @@ def test_with_nothing_under_way_a_gap_is_no_news(
 @pytest.mark.parametrize(
     "trouble", [BrokerUnavailable("502"), StoreUnavailable("the database is away")]
 )
-def test_trouble_is_told_once_and_tried_again_within_seconds(
+def test_trouble_is_reported_once_and_tried_again_within_seconds(
     scene: Scene, trouble: DcaError, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene.placed(age=0)
@@ -166,7 +166,7 @@ def test_an_order_in_doubt_is_asked_about_again_within_seconds(scene: Scene) -> 
     assert scene.floor.cycle.status is CycleStatus.WATCHING
 
 
-def test_an_order_that_cannot_be_booked_is_told_once(
+def test_an_order_that_cannot_be_booked_is_reported_once(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     order = scene.placed()
@@ -227,22 +227,22 @@ def test_refusals_in_dozens_are_one_reason_to_read_alpacas_list(
 
 
 def test_the_quote_stream_is_told_what_is_wanted_after_each_reading(scene: Scene) -> None:
-    told: list[Any] = []
+    done: list[Any] = []
 
     async def refresh() -> None:
-        told.append("read")
+        done.append("read")
 
     async def watch(symbols: Iterable[str]) -> None:
-        told.append(list(symbols))
+        done.append(list(symbols))
 
     scene.run(follow_database(refresh, lambda: ["BTC/USD"], watch, 1.0), 2.5)
-    assert told == ["read", ["BTC/USD"]] * 3
+    assert done == ["read", ["BTC/USD"]] * 3
 
 
 # -- the clock
 
 
-def test_a_wrong_clock_is_told_once_for_each_degree_and_when_it_is_right_again(
+def test_a_wrong_clock_is_reported_once_for_each_degree_and_when_it_is_right_again(
     scene: Scene,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -284,13 +284,13 @@ def test_quotes_are_looked_after_at_each_connect_and_every_ten_seconds(scene: Sc
     assert looks.seen == [(0, True), (10, False), (20, False)]
 
 
-def test_quotes_that_come_too_late_are_told_once_while_that_lasts(
+def test_quotes_that_come_too_late_are_reported_once_while_that_lasts(
     scene: Scene,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     troubles: Sequence[set[str]] = [set(), {"late"}, {"late"}, set(), {"late"}]
-    told = iter(troubles)
+    found = iter(troubles)
     looks = Looks(scene.loop)
     after: Callable[..., Awaitable[None]] = look_after_quotes
-    scene.run(after(looks, lambda: next(told), asyncio.Event()), 5.5 * LOOK_SECONDS)  # type: ignore[arg-type]
+    scene.run(after(looks, lambda: next(found), asyncio.Event()), 5.5 * LOOK_SECONDS)  # type: ignore[arg-type]
     assert lines(caplog, "late") == ["late", "late"]

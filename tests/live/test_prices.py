@@ -41,7 +41,7 @@ class Heard:
         return self.prices.late([BTC], NOW, AGE_MAX)
 
 
-def test_prices_are_known_once_the_stream_or_rest_has_told_them() -> None:
+def test_prices_are_known_once_the_stream_or_rest_has_reported_them() -> None:
     heard = Heard()
     assert heard.prices.known_at is None
     heard.prices.confirmed()

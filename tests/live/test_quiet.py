@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from dca_bot.core.model import Cycle, CycleStatus, Quote
-from dca_bot.live.assets import Desk
+from dca_bot.live.assets import Assets
 from dca_bot.live.prices import Prices
 from dca_bot.live.quiet import LOOK_SECONDS, QuietSymbols
-from dca_bot.live.worker import Surroundings
+from dca_bot.live.worker import WorkerContext
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.store.memory_store import MemoryStore
 from dca_bot.trading.trader import Trader
@@ -69,7 +69,7 @@ class World:
             with store.transaction(number) as tx:
                 tx.add_cycle(cycle)
         trader = Trader(store, self.broker, self.clock, self.broker.asset_rules)
-        around = Surroundings(
+        context = WorkerContext(
             trader=trader,
             store=store,
             pool=NoWork(),
@@ -78,15 +78,15 @@ class World:
             on_refusal=lambda: None,
         )
         self.prices = ListeningPrices()
-        self.desk = Desk(around, self.prices, on_gap=lambda: None)
+        self.assets = Assets(context, self.prices, on_gap=lambda: None)
         self.stream = Stream()
         self.quiet = QuietSymbols(
             self.prices,
             self.broker,
             self.clock,
             self.stream,
-            wanted=self.desk.wanted_symbols,
-            holds_coins=self.desk.holds_coins,
+            wanted=self.assets.wanted_symbols,
+            holds_coins=self.assets.holds_coins,
         )
         self.reconnects = 0
 
@@ -111,7 +111,7 @@ class World:
 def play(scenario: Callable[[World], Coroutine[Any, Any, None]]) -> None:
     async def run() -> None:
         world = World(asyncio.get_running_loop())
-        await world.desk.refresh()
+        await world.assets.refresh()
         await world.quiet.look(just_connected=True)
         await scenario(world)
 

@@ -31,7 +31,7 @@ async def resting_safety_order(world: World) -> str:
 
 
 def following_rules(world: World, refusal: asyncio.Event) -> Coroutine[Any, Any, None]:
-    return follow_rules(world.trader, world.broker, world.desk.symbols_not_traded, refusal)
+    return follow_rules(world.trader, world.broker, world.assets.symbols_not_traded, refusal)
 
 
 # -- a BUY that still rests when the take profit is due
@@ -153,15 +153,15 @@ def test_a_large_position_is_sold_in_parts_one_after_the_other() -> None:
 
 def test_a_halted_asset_gets_no_orders_until_alpaca_trades_it_again() -> None:
     async def scenario(world: World) -> None:
-        world.desk_rules["BTC/USD"] = AssetRules("BTC/USD", False, STEP, STEP)
-        await world.desk.refresh()
-        assert world.desk.symbols_not_traded() == {"BTC/USD"}
+        world.rules_of_alpaca["BTC/USD"] = AssetRules("BTC/USD", False, STEP, STEP)
+        await world.assets.refresh()
+        assert world.assets.symbols_not_traded() == {"BTC/USD"}
         world.quote("BTC/USD", "99.9", "100")
         await world.idle()
         assert world.broker.submitted == []
-        world.desk_rules["BTC/USD"] = AssetRules("BTC/USD", True, STEP, STEP)
-        await world.desk.refresh()
-        assert world.desk.symbols_not_traded() == set()
+        world.rules_of_alpaca["BTC/USD"] = AssetRules("BTC/USD", True, STEP, STEP)
+        await world.assets.refresh()
+        assert world.assets.symbols_not_traded() == set()
         await until(lambda: world.cycle().quantity > 0)
 
     play(scenario)
@@ -188,22 +188,22 @@ def test_a_lack_of_cash_says_nothing_about_the_rules() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         (BTC, "halted"),
         (replace(BTC, take_profit_pct=Decimal(0)), "take_profit_percent"),
     ],
 )
-def test_a_row_that_is_not_traded_is_told_once_with_its_reason(
-    row: Asset, told: str, caplog: pytest.LogCaptureFixture
+def test_a_row_that_is_not_traded_is_reported_once_with_its_reason(
+    row: Asset, message: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario(world: World) -> None:
-        world.desk_rules["BTC/USD"] = AssetRules("BTC/USD", told != "halted", STEP, STEP)
+        world.rules_of_alpaca["BTC/USD"] = AssetRules("BTC/USD", message != "halted", STEP, STEP)
         for _ in range(3):
-            await world.desk.refresh()
+            await world.assets.refresh()
 
     play(scenario, row)
-    assert sum(told in record.getMessage() for record in caplog.records) == 1
+    assert sum(message in record.getMessage() for record in caplog.records) == 1
 
 
 # -- rows that only BUYs suffer from
@@ -222,7 +222,7 @@ def test_coins_are_sold_though_the_row_can_buy_no_more(columns: dict[str, Decima
     async def scenario(world: World) -> None:
         await world.bought()
         world.store.put_asset(replace(BTC, **columns))
-        await world.desk.refresh()
+        await world.assets.refresh()
         world.quote("BTC/USD", "90", "90.1")
         await world.idle()
         assert len(world.broker.submitted) == 1
@@ -251,7 +251,7 @@ def test_the_second_row_of_a_coin_is_traded_once_the_first_is_disabled() -> None
         world.broker.money["USDC"] = Decimal(1000)
         world.quote("BTC/USDC", "99.9", "100")
         world.store.put_asset(replace(BTC, is_enabled=False))
-        await world.desk.refresh()
+        await world.assets.refresh()
         await until(lambda: world.cycle(2).quantity > 0)
 
     play(scenario, BTC, replace(BTC, asset_id=2, symbol="BTC/USDC"))
@@ -260,11 +260,11 @@ def test_the_second_row_of_a_coin_is_traded_once_the_first_is_disabled() -> None
 def test_a_right_symbol_and_its_misspelling_can_both_be_deleted() -> None:
     async def scenario(world: World) -> None:
         world.store.delete_asset(2)
-        await world.desk.refresh()
+        await world.assets.refresh()
         await world.bought()
         world.store.delete_asset(1)
-        await world.desk.refresh()
-        assert world.desk.wanted_symbols() == ["ETH/USD"]
+        await world.assets.refresh()
+        assert world.assets.wanted_symbols() == ["ETH/USD"]
 
     play(scenario, BTC, replace(BTC, asset_id=2, symbol="BTCUSD"), replace(ETH, asset_id=3))
 
@@ -288,7 +288,7 @@ def test_a_lack_of_cash_is_asked_about_again_within_a_minute_however_long_it_las
             world.quote("BTC/USD", "99.9", "100")
             await until(lambda at=asked: world.broker.calls.count("account") == at)
         await world.idle()
-        assert world.desk.seen()["BTC/USD"].buy_pause_seconds <= 45
+        assert world.assets.seen()["BTC/USD"].buy_pause_seconds <= 45
 
     play(scenario, loop_factory=FastLoop, patience_seconds=1200)
 
@@ -300,7 +300,7 @@ def test_another_refusal_is_left_alone_for_longer_and_longer() -> None:
             world.quote("BTC/USD", "99.9", "100")
             await until(lambda at=sent: len(world.broker.submitted) == at)
         await world.idle()
-        assert world.desk.seen()["BTC/USD"].buy_pause_seconds > 60
+        assert world.assets.seen()["BTC/USD"].buy_pause_seconds > 60
 
     play(scenario, loop_factory=FastLoop, patience_seconds=1200)
 
@@ -321,7 +321,7 @@ def test_the_side_that_may_go_on_first_does_not_wait_for_the_other() -> None:
         world.broker.may_answer.clear()
         world.quote("BTC/USD", "97.8", "97.9")
         await until(world.broker.asked.is_set)
-        assert world.desk.seen()["BTC/USD"].sell_pause_seconds > 0
+        assert world.assets.seen()["BTC/USD"].sell_pause_seconds > 0
         world.broker.may_answer.set()
         await until(lambda: world.cycle().safety_orders == 1)
 
@@ -335,8 +335,8 @@ def test_a_halted_asset_is_asked_about_every_minute_until_alpaca_trades_it() -> 
     async def scenario(world: World) -> None:
         now = asyncio.get_running_loop().time
         world.broker.asset_rules["BTC/USD"] = AssetRules("BTC/USD", False, STEP, STEP)
-        world.desk_rules["BTC/USD"] = world.broker.asset_rules["BTC/USD"]
-        await world.desk.refresh()
+        world.rules_of_alpaca["BTC/USD"] = world.broker.asset_rules["BTC/USD"]
+        await world.assets.refresh()
         follow = asyncio.create_task(following_rules(world, asyncio.Event()))
         calls = world.broker.calls.count("rules")
         await until(lambda: world.broker.calls.count("rules") == calls + 2)
@@ -367,7 +367,7 @@ def test_after_a_refusal_the_list_of_assets_is_read_at_once() -> None:
     async def scenario(world: World) -> None:
         refusal = asyncio.Event()
         follow = asyncio.create_task(
-            follow_rules(world.trader, world.broker, world.desk.symbols_not_traded, refusal)
+            follow_rules(world.trader, world.broker, world.assets.symbols_not_traded, refusal)
         )
         calls = world.broker.calls.count("rules")
         refusal.set()
@@ -381,7 +381,7 @@ def test_a_list_that_cannot_be_read_leaves_the_old_one() -> None:
     async def scenario(world: World) -> None:
         refusal = asyncio.Event()
         follow = asyncio.create_task(
-            follow_rules(world.trader, world.broker, world.desk.symbols_not_traded, refusal)
+            follow_rules(world.trader, world.broker, world.assets.symbols_not_traded, refusal)
         )
         before = world.trader.rules
         world.broker.fail("rules", BrokerUnavailable("503"))
@@ -402,7 +402,7 @@ def test_a_limit_that_keeps_a_buy_back_is_known_until_the_buy_goes_through() -> 
         await world.bought()
         world.quote("ETH/USD", "99.9", "100")
         await world.idle()
-        limits = {look.state.asset.symbol: look.limit for look in world.desk.looks()}
+        limits = {each.state.asset.symbol: each.limit for each in world.assets.snapshots()}
         assert limits == {"BTC/USD": "", "ETH/USD": "MAX_ACTIVE_CYCLES"}
         assert world.refusals == []  # Alpaca's rules have nothing to do with it
         world.quote("BTC/USD", "102", "102.1")
@@ -414,7 +414,7 @@ def test_a_limit_that_keeps_a_buy_back_is_known_until_the_buy_goes_through() -> 
 
         await until(has_bought)
         await world.idle()
-        assert {look.limit for look in world.desk.looks()} == {""}
+        assert {each.limit for each in world.assets.snapshots()} == {""}
 
     play(scenario, BTC, ETH, loop_factory=HurriedLoop, budget=Budget(active_cycles_max=1))
 

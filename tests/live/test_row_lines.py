@@ -41,7 +41,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Log:
     return Log(caplog)
 
 
-def test_an_edit_is_told_once_with_both_values_and_what_is_held(log: Log) -> None:
+def test_an_edit_is_reported_once_with_both_values_and_what_is_held(log: Log) -> None:
     assert log.write(AssetState(ASSET, CYCLE)) == []
     edited = replace(ASSET, is_enabled=False, take_profit_pct=Decimal("2.50"))
     assert log.write(AssetState(edited, CYCLE)) == [
@@ -65,7 +65,7 @@ def test_a_row_that_cannot_be_read_is_not_compared(log: Log) -> None:
     assert log.write(AssetState(ASSET, CYCLE)) == ["usable again: its orders go on"]
 
 
-def test_a_row_that_is_deleted_is_told_once(log: Log) -> None:
+def test_a_row_that_is_deleted_is_reported_once(log: Log) -> None:
     log.write(AssetState(ASSET, None))
     assert log.gone() == ["its row is gone: no more orders"]
     assert log.gone() == []
@@ -86,8 +86,8 @@ def test_a_target_below_both_fees_is_warned_of_once(
     log: Log, percent: str, *, after_fees: bool, loses: bool
 ) -> None:
     asset = replace(ASSET, take_profit_pct=Decimal(percent), take_profit_after_fees=after_fees)
-    told = log.write(AssetState(asset, CYCLE))
-    assert ["every sale loses money: take_profit_percent is 0." in line for line in told] == (
+    lines = log.write(AssetState(asset, CYCLE))
+    assert ["every sale loses money: take_profit_percent is 0." in line for line in lines] == (
         [True] if loses else []
     )
     assert log.write(AssetState(asset, CYCLE)) == []

@@ -25,7 +25,7 @@ from dca_bot.program.settings import AlpacaSettings, DatabaseSettings
 from dca_bot.store.failures import explain
 from dca_bot.store.schema import ensure_schema
 from dca_bot.watchdog import heartbeat
-from dca_bot.watchdog.problems import Kind
+from dca_bot.watchdog.problems import ProblemKind
 from tests.store.sql_helpers import SqlClient
 
 DATABASE = DatabaseSettings("db.local", 3306, "dca", "secret-word", "dca_bot_db")
@@ -156,7 +156,7 @@ def test_a_wait_for_the_database_is_a_problem_that_the_heartbeat_names(tmp_path:
     assert second is not None
     assert third is not None
     (problem,) = first.problems
-    assert (problem.kind, problem.sentence) == (Kind.DATABASE, "it is away: start it")
+    assert (problem.kind, problem.sentence) == (ProblemKind.DATABASE, "it is away: start it")
     assert second.problems == first.problems  # since the same time
     assert not second.database_reachable
     assert (third.waits_for, third.problems) == ("Alpaca", ())

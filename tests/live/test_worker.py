@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
-from dca_bot.live.worker import Surroundings, Worker
+from dca_bot.live.worker import Worker, WorkerContext
 from dca_bot.store.memory_store import MemoryStore, MemoryTransaction
 from dca_bot.trading.trader import Trader
 from tests.builders import TestClock, an_asset, an_order, an_update, rules_of
@@ -33,7 +33,7 @@ def test_a_reading_that_fails_unexpectedly_does_not_leave_the_worker_busy_for_ev
         store, broker = BrokenStore([an_asset()]), FakeBroker()
         trader = Trader(store, broker, TestClock(), {"BTC/USD": rules_of("BTC/USD")})
         with ThreadPoolExecutor(1) as pool:
-            around = Surroundings(
+            context = WorkerContext(
                 trader=trader,
                 store=store,
                 pool=pool,
@@ -42,7 +42,7 @@ def test_a_reading_that_fails_unexpectedly_does_not_leave_the_worker_busy_for_ev
                 on_refusal=lambda: None,
             )
             [state] = store.assets()
-            worker = Worker(state, around)
+            worker = Worker(state, context)
             store.failures = 2  # the update's own work, and the reading after it
             worker.put_update(an_update(an_order(), "canceled"))
             await until(lambda: not worker.is_busy)

@@ -23,7 +23,7 @@ from dca_bot.core.model import (
     new_cycle,
 )
 from dca_bot.live.watch import NEVER_BUY, NEVER_SELL
-from dca_bot.live.worker import Surroundings, Worker
+from dca_bot.live.worker import Worker, WorkerContext
 from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
 from tests.builders import Floor, a_fill, an_asset, an_order, an_update
 
@@ -87,7 +87,7 @@ class Bench:
         self.floor = Floor(at_once=False, **columns)
         self.loop, self.pool = Loop(), Pool()
         self.heard: list[str] = []
-        around = Surroundings(
+        context = WorkerContext(
             trader=self.floor.trader,
             store=self.floor.store,
             pool=cast(Executor, self.pool),
@@ -95,7 +95,7 @@ class Bench:
             on_store_trouble=lambda: self.heard.append("store"),
             on_refusal=lambda: self.heard.append("refusal"),
         )
-        self.worker = Worker(self.floor.state, around)
+        self.worker = Worker(self.floor.state, context)
         self.worker.follow(self.floor.state)
 
     def work(self) -> None:
@@ -149,7 +149,7 @@ def lines(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> lis
 # -- what is told, and how often
 
 
-def test_a_reason_that_lasts_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_reason_that_lasts_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench()
     for seconds in (6, 16, 46):
         bench.floor.broker.refuse("not active")
@@ -160,7 +160,7 @@ def test_a_reason_that_lasts_is_told_once(caplog: pytest.LogCaptureFixture) -> N
     assert bench.worker.trouble == "not active"
 
 
-def test_another_reason_is_told_and_so_is_the_old_one_once_an_order_went_through(
+def test_another_reason_is_reported_and_so_is_the_old_one_once_an_order_went_through(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bench = Bench()
@@ -183,23 +183,23 @@ def test_the_line_of_a_refusal_names_the_side_and_the_pause(
     bench.bought()
     bench.floor.broker.refuse("not now")
     bench.act(102)
-    [told] = [each for each in caplog.records if "next try" in each.getMessage()]
-    assert told.getMessage() == "no sell order, next try in 5 s: not now"
-    assert told.__dict__["subject"] == "BTC/USD c1"
+    [record] = [each for each in caplog.records if "next try" in each.getMessage()]
+    assert record.getMessage() == "no sell order, next try in 5 s: not now"
+    assert record.__dict__["subject"] == "BTC/USD c1"
 
 
-def test_how_far_an_asset_may_go_is_told_when_it_changes(
+def test_how_far_an_asset_may_go_is_reported_when_it_changes(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bench = Bench()
-    for columns, told in (
+    for columns, count in (
         ({"take_profit_pct": 2}, 0),
         ({"allowed": Allowed.EXIT}, 1),
         ({"take_profit_pct": 1}, 1),
     ):
         bench.floor.edit(**columns)
         bench.worker.follow(bench.floor.state)
-        assert sum("paused: no BUYs" in line for line in lines(caplog)) == told
+        assert sum("paused: no BUYs" in line for line in lines(caplog)) == count
 
 
 # -- pauses

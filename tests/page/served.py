@@ -32,9 +32,9 @@ class Served:
     def data(self) -> dict[str, Any]:
         answer = self.ask("/data.json")
         assert answer.ok, answer.text
-        told = answer.json()
-        assert isinstance(told, dict)
-        return told
+        data = answer.json()
+        assert isinstance(data, dict)
+        return data
 
     def end(self) -> int:
         self._process.send_signal(signal.SIGTERM)

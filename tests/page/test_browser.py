@@ -35,7 +35,9 @@ class Seen:
         self.view = view
         self.wrong: list[str] = []
         self.strangers: list[str] = []
-        view.on("console", lambda told: told.type == "error" and self.wrong.append(told.text))
+        view.on(
+            "console", lambda message: message.type == "error" and self.wrong.append(message.text)
+        )
         view.on("pageerror", lambda error: self.wrong.append(str(error)))
         view.on("request", lambda asked: self._note(asked.url, url))
 

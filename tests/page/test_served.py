@@ -31,12 +31,12 @@ def test_it_shows_what_the_verbs_tell(
     with page(bot_env, tmp_path) as served:
         # prices stand still, but the bot writes down what it sees every few seconds only
         eventually(lambda: _fixed(served.data()["status"]) == _fixed(dca.json("status")))
-        told, status, cycles = served.data(), dca.json("status"), dca.json("cycles")["cycles"]
-        assert _assets(told["status"]) == _assets(status)
+        data, status, cycles = served.data(), dca.json("status"), dca.json("cycles")["cycles"]
+        assert _assets(data["status"]) == _assets(status)
         finished = [cycle for cycle in cycles if cycle["completed_at"]]
-        assert [cycle for cycle in told["cycles"] if cycle["completed_at"]] == finished
-        assert told["charts"]["earned"][-1]["net"] == status["realised_net"]
-        assert sum(Decimal(day["net"]) for day in told["charts"]["days"]) == Decimal(
+        assert [cycle for cycle in data["cycles"] if cycle["completed_at"]] == finished
+        assert data["charts"]["earned"][-1]["net"] == status["realised_net"]
+        assert sum(Decimal(day["net"]) for day in data["charts"]["days"]) == Decimal(
             status["realised_net"]
         )
         rows = list(csv.DictReader(io.StringIO(served.ask("/cycles.csv").text)))
@@ -70,10 +70,10 @@ def _assets(status: dict[str, Any]) -> dict[str, Any]:
 
 def test_an_empty_database_is_no_error(bot_env: dict[str, str], tmp_path: Path) -> None:
     with page(bot_env, tmp_path) as served:
-        told = served.data()
-    assert told["status"]["assets"] == []
-    assert told["status"]["health"] == "BLIND"
-    assert told["cycles"] == []
+        data = served.data()
+    assert data["status"]["assets"] == []
+    assert data["status"]["health"] == "BLIND"
+    assert data["cycles"] == []
 
 
 def test_nothing_can_be_changed_or_loaded_from_elsewhere(
@@ -129,7 +129,7 @@ def test_it_ends_when_it_is_told_to(bot_env: dict[str, str], tmp_path: Path) -> 
         assert served.end() == 0
 
 
-def test_a_database_that_is_away_is_told_and_its_return_too(
+def test_a_database_that_is_away_is_reported_and_its_return_too(
     database: DatabaseSettings, bot_env: dict[str, str], tmp_path: Path
 ) -> None:
     with page(bot_env, tmp_path) as served:

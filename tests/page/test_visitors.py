@@ -25,9 +25,9 @@ def test_the_right_password_opens() -> None:
     assert Door("correct horse").opens_for(HERE, "correct horse")
 
 
-@pytest.mark.parametrize("told", ["", "correct", "correct horse ", "Correct horse"])
-def test_any_other_does_not(told: str) -> None:
-    assert not Door("correct horse").opens_for(HERE, told)
+@pytest.mark.parametrize("credentials", ["", "correct", "correct horse ", "Correct horse"])
+def test_any_other_does_not(credentials: str) -> None:
+    assert not Door("correct horse").opens_for(HERE, credentials)
 
 
 def test_a_guesser_waits_longer_and_longer_and_others_do_not() -> None:

@@ -11,7 +11,7 @@ from dca_bot.program.clock import Level, clock_level, clock_trouble
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize(
-    ("seconds", "told", "level"),
+    ("seconds", "before", "level"),
     [
         (0, None, None),
         (2, None, None),
@@ -24,10 +24,10 @@ from dca_bot.program.clock import Level, clock_level, clock_trouble
         (3, Level.GRAVE, Level.SLIGHT),
     ],
 )
-def test_the_difference_decides_what_is_told(
-    seconds: float, sign: int, told: Level | None, level: Level | None
+def test_the_difference_decides_what_is_reported(
+    seconds: float, sign: int, before: Level | None, level: Level | None
 ) -> None:
-    assert clock_level(timedelta(seconds=sign * seconds), told) is level
+    assert clock_level(timedelta(seconds=sign * seconds), before) is level
 
 
 def test_the_words_say_which_clock_is_behind_and_what_to_do() -> None:

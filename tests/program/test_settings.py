@@ -280,8 +280,8 @@ def example(tmp_path: Path) -> None:
 def test_a_misspelt_setting_is_named(tmp_path: Path, written: str, meant: str) -> None:
     example(tmp_path)
     file = env_file(tmp_path, f"{written}=top-secret\n")
-    (told,) = Values({}, file).misspelt()
-    assert told == f"{written} in .env is no setting: did you mean {meant}?"
+    (message,) = Values({}, file).misspelt()
+    assert message == f"{written} in .env is no setting: did you mean {meant}?"
 
 
 def test_names_that_are_somebody_elses_are_left_alone(tmp_path: Path) -> None:
@@ -290,7 +290,9 @@ def test_names_that_are_somebody_elses_are_left_alone(tmp_path: Path) -> None:
     assert Values({}, file).misspelt() == []
 
 
-def test_a_missing_setting_is_told_with_the_name_that_was_written_instead(tmp_path: Path) -> None:
+def test_a_missing_setting_is_reported_with_the_name_that_was_written_instead(
+    tmp_path: Path,
+) -> None:
     example(tmp_path)
     environ = {name: value for name, value in REQUIRED.items() if name != "DB_HOST"}
     problems = problems_of(environ, env_file(tmp_path, "DB_HOSTS=localhost\n"))

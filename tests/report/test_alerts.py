@@ -1,4 +1,4 @@
-"""What is told of the events in the books, and when a digest is due."""
+"""What is reported of the events in the books, and when a digest is due."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -8,7 +8,7 @@ import pytest
 
 from dca_bot.program.channel_settings import Digest
 from dca_bot.program.settings import DatabaseSettings
-from dca_bot.report.alerts import digest_text, is_due, newest_event, news_since, where_to_begin
+from dca_bot.report.alerts import alerts_since, digest_text, is_due, newest_event, where_to_begin
 from dca_bot.report.reader import Reader
 from tests.helpers import apply_sql
 
@@ -41,8 +41,8 @@ def reader(database: DatabaseSettings) -> Iterator[Reader]:
         yield reader
 
 
-def test_stop_losses_and_panic_are_always_told(reader: Reader) -> None:
-    news = news_since(reader, 0, None)
+def test_stop_losses_and_panic_are_always_reported(reader: Reader) -> None:
+    news = alerts_since(reader, 0, None)
     assert news.last_id == newest_event(reader) == 9
     assert [line.split(":")[0] for line in news.lines] == ["BTC/USD", "ETH/USD"]
 
@@ -57,22 +57,22 @@ def test_what_happens_to_all_assets_at_once_is_one_line(
             (2, 'ETH/USD', 2, 'allowed', 'paused (was all): 5 were lost, DAILY_LOSS_LIMIT is 5');
         """,
     )
-    [line] = news_since(reader, 9, None).lines
+    [line] = alerts_since(reader, 9, None).lines
     assert line == "BTC/USD, ETH/USD: paused (was all): 5 were lost, DAILY_LOSS_LIMIT is 5"
 
 
-def test_trades_are_told_where_asked_for(reader: Reader) -> None:
-    lines = news_since(reader, 0, 3).lines
+def test_trades_are_reported_where_asked_for(reader: Reader) -> None:
+    lines = alerts_since(reader, 0, 3).lines
     assert lines[1].startswith("BTC/USD: safety order 3/5 filled")
     assert lines[2] == "BTC/USD: all is sold, the cycle is complete, net -11.00"
     assert len(lines) == 4
 
 
-def test_what_was_told_is_not_told_again(reader: Reader) -> None:
-    assert news_since(reader, 9, 1).lines == ()
+def test_what_was_reported_is_not_reported_again(reader: Reader) -> None:
+    assert alerts_since(reader, 9, 1).lines == ()
 
 
-def test_another_database_is_told_of_from_a_day_back(reader: Reader) -> None:
+def test_another_database_is_read_from_a_day_back(reader: Reader) -> None:
     now = datetime.now(UTC)
     assert where_to_begin(reader, 9, now) == 9
     assert where_to_begin(reader, 5_000, now) == 2

@@ -12,11 +12,11 @@ import pytest
 
 from dca_bot.core.model import Allowed
 from dca_bot.report.health import health_of
-from dca_bot.report.now import AssetNow, Now, Word
+from dca_bot.report.now import AssetNow, HealthLevel, Now
 from dca_bot.watchdog import heartbeat
-from dca_bot.watchdog.caretaker_marks import Mark
+from dca_bot.watchdog.caretaker_marks import SuccessMark
 from dca_bot.watchdog.incidents import PAUSE_FILE_NAME
-from dca_bot.watchdog.problems import Kind, Problem
+from dca_bot.watchdog.problems import Problem, ProblemKind
 from dca_bot.watchdog.sight import AssetSight, Sight
 from tests.builders import NOW, a_cycle, an_asset
 
@@ -30,7 +30,7 @@ BEAT = replace(
 GONE = replace(BEAT, process_start=1)  # somebody else has this number now
 
 
-def word_of(tmp_path: Path, **fields: Any) -> tuple[Word, str]:
+def word_of(tmp_path: Path, **fields: Any) -> tuple[HealthLevel, str]:
     known: dict[str, Any] = {
         "at": NOW,
         "mode": "paper",
@@ -43,7 +43,7 @@ def word_of(tmp_path: Path, **fields: Any) -> tuple[Word, str]:
 
 
 def test_a_bot_that_beats_and_hears_is_ok(tmp_path: Path) -> None:
-    assert word_of(tmp_path) == (Word.OK, "")
+    assert word_of(tmp_path) == (HealthLevel.OK, "")
 
 
 @pytest.mark.parametrize(
@@ -60,38 +60,41 @@ def test_a_bot_that_beats_and_hears_is_ok(tmp_path: Path) -> None:
 )
 def test_a_bot_that_does_not_look_is_blind(tmp_path: Path, beat: Any, reason: str) -> None:
     word, reasons = word_of(tmp_path, beat=beat)
-    assert word is Word.BLIND
+    assert word is HealthLevel.BLIND
     assert reason in reasons
 
 
 def test_without_any_symbol_no_quotes_are_missed(tmp_path: Path) -> None:
-    assert word_of(tmp_path, beat=replace(BEAT, symbols=0, quote_age_seconds=None))[0] is Word.OK
+    assert (
+        word_of(tmp_path, beat=replace(BEAT, symbols=0, quote_age_seconds=None))[0]
+        is HealthLevel.OK
+    )
 
 
 def test_a_bot_that_was_stopped_on_purpose_is_paused(tmp_path: Path) -> None:
     (tmp_path / PAUSE_FILE_NAME).touch()
     word, reasons = word_of(tmp_path, beat=GONE)
-    assert word is Word.PAUSED
+    assert word is HealthLevel.PAUSED
     assert "--resume" in reasons
 
 
 def test_a_bot_that_runs_is_not_paused_by_a_paused_watchdog(tmp_path: Path) -> None:
     (tmp_path / PAUSE_FILE_NAME).touch()
-    assert word_of(tmp_path)[0] is Word.OK
+    assert word_of(tmp_path)[0] is HealthLevel.OK
 
 
 def test_where_every_asset_may_only_exit_it_is_paused(tmp_path: Path) -> None:
     paused = AssetNow(an_asset(allowed=Allowed.EXIT), a_cycle())
     word, reasons = word_of(tmp_path, assets=(paused,))
-    assert word is Word.PAUSED
+    assert word is HealthLevel.PAUSED
     assert "dca resume" in reasons
     others = (paused, AssetNow(an_asset(asset_id=2), a_cycle()))
-    assert word_of(tmp_path, assets=others)[0] is Word.OK
+    assert word_of(tmp_path, assets=others)[0] is HealthLevel.OK
 
 
 def test_what_needs_a_human_degrades_it(tmp_path: Path) -> None:
-    problem = Problem(Kind.TAKE_PROFIT, "BTC/USD", NOW, "it is not sold: account restricted")
-    away = Problem(Kind.DATABASE, "", NOW, "the database does not answer: refused")
+    problem = Problem(ProblemKind.TAKE_PROFIT, "BTC/USD", NOW, "it is not sold: account restricted")
+    away = Problem(ProblemKind.DATABASE, "", NOW, "the database does not answer: refused")
     held_up = AssetNow(an_asset(), a_cycle(), seen=AssetSight(buy_pause_seconds=9, why="no cash"))
     cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"beat": replace(BEAT, problems=(problem,))}, "account restricted"),
@@ -102,15 +105,15 @@ def test_what_needs_a_human_degrades_it(tmp_path: Path) -> None:
     )
     for fields, reason in cases:
         word, reasons = word_of(tmp_path, **fields)
-        assert word is Word.DEGRADED
+        assert word is HealthLevel.DEGRADED
         assert reason in reasons
 
 
 def test_a_caretaker_that_does_not_succeed_any_more_degrades_it(tmp_path: Path) -> None:
-    Mark(tmp_path, "order_manager").leave(NOW - timedelta(minutes=11))
-    Mark(tmp_path, "consistency_checker").leave(NOW - timedelta(minutes=11))
+    SuccessMark(tmp_path, "order_manager").leave(NOW - timedelta(minutes=11))
+    SuccessMark(tmp_path, "consistency_checker").leave(NOW - timedelta(minutes=11))
     word, reasons = word_of(tmp_path)
-    assert word is Word.DEGRADED
+    assert word is HealthLevel.DEGRADED
     assert "order_manager.py" in reasons
     assert "consistency_checker.py" not in reasons
 
@@ -120,5 +123,8 @@ def test_the_heartbeat_of_this_very_process_counts_as_running() -> None:
 
 
 def test_a_clock_that_lets_no_order_out_is_a_reason(tmp_path: Path) -> None:
-    told = "this machine's clock is 40 s behind Alpaca's, no order is placed"
-    assert word_of(tmp_path, sight=Sight(NOW, "paper", no_orders=told)) == (Word.DEGRADED, told)
+    reason = "this machine's clock is 40 s behind Alpaca's, no order is placed"
+    assert word_of(tmp_path, sight=Sight(NOW, "paper", no_orders=reason)) == (
+        HealthLevel.DEGRADED,
+        reason,
+    )

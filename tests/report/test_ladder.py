@@ -23,8 +23,8 @@ def ladder(price: str = "64000", **columns: object) -> Ladder:
 
 def test_the_ladder_of_the_sample_row_is_the_one_of_the_documentation() -> None:
     rows = re.findall(r"^\| ((?:base|safety) order.*) \|$", STRATEGY, re.MULTILINE)[:6]
-    told = [[cell.strip().replace(",", "") for cell in row.split("|")] for row in rows]
-    for rung, row in zip(ladder().rungs, told, strict=True):
+    printed = [[cell.strip().replace(",", "") for cell in row.split("|")] for row in rows]
+    for rung, row in zip(ladder().rungs, printed, strict=True):
         assert f"{rung.quantity:.9f}" == row[2]
         assert f"{rung.holding:.9f}" == row[3]
         for number, cell in zip(

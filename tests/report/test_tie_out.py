@@ -181,7 +181,7 @@ def test_a_foreign_order_that_rested_may_have_cost_less() -> None:
     assert {each.kind for each in found.differences} == {DifferenceKind.FOREIGN_TRADE}
 
 
-def test_a_fee_that_alpaca_has_told_before_is_what_it_is_compared_with() -> None:
+def test_a_fee_that_alpaca_has_reported_before_is_what_it_is_compared_with() -> None:
     booked = [the_buy(), the_sell(fee=Decimal("0.09"), fee_is_known=True)]
     assert (
         kinds(records(booked=booked, fees=[POSTED[0], replace(POSTED[1], amount=Decimal("0.09"))]))

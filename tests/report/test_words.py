@@ -19,13 +19,13 @@ from dca_bot.core.model import (
     OrderStatus,
     Quote,
 )
-from dca_bot.report.now import AssetNow, Health, Word
+from dca_bot.report.now import AssetNow, HealthLevel, HealthReport
 from dca_bot.report.numbers import age_in_words, price_in_words
 from dca_bot.report.words import State, state_of, why
 from dca_bot.watchdog.sight import AssetSight
 from tests.builders import BTC, NOW, a_cycle, a_holding_cycle, an_asset, an_order, rules_of
 
-WELL = Health(Word.OK)
+WELL = HealthReport(HealthLevel.OK)
 EXIT_ONLY = {"allowed": Allowed.EXIT}
 
 
@@ -120,7 +120,7 @@ def test_every_state_is_reached_by_a_case() -> None:
 
 
 @pytest.mark.parametrize("state", State)
-def test_a_state_is_told_with_its_numbers(state: State) -> None:
+def test_a_state_is_reported_with_its_numbers(state: State) -> None:
     now, numbers = CASES[state]
     assert state_of(now) is state
     sentence = why(now, WELL, NOW)
@@ -146,16 +146,18 @@ def test_without_a_price_it_waits_for_one() -> None:
     assert "first price" in why(an_asset_now(seen=AssetSight()), WELL, NOW)
 
 
-@pytest.mark.parametrize("word", [Word.BLIND, Word.PAUSED])
-def test_where_nobody_looks_that_comes_first(word: Word) -> None:
-    health = Health(word, ("main_app.py is not running: run watchdog.py",))
+@pytest.mark.parametrize("word", [HealthLevel.BLIND, HealthLevel.PAUSED])
+def test_where_nobody_looks_that_comes_first(word: HealthLevel) -> None:
+    health = HealthReport(word, ("main_app.py is not running: run watchdog.py",))
     sentence = why(an_asset_now(), health, NOW)
     assert "main_app.py is not running" in sentence
     assert sentence.index("main_app.py") < sentence.index("next price")
 
 
 def test_where_no_order_is_placed_at_all_that_comes_first() -> None:
-    health = Health(Word.DEGRADED, no_orders="this machine's clock is 40 s behind Alpaca's")
+    health = HealthReport(
+        HealthLevel.DEGRADED, no_orders="this machine's clock is 40 s behind Alpaca's"
+    )
     sentence = why(an_asset_now(), health, NOW)
     assert "clock is 40 s behind" in sentence
     assert sentence.index("clock") < sentence.index("next price")
@@ -191,7 +193,7 @@ def test_an_exit_only_asset_sells_and_buys_no_more() -> None:
     ("seconds", "words"),
     [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7500, "2 h 5 min"), (200_000, "2 days")],
 )
-def test_ages_are_told_in_the_unit_that_matters(seconds: int, words: str) -> None:
+def test_ages_are_reported_in_the_unit_that_matters(seconds: int, words: str) -> None:
     assert age_in_words(timedelta(seconds=seconds)) == words
 
 

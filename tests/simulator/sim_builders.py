@@ -18,14 +18,14 @@ BTC_ID = "276e2673-764b-4ab6-a611-caf665ca6340"
 
 
 class Bench:
-    """An exchange on a clock of its own, with everything that it told."""
+    """An exchange on a clock of its own, with every update that it sent."""
 
     def __init__(self, *, seed: int = 1, **rules: Any) -> None:
         self.clock = SteppedClock(START)
         chosen = Rules(**({"partial_fill_chance": 0.0} | rules))
         self.exchange = Exchange(chosen, self.clock, seed=seed, assets=known_assets())
-        self.told: list[TradeUpdate] = []
-        self.exchange.listeners.append(self.told.append)
+        self.updates: list[TradeUpdate] = []
+        self.exchange.listeners.append(self.updates.append)
 
     def quote(self, bid: str, ask: str, symbol: str = "BTC/USD") -> None:
         one, now = Decimal(1), self.clock.now()
@@ -48,7 +48,7 @@ class Bench:
         return self.exchange.account.ledger.free(currency)
 
     def events(self) -> list[str]:
-        return [update.event for update in self.told]
+        return [update.event for update in self.updates]
 
 
 def request(**fields: Any) -> dict[str, Any]:

@@ -112,8 +112,8 @@ def make_order(cycle: Cycle, number: int = 1, **changes: Any) -> Order:
 
 
 def make_event(cycle: Cycle, **changes: Any) -> Event:
-    told = "the ask is 100 \u2026"
-    return replace(Event(NOON, cycle.cycle_id, EventKind.ORDERED, told), **changes)
+    sentence = "the ask is 100 \u2026"
+    return replace(Event(NOON, cycle.cycle_id, EventKind.ORDERED, sentence), **changes)
 
 
 def make_result(cycle: Cycle, **changes: Any) -> CycleResult:
@@ -206,7 +206,7 @@ class StoreContract:
         save(store, replace(before, **FULL), before)
         assert active_cycle(store) == before
 
-    def test_a_new_cycle_is_told_when_it_was_created(self, store: Store) -> None:
+    def test_a_new_cycle_says_when_it_was_created(self, store: Store) -> None:
         cycle = start_cycle(store)
         assert cycle.created_at is not None
         assert cycle.created_at.utcoffset() == timedelta(0)
@@ -254,7 +254,7 @@ class StoreContract:
             tx.save_order(before, after)
         assert store.order(before.client_order_id) == after
 
-    def test_sells_wait_for_their_fee_once_they_have_ended_until_it_is_told(
+    def test_sells_wait_for_their_fee_once_they_have_ended_until_it_is_reported(
         self, store: Store
     ) -> None:
         cycle = start_cycle(store)
@@ -380,7 +380,7 @@ class StoreContract:
         event = replace(make_event(start_cycle(store)), price=Decimal(seen))
         with store.transaction(1) as tx:
             tx.add_event(event)
-        assert [told for _, told in world.events()] == [event.told]
+        assert [sentence for _, sentence in world.events()] == [event.sentence]
 
     def test_events_and_results_are_written_with_the_rest_or_not_at_all(
         self, world: World, store: Store
@@ -404,7 +404,7 @@ class StoreContract:
         with store.transaction(1) as tx:
             tx.put_result(again)
         world.delete_asset(1)
-        assert world.events() == [("COIN1/USD", event.told)]
+        assert world.events() == [("COIN1/USD", event.sentence)]
         assert world.results() == [(cycle.cycle_id, again.fees, None)]
 
     def test_coins_that_a_deleted_row_has_left_are_remembered_by_their_symbol(
@@ -488,11 +488,11 @@ class StoreContract:
         self, store: Store
     ) -> None:
         read = start_order(store, start_cycle(store))
-        told = replace(read, alpaca_order_id="alpaca-1")
+        answered = replace(read, alpaca_order_id="alpaca-1")
         for _ in range(2):
             with store.transaction(1) as tx:
-                tx.save_order(read, told)
-        assert store.order(read.client_order_id) == told
+                tx.save_order(read, answered)
+        assert store.order(read.client_order_id) == answered
 
     def test_saving_equal_values_is_no_change(self, store: Store) -> None:
         cycle = start_cycle(store)

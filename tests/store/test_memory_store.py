@@ -23,7 +23,7 @@ class MemoryWorld:
         self.store.delete_asset(asset_id)
 
     def events(self) -> list[tuple[str, str]]:
-        return [(symbol, event.told) for symbol, event in self.store.events]
+        return [(symbol, event.sentence) for symbol, event in self.store.events]
 
     def results(self) -> list[tuple[int, Decimal, Decimal | None]]:
         return [(each.cycle_id, each.fees, each.net) for each in self.store.results.values()]

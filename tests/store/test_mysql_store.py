@@ -262,7 +262,7 @@ def test_sums_that_no_column_holds_are_reported_as_near_as_it_can(
     ]
 
 
-def test_a_quantity_with_all_the_digits_of_its_column_is_told(
+def test_a_quantity_with_all_the_digits_of_its_column_is_reported(
     world: MySqlWorld, store: MySqlStore
 ) -> None:
     event = make_event(start_cycle(store), quantity=Decimal("123456789012345.0000000000000005"))

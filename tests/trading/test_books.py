@@ -47,9 +47,9 @@ def test_news_for_a_cycle_that_was_deleted_stays_with_its_order() -> None:
     floor = Floor(at_once=False)
     order = floor.see(100)
     assert order is not None
-    shelf = floor.store._shelves[1]
-    shelf.cycles.clear()
-    shelf.active_cycle = None
+    rows = floor.store._all_rows[1]
+    rows.cycles.clear()
+    rows.active_cycle = None
     assert floor.trader.books.on_update(1, a_fill(order, order.quantity)) is None
     assert floor.order(order.client_order_id).filled_quantity == order.quantity
 

@@ -72,12 +72,12 @@ class Market:
             return ""
 
         with ThreadPoolExecutor(8) as pool:
-            told = [told for told in pool.map(see, self.store.assets()) if told]
+            refused = [line for line in pool.map(see, self.store.assets()) if line]
         for update in self.broker.updates:
             order = self.store.order(update.client_order_id)
             assert order is not None
             self.trader.books.on_update(order.asset_id, update)
-        return told
+        return refused
 
     @property
     def bought(self) -> int:
@@ -86,17 +86,17 @@ class Market:
 
 def test_thirty_at_once_do_not_begin_more_cycles_than_they_may(store: Store) -> None:
     market = Market(store, Budget(active_cycles_max=7))
-    told = market.fall(100)
-    assert (market.bought, len(told)) == (7, 23)
-    assert "MAX_ACTIVE_CYCLES is 7" in told[0]
+    refused = market.fall(100)
+    assert (market.bought, len(refused)) == (7, 23)
+    assert "MAX_ACTIVE_CYCLES is 7" in refused[0]
     assert len(market.fall(100)) == 23
 
 
 def test_thirty_at_once_do_not_invest_more_than_they_may(store: Store) -> None:
     market = Market(store, Budget(invested_max=Decimal(105)))
-    told = market.fall(100)
-    assert (market.bought, len(told)) == (5, 25)
-    assert "MAX_INVESTED of 105" in told[0]
+    refused = market.fall(100)
+    assert (market.bought, len(refused)) == (5, 25)
+    assert "MAX_INVESTED of 105" in refused[0]
 
 
 def test_safety_orders_count_too_but_not_as_cycles(store: Store) -> None:
@@ -302,7 +302,7 @@ def test_what_an_asset_may_do_stands_in_its_story_once() -> None:
     [(_, event)] = store.events
     assert event.kind is EventKind.ALLOWED
     assert event.cycle_id == 0
-    assert event.told == "paused: no BUYs, take profits go on (was all): by hand"
+    assert event.sentence == "paused: no BUYs, take profits go on (was all): by hand"
 
 
 def test_the_story_of_a_cycle_has_what_its_asset_may_do() -> None:
@@ -330,7 +330,7 @@ def test_what_is_set_for_one_alone_is_kept_for_no_resumption_of_all() -> None:
     assert store.assets()[0].asset.allowed_before is None
 
 
-def test_a_loss_that_pauses_all_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_loss_that_pauses_all_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     store = MemoryStore([an_asset()])
     for _ in range(2):
         pause_for_losses(store, TestClock(), 1, "50.00 were lost today")

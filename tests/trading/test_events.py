@@ -26,8 +26,8 @@ def test_a_cycle_tells_its_decisions_and_outcomes_with_the_prices_compared() -> 
     assert kinds(floor) == ["began", *["ordered", "filled"] * 3, "complete"]
     _, safety = floor.store.events[3]
     assert (safety.price, safety.against) == (98, 100)
-    assert "98" in safety.told
-    assert "100" in safety.told
+    assert "98" in safety.sentence
+    assert "100" in safety.sentence
     _, sale = floor.store.events[5]
     assert sale.price == 103
     assert {symbol for symbol, _ in floor.store.events} == {"BTC/USD"}
@@ -44,7 +44,7 @@ def test_a_completed_cycle_leaves_what_it_came_to() -> None:
     assert Decimal("0.4") < result.net < Decimal("0.6")
 
 
-def test_the_price_that_cuts_a_cooldown_short_is_told_with_the_last_sale() -> None:
+def test_the_price_that_cuts_a_cooldown_short_is_reported_with_the_last_sale() -> None:
     floor = Floor()
     for price in ("100", "103", "100"):
         floor.see(price)
@@ -52,7 +52,7 @@ def test_the_price_that_cuts_a_cooldown_short_is_told_with_the_last_sale() -> No
     assert (event.price, event.against) == (100, 103)
 
 
-def test_an_update_that_comes_again_is_told_once() -> None:
+def test_an_update_that_comes_again_is_reported_once() -> None:
     floor = Floor(at_once=False)
     order = floor.see("100")
     assert order is not None
@@ -61,14 +61,14 @@ def test_an_update_that_comes_again_is_told_once() -> None:
     assert kinds(floor).count("filled") == 1
 
 
-def test_a_refused_order_is_told_with_the_reason() -> None:
+def test_a_refused_order_is_reported_with_the_reason() -> None:
     floor = Floor(at_once=False)
     floor.broker.refuse("account is restricted")
     with pytest.raises(OrderRefused):
         floor.see("100")
     _, event = floor.store.events[-1]
     assert event.kind is EventKind.ENDED
-    assert "account is restricted" in event.told
+    assert "account is restricted" in event.sentence
 
 
 def test_a_reason_of_any_length_is_cut_to_its_column() -> None:
@@ -78,18 +78,18 @@ def test_a_reason_of_any_length_is_cut_to_its_column() -> None:
     long = replace(an_update(order, OrderStatus.REJECTED), reason="x\n" * 999)
     floor.trader.books.on_update(1, long)
     _, event = floor.store.events[-1]
-    assert len(event.told) == 255
-    assert "\n" not in event.told
+    assert len(event.sentence) == 255
+    assert "\n" not in event.sentence
 
 
-def test_an_order_that_nobody_knows_is_told_when_it_is_let_go() -> None:
+def test_an_order_that_nobody_knows_is_reported_when_it_is_let_go() -> None:
     floor = Floor()
     floor.put_cycle(status=CycleStatus.BUYING, latest_order_id="no-such-order")
     settler = Settler(floor.store, floor.broker, floor.clock, Run())
     settler.settle_by_hand(floor.state)
     _, event = floor.store.events[-1]
     assert event.kind is EventKind.LET_GO
-    assert "no-such-order" in event.told
+    assert "no-such-order" in event.sentence
 
 
 def test_a_fill_for_an_asset_whose_row_was_deleted_is_kept_with_its_order() -> None:

@@ -44,7 +44,7 @@ def resting(kind: OrderKind) -> Floor:
     return floor
 
 
-def kinds_told(floor: Floor) -> list[EventKind]:
+def event_kinds(floor: Floor) -> list[EventKind]:
     return [event.kind for _, event in floor.store.events]
 
 
@@ -60,7 +60,7 @@ def test_an_extra_buy_joins_the_cycle_and_leaves_the_ladder_as_it_was() -> None:
     assert floor.cycle.quantity == floor.held
     assert floor.cycle.safety_orders == 0
     assert floor.order(order.client_order_id).status is OrderStatus.FILLED
-    assert kinds_told(floor)[-2:] == [EventKind.ORDERED, EventKind.FILLED]
+    assert event_kinds(floor)[-2:] == [EventKind.ORDERED, EventKind.FILLED]
 
 
 def test_what_the_answer_to_an_extra_buy_says_is_booked_by_whoever_sent_it() -> None:
@@ -131,7 +131,7 @@ def test_adopted_coins_are_the_cycles_as_if_it_had_bought_them() -> None:
         [order] = tx.orders_of_cycle(floor.cycle.cycle_id)
     assert (order.kind, order.status) == (OrderKind.ADOPTED, OrderStatus.FILLED)
     assert (order.filled_quantity, order.filled_average_price) == (Decimal("0.5"), 100)
-    assert kinds_told(floor)[-1] is EventKind.ADOPTED
+    assert event_kinds(floor)[-1] is EventKind.ADOPTED
     floor.see(102)
     assert floor.kinds_sent == [OrderKind.TAKE_PROFIT]
 
@@ -163,7 +163,7 @@ def test_released_coins_stay_at_alpaca_and_a_new_cycle_watches(is_enabled: bool)
     assert after is not None
     assert after.status is CycleStatus.COMPLETE
     assert floor.store.results[released.cycle_id].left_quantity == released.quantity
-    assert kinds_told(floor)[-1] is EventKind.RELEASED
+    assert event_kinds(floor)[-1] is EventKind.RELEASED
     assert (floor.state.cycle is not None) is is_enabled
     if floor.state.cycle is not None:
         assert floor.cycle.cycle_id > released.cycle_id
@@ -189,10 +189,10 @@ def test_nothing_is_released_where_there_is_no_cycle() -> None:
 def test_a_resting_buy_is_cancelled_and_then_it_is_over() -> None:
     floor = resting(OrderKind.SAFETY)
     hand = hand_of(floor)
-    assert "cancel asked for" in hand.end_buy(1).told
+    assert "cancel asked for" in hand.end_buy(1).sentence
     assert floor.cycle.status is CycleStatus.WATCHING
     step = hand.end_buy(1)
-    assert (step.told, step.is_over) == ("no BUY is under way", True)
+    assert (step.sentence, step.is_over) == ("no BUY is under way", True)
 
 
 def test_who_ends_a_buy_leaves_a_sell_alone() -> None:
@@ -206,11 +206,11 @@ def test_a_sell_is_left_a_moment_to_fill_and_then_cancelled() -> None:
     hand = hand_of(floor)
     floor.clock.pass_by(20)
     step = hand.close(1)
-    assert "about to fill" in step.told
+    assert "about to fill" in step.sentence
     assert (step.is_over, step.needs_others) == (False, False)
     assert "cancel" not in floor.broker.calls
     floor.clock.pass_by(1)
-    assert "cancel asked for" in hand.close(1).told
+    assert "cancel asked for" in hand.close(1).sentence
     assert floor.broker.calls.count("cancel") == 1
 
 
@@ -220,7 +220,7 @@ def test_an_order_that_alpaca_does_not_know_yet_is_neither_cancelled_nor_replace
     with pytest.raises(OrderOutcomeUnknown):
         floor.see(98)
     step = hand_of(floor).close(1)
-    assert "in doubt" in step.told
+    assert "in doubt" in step.sentence
     assert (step.is_over, step.needs_others) == (False, False)
 
 
@@ -228,7 +228,7 @@ def test_of_an_order_that_has_ended_it_is_said_how() -> None:
     floor = resting(OrderKind.SAFETY)
     floor.tells_at_once(False)
     floor.broker.end(floor.broker.submitted[-1].client_order_id, OrderStatus.EXPIRED)
-    assert "has ended: expired" in hand_of(floor).close(1).told
+    assert "has ended: expired" in hand_of(floor).close(1).sentence
     assert "cancel" not in floor.broker.calls
 
 
@@ -237,7 +237,7 @@ def test_where_nothing_is_held_a_close_is_over(status: CycleStatus) -> None:
     floor = Floor()
     floor.put_cycle(status=status)
     step = hand_of(floor).close(1)
-    assert (step.told, step.is_over, step.needs_others) == ("nothing is held", True, False)
+    assert (step.sentence, step.is_over, step.needs_others) == ("nothing is held", True, False)
 
 
 def test_where_there_is_no_cycle_a_close_is_over() -> None:
@@ -251,7 +251,7 @@ def test_a_cycle_that_waits_for_an_unknown_order_is_left_to_the_checker() -> Non
     floor.put_cycle(status=CycleStatus.SELLING)
     step = hand_of(floor).close(1)
     assert (step.is_over, step.needs_others) == (False, True)
-    assert "consistency_checker.py" in step.told
+    assert "consistency_checker.py" in step.sentence
 
 
 def test_coins_that_alpaca_does_not_hold_are_left_to_the_checker() -> None:
@@ -286,26 +286,26 @@ def test_a_sale_by_hand_is_a_market_order_of_all_that_the_cycle_holds() -> None:
     sale = floor.broker.submitted[-1]
     assert (sale.kind, sale.side, sale.limit_price) == (OrderKind.CLOSE, Side.SELL, None)
     assert sale.quantity == held
-    assert EventKind.ORDERED in kinds_told(floor)[2:]
+    assert EventKind.ORDERED in event_kinds(floor)[2:]
     assert floor.cycle.status is CycleStatus.COOLDOWN
 
 
 # -- what it tells
 
 
-def test_an_order_is_told_as_alpaca_has_it_now() -> None:
+def test_an_order_is_reported_as_alpaca_has_it_now() -> None:
     floor = resting(OrderKind.SAFETY)
     floor.tells_at_once(False)
     order = floor.broker.submitted[-1]
     floor.broker.fill(order.client_order_id)
-    told = hand_of(floor).look(order)
-    assert (told.status, told.filled_quantity) == (OrderStatus.FILLED, order.quantity)
+    latest = hand_of(floor).refreshed(order)
+    assert (latest.status, latest.filled_quantity) == (OrderStatus.FILLED, order.quantity)
 
 
 def test_a_change_of_the_row_stands_in_the_story() -> None:
     floor = Floor()
     hand_of(floor).note(1, "take_profit_percent 1 -> 2")
-    assert floor.store.events[-1][1].told == "take_profit_percent 1 -> 2"
+    assert floor.store.events[-1][1].sentence == "take_profit_percent 1 -> 2"
 
 
 # -- while an order is under way
@@ -333,5 +333,5 @@ def test_a_cycle_that_moves_while_its_price_is_asked_for_is_looked_at_again() ->
     floor.see(100)
     floor.quote(97)
     step = hand_of(floor).close(1)
-    assert (step.told, step.is_over) == ("its cycle has moved meanwhile", False)
+    assert (step.sentence, step.is_over) == ("its cycle has moved meanwhile", False)
     assert floor.kinds_sent == [OrderKind.BASE]

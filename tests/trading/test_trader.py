@@ -509,7 +509,7 @@ def test_what_another_order_holds_back_is_waited_for_and_not_sent_again() -> Non
     assert floor.cycle.status is CycleStatus.WATCHING
 
 
-def test_a_position_that_is_gone_is_told_and_nothing_is_sent() -> None:
+def test_a_position_that_is_gone_is_reported_and_nothing_is_sent() -> None:
     floor = holding_floor()
     floor.broker.hold("BTC/USD", "0", 0)
     with pytest.raises(OrderRefused, match=r"consistency_checker\.py"):
@@ -709,7 +709,7 @@ def test_an_answer_of_long_ago_gives_up_no_order_that_may_have_arrived_since() -
     assert floor.cycle.status is CycleStatus.BUYING
 
 
-def test_the_fill_told_by_rest_is_booked_with_the_fee_that_the_position_shows() -> None:
+def test_the_fill_reported_by_rest_is_booked_with_the_fee_that_the_position_shows() -> None:
     floor = Floor(at_once=False, broker=FakeBroker(fee_rate="0.0015"))
     order = floor.see(100)
     assert order is not None
@@ -717,7 +717,7 @@ def test_the_fill_told_by_rest_is_booked_with_the_fee_that_the_position_shows() 
     assert floor.cycle.quantity == floor.held == Decimal("0.1997")
 
 
-def test_without_an_answer_about_the_position_the_fee_is_estimated_until_it_is_told() -> None:
+def test_without_an_answer_about_the_position_the_fee_is_estimated_until_it_is_reported() -> None:
     floor = Floor(at_once=False, broker=FakeBroker(fee_rate="0.0015"))
     order = floor.see(100)
     assert order is not None

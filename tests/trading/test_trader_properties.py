@@ -64,32 +64,32 @@ class Auditor:
 
     @property
     def open_names(self) -> list[str]:
-        return [name for name, told in self.news.items() if not told.status.is_finished]
+        return [name for name, update in self.news.items() if not update.status.is_finished]
 
     def filled(self, name: str) -> Decimal:
         return self.news[name].filled_quantity
 
-    def hear(self, told: OrderUpdate, cycle_id: int) -> None:
-        before = self.news.get(told.client_order_id, replace(told, filled_quantity=ZERO))
-        self.news[told.client_order_id] = told
-        quantity = told.filled_quantity - before.filled_quantity
+    def hear(self, update: OrderUpdate, cycle_id: int) -> None:
+        before = self.news.get(update.client_order_id, replace(update, filled_quantity=ZERO))
+        self.news[update.client_order_id] = update
+        quantity = update.filled_quantity - before.filled_quantity
         if not quantity:
             return
         if cycle_id != self.cycle_id:
             self.cycle_id, self.dust, self.own = cycle_id, self.held, ZERO
-        assert told.position_quantity is not None
-        received = told.position_quantity - self.held
-        self.held = told.position_quantity
-        if told.side is Side.BUY:
-            cost = cost_of(told) - cost_of(before)
+        assert update.position_quantity is not None
+        received = update.position_quantity - self.held
+        self.held = update.position_quantity
+        if update.side is Side.BUY:
+            cost = cost_of(update) - cost_of(before)
             self.average = (self.own * self.average + received * cost / quantity) / (
                 self.own + received
             )
         self.own = max(ZERO, self.own + received)
 
 
-def cost_of(told: OrderUpdate) -> Decimal:
-    return told.filled_quantity * (told.filled_average_price or ZERO)
+def cost_of(update: OrderUpdate) -> Decimal:
+    return update.filled_quantity * (update.filled_average_price or ZERO)
 
 
 class TraderMachine(RuleBasedStateMachine):
@@ -104,8 +104,8 @@ class TraderMachine(RuleBasedStateMachine):
         self.broker.holds_fills = True
         self.price = Decimal(100)
         self.auditor = Auditor()
-        self.broker.listener = lambda told: self.auditor.hear(
-            told, self.floor.order(told.client_order_id).cycle_id
+        self.broker.listener = lambda update: self.auditor.hear(
+            update, self.floor.order(update.client_order_id).cycle_id
         )
 
     @property
@@ -240,9 +240,9 @@ class TraderMachine(RuleBasedStateMachine):
         self.the_cycle_holds_what_was_bought()
 
     def every_order_is_in_the_books_as_it_is_at_the_exchange(self) -> None:
-        for name, told in self.auditor.news.items():
+        for name, update in self.auditor.news.items():
             order = self.floor.order(name)
-            assert (order.status, order.filled_quantity) == (told.status, told.filled_quantity)
+            assert (order.status, order.filled_quantity) == (update.status, update.filled_quantity)
         under_way = self.floor.cycle.status in (CycleStatus.BUYING, CycleStatus.SELLING)
         assert under_way == bool(self.open_orders)
 

@@ -7,22 +7,24 @@ from typing import Any
 
 import pytest
 
-from dca_bot.watchdog.agreement import agreement, told
+from dca_bot.watchdog.agreement import agreement, summary
 
 FOUND: dict[str, Any] = {"checked": 12, "days": 7, "differences": []}
 DIFFERENCE = {"kind": "missing fill", "symbol": "BTC/USD", "order_id": "1", "what": "sold 1 at 9"}
 
 
 def test_agreement_is_said_with_what_was_compared() -> None:
-    assert told(FOUND) == "the books agree with Alpaca (12 fills of the last 7 days)"
+    assert summary(FOUND) == "the books agree with Alpaca (12 fills of the last 7 days)"
 
 
 def test_differences_are_counted_and_the_first_is_said() -> None:
-    assert told(FOUND | {"differences": [DIFFERENCE]}) == (
+    assert summary(FOUND | {"differences": [DIFFERENCE]}) == (
         "a difference in 12 fills of the last 7 days: missing fill of BTC/USD: sold 1 at 9. "
         "All of them: `dca tie-out`"
     )
-    assert told(FOUND | {"differences": [DIFFERENCE] * 2}).startswith("2 differences in 12 fills")
+    assert summary(FOUND | {"differences": [DIFFERENCE] * 2}).startswith(
+        "2 differences in 12 fills"
+    )
 
 
 def test_an_alpaca_that_never_answers_is_not_waited_for(

@@ -19,7 +19,7 @@ from dca_bot.program.channel_settings import secrets_of
 from dca_bot.program.settings import PROJECT_ROOT, AlertSettings
 from dca_bot.watchdog.channels import Channels, failing
 from dca_bot.watchdog.incidents import Incidents
-from dca_bot.watchdog.problems import Kind, Problem
+from dca_bot.watchdog.problems import Problem, ProblemKind
 from tests.watchdog.mail_server import MailServer
 from tests.watchdog.test_channels import TOKEN, Service
 from tests.watchdog.watched_bot import WatchedBot
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 NOW = datetime(2026, 3, 2, 7, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-LIMIT = Problem(Kind.LIMIT, "MAX_INVESTED", NOW, "BTC/USD: a BUY is due")
+LIMIT = Problem(ProblemKind.LIMIT, "MAX_INVESTED", NOW, "BTC/USD: a BUY is due")
 
 
 @pytest.fixture
@@ -105,7 +105,9 @@ def test_an_incident_is_one_message_a_reminder_and_an_end_on_every_way(
     tmp_path: Path, service: Service, mail: MailServer
 ) -> None:
     play(Watchdog(tmp_path, [service.url], mail), f"it names {TOKEN} by mistake")
-    assert [str(each).partition("] ")[2].rpartition(" on ")[0] for each in service.told] == STORY
+    assert [
+        str(each).partition("] ")[2].rpartition(" on ")[0] for each in service.received
+    ] == STORY
     assert subjects(mail) == STORY
     assert TOKEN not in json.dumps(service.got) + json.dumps(mail.mails)
 
@@ -140,8 +142,8 @@ def test_a_mail_server_that_is_away_holds_up_no_channel(tmp_path: Path, service:
     watchdog = Watchdog(tmp_path, [url, service.url])
     watchdog.see(timedelta(minutes=5), LIMIT)
     assert len(service.got) == 1
-    [told] = watchdog.failing
-    assert told.startswith("channel 1 (mailto) of ALERT_URLS takes no messages")
+    [message] = watchdog.failing
+    assert message.startswith("channel 1 (mailto) of ALERT_URLS takes no messages")
     assert TOKEN not in watchdog.files
 
 
@@ -174,14 +176,14 @@ def test_the_real_watchdog_tells_all_of_a_restart_and_status_and_doctor_who_did_
         for _ in range(2):
             done = bot.watch(expect=0)
             assert TOKEN not in done.stdout + done.stderr
-        assert [str(each).rpartition(" on ")[0] for each in service.told] == [
+        assert [str(each).rpartition(" on ")[0] for each in service.received] == [
             "[dca-bot] main_app.py was restarted"
         ]
         assert subjects(mail) == ["main_app.py was restarted"]
-        told = "channel 3 (json) of ALERT_URLS takes no messages since"
-        assert [each for each in dca(bot.env, "status")["reasons"] if told in each]
+        message = "channel 3 (json) of ALERT_URLS takes no messages since"
+        assert [each for each in dca(bot.env, "status")["reasons"] if message in each]
         findings = dca(bot.env, "doctor")["findings"]
-        assert [each for each in findings if told in each["what"] and each["mark"] == "bad"]
+        assert [each for each in findings if message in each["what"] and each["mark"] == "bad"]
     finally:
         bot.clean_up()
         deaf.close()

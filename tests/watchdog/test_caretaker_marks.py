@@ -9,7 +9,7 @@ import pytest
 
 from dca_bot.caretakers.run import Run
 from dca_bot.program.clock import utc_now
-from dca_bot.watchdog.caretaker_marks import Mark, caretaker_problems
+from dca_bot.watchdog.caretaker_marks import SuccessMark, caretaker_problems
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,16 +28,16 @@ def test_one_that_has_never_run_here_is_not_missed(tmp_path: Path) -> None:
 def test_three_periods_without_success_are_too_many(
     tmp_path: Path, name: str, minutes: int
 ) -> None:
-    Mark(tmp_path, name).leave(NOW)
+    SuccessMark(tmp_path, name).leave(NOW)
     limit = NOW + timedelta(minutes=minutes)
     assert missed(tmp_path, limit) == []
     assert missed(tmp_path, limit + timedelta(seconds=1)) == [f"{name}.py"]
-    Mark(tmp_path, name).leave(limit)
+    SuccessMark(tmp_path, name).leave(limit)
     assert missed(tmp_path, limit + timedelta(seconds=1)) == []
 
 
 def test_while_none_could_succeed_none_is_missed(tmp_path: Path) -> None:
-    Mark(tmp_path, "order_manager").leave(NOW)
+    SuccessMark(tmp_path, "order_manager").leave(NOW)
     back = NOW + timedelta(hours=3)
     assert missed(tmp_path, back + timedelta(minutes=9), back) == []
     (problem,) = caretaker_problems(tmp_path, back + timedelta(minutes=11), excused_until=back)
@@ -46,14 +46,14 @@ def test_while_none_could_succeed_none_is_missed(tmp_path: Path) -> None:
 
 
 def test_a_run_leaves_its_mark_when_it_has_succeeded(tmp_path: Path) -> None:
-    mark = Mark(tmp_path, "order_manager")
+    mark = SuccessMark(tmp_path, "order_manager")
     mark.leave(NOW)
     assert Run(mark=mark).sum_up() == 0
     assert mark.time() != NOW
 
 
 def test_one_that_has_had_trouble_since_its_first_run_is_missed(tmp_path: Path) -> None:
-    mark = Mark(tmp_path, "order_manager")
+    mark = SuccessMark(tmp_path, "order_manager")
     run = Run(mark=mark)
     began = mark.time()
     assert began is not None
@@ -66,6 +66,6 @@ def test_one_that_has_had_trouble_since_its_first_run_is_missed(tmp_path: Path) 
 
 
 def test_a_dry_run_leaves_no_mark(tmp_path: Path) -> None:
-    mark = Mark(tmp_path, "order_manager")
+    mark = SuccessMark(tmp_path, "order_manager")
     assert Run(dry_run=True, mark=mark).sum_up() == 0
     assert mark.time() is None

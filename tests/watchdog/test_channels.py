@@ -50,7 +50,7 @@ class Service:
         self._server.server_close()
 
     @property
-    def told(self) -> list[object]:
+    def received(self) -> list[object]:
         return [each["title"] for each in self.got]
 
 
@@ -76,7 +76,7 @@ def test_every_channel_gets_each_message_once(
     urls = [one.url, other.url]
     run_of_the_watchdog(tmp_path, urls, "first", "second")
     run_of_the_watchdog(tmp_path, urls)
-    assert one.told == other.told == ["first", "second"]
+    assert one.received == other.received == ["first", "second"]
     assert one.got[0]["message"] == "a story"
 
 
@@ -87,12 +87,12 @@ def test_a_channel_that_fails_delays_no_other_and_is_tried_again(
     urls = [one.url, other.url]
     one.status = 500
     run_of_the_watchdog(tmp_path, urls, "first")
-    assert (one.told, other.told) == ([], ["first"])
-    [told] = failing(tmp_path)
-    assert told.startswith("channel 1 (json) of ALERT_URLS takes no messages since 2026-03-02")
+    assert (one.received, other.received) == ([], ["first"])
+    [message] = failing(tmp_path)
+    assert message.startswith("channel 1 (json) of ALERT_URLS takes no messages since 2026-03-02")
     one.status = 200
     run_of_the_watchdog(tmp_path, urls, "second")
-    assert one.told == other.told == ["first", "second"]
+    assert one.received == other.received == ["first", "second"]
     assert failing(tmp_path) == []
 
 

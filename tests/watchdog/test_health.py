@@ -2,12 +2,12 @@
 
 import pytest
 
-from dca_bot.watchdog.health import Health, Signs, judge
+from dca_bot.watchdog.health import ProcessHealth, SignsOfLife, judge
 
 LIMIT = 60.0
 
 
-def signs(**seen: float | None) -> Signs:
+def signs(**seen: float | None) -> SignsOfLife:
     """A bot that has been trading for an hour, and is well."""
     well: dict[str, float | None] = {
         "running_seconds": 3600,
@@ -16,44 +16,44 @@ def signs(**seen: float | None) -> Signs:
         "trade_stream_age_seconds": 1,
         "symbols": 3,
     }
-    return Signs(**well | seen)  # type: ignore[arg-type]
+    return SignsOfLife(**well | seen)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
-        (signs(), Health.WELL),
-        (signs(running_seconds=None), Health.STOPPED),
-        (signs(beat_age_seconds=LIMIT), Health.WELL),
-        (signs(beat_age_seconds=LIMIT + 1), Health.HUNG),
-        (signs(beat_age_seconds=-5), Health.WELL),
-        (signs(running_seconds=LIMIT), Health.WELL),
-        (signs(beat_age_seconds=None), Health.HUNG),
-        (signs(beat_age_seconds=None, running_seconds=LIMIT), Health.STARTING),
-        (signs(quote_age_seconds=299), Health.WELL),
-        (signs(quote_age_seconds=300), Health.MUTE),
-        (signs(quote_age_seconds=300, symbols=0), Health.WELL),
-        (signs(trade_stream_age_seconds=300), Health.MUTE),
-        (signs(trade_stream_age_seconds=300, symbols=0), Health.MUTE),
-        (signs(quote_age_seconds=None), Health.MUTE),
-        (signs(quote_age_seconds=None, running_seconds=299), Health.WELL),
-        (signs(trade_stream_age_seconds=None, running_seconds=301), Health.MUTE),
+        (signs(), ProcessHealth.WELL),
+        (signs(running_seconds=None), ProcessHealth.STOPPED),
+        (signs(beat_age_seconds=LIMIT), ProcessHealth.WELL),
+        (signs(beat_age_seconds=LIMIT + 1), ProcessHealth.HUNG),
+        (signs(beat_age_seconds=-5), ProcessHealth.WELL),
+        (signs(running_seconds=LIMIT), ProcessHealth.WELL),
+        (signs(beat_age_seconds=None), ProcessHealth.HUNG),
+        (signs(beat_age_seconds=None, running_seconds=LIMIT), ProcessHealth.STARTING),
+        (signs(quote_age_seconds=299), ProcessHealth.WELL),
+        (signs(quote_age_seconds=300), ProcessHealth.MUTE),
+        (signs(quote_age_seconds=300, symbols=0), ProcessHealth.WELL),
+        (signs(trade_stream_age_seconds=300), ProcessHealth.MUTE),
+        (signs(trade_stream_age_seconds=300, symbols=0), ProcessHealth.MUTE),
+        (signs(quote_age_seconds=None), ProcessHealth.MUTE),
+        (signs(quote_age_seconds=None, running_seconds=299), ProcessHealth.WELL),
+        (signs(trade_stream_age_seconds=None, running_seconds=301), ProcessHealth.MUTE),
     ],
 )
-def test_each_sign_of_life_has_its_verdict(seen: Signs, expected: Health) -> None:
+def test_each_sign_of_life_has_its_verdict(seen: SignsOfLife, expected: ProcessHealth) -> None:
     assert judge(seen, LIMIT).health is expected
 
 
 @pytest.mark.parametrize("what", ["the database", "Alpaca"])
 def test_a_bot_that_waits_at_its_start_with_its_heartbeat_going_is_well(what: str) -> None:
-    waiting = judge(Signs(3600, 1, waits_for=what), LIMIT)
-    assert waiting.health is Health.WELL
+    waiting = judge(SignsOfLife(3600, 1, waits_for=what), LIMIT)
+    assert waiting.health is ProcessHealth.WELL
     assert f"waits for {what}" in waiting.why
-    assert judge(Signs(3600, LIMIT + 1, waits_for=what), LIMIT).health is Health.HUNG
+    assert judge(SignsOfLife(3600, LIMIT + 1, waits_for=what), LIMIT).health is ProcessHealth.HUNG
 
 
 def test_a_database_that_is_away_is_no_reason_for_a_restart() -> None:
-    away = Signs(3600, 1, 1, 1, symbols=3, database_reachable=False)
+    away = SignsOfLife(3600, 1, 1, 1, symbols=3, database_reachable=False)
     verdict = judge(away, LIMIT)
-    assert verdict.health is Health.WELL
+    assert verdict.health is ProcessHealth.WELL
     assert "database" in verdict.why

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from dca_bot.watchdog import heartbeat
-from dca_bot.watchdog.problems import Kind, Problem
+from dca_bot.watchdog.problems import Problem, ProblemKind
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 600_000, tzinfo=UTC)
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
-    problem = Problem(Kind.ROW, "BTC/USD", NOW, "its row is unusable")
+    problem = Problem(ProblemKind.ROW, "BTC/USD", NOW, "its row is unusable")
     beat = replace(heartbeat.first(NOW), quote_age_seconds=0.3, symbols=2, problems=(problem,))
     heartbeat.write(beat, tmp_path)
     assert heartbeat.read(tmp_path) == beat
@@ -40,11 +40,11 @@ def test_where_nothing_was_ever_written_there_is_none(tmp_path: Path) -> None:
     assert heartbeat.read(tmp_path) is None
 
 
-def test_a_database_that_is_away_is_told_as_a_problem_and_known_by_it(tmp_path: Path) -> None:
+def test_a_database_that_is_away_is_reported_as_a_problem_and_known_by_it(tmp_path: Path) -> None:
     beat = heartbeat.first(NOW)
     assert beat.database_reachable
-    row = Problem(Kind.ROW, "BTC/USD", NOW, "its row is unusable")
-    away = Problem(Kind.DATABASE, "", NOW, "it does not answer")
+    row = Problem(ProblemKind.ROW, "BTC/USD", NOW, "its row is unusable")
+    away = Problem(ProblemKind.DATABASE, "", NOW, "it does not answer")
     assert replace(beat, problems=(row,)).database_reachable
     heartbeat.write(replace(beat, problems=(row, away)), tmp_path)
     read = heartbeat.read(tmp_path)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from dca_bot.program.settings import AlertSettings
-from dca_bot.watchdog.caretaker_marks import Mark
-from dca_bot.watchdog.health import Health
+from dca_bot.watchdog.caretaker_marks import SuccessMark
+from dca_bot.watchdog.health import ProcessHealth
 from dca_bot.watchdog.incidents import FAILED_STARTS_MAX, RESTART_MAILS_MAX, Incidents
 from dca_bot.watchdog.memory import FILE_NAME, load
-from dca_bot.watchdog.problems import Kind, Problem
+from dca_bot.watchdog.problems import Problem, ProblemKind
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -43,7 +43,7 @@ class Runs:
             with self.at(NOW + timedelta(minutes=minute)) as incidents:
                 incidents.start_failed("it", "no", "log", needs_a_human=needs_a_human)
 
-    def reason(self, now: datetime, health: Health = Health.STOPPED) -> str:
+    def reason(self, now: datetime, health: ProcessHealth = ProcessHealth.STOPPED) -> str:
         with self.at(now) as incidents:
             return incidents.reason_to_wait(health)
 
@@ -112,12 +112,12 @@ def test_a_wrong_setting_is_not_tried_again_until_the_settings_are_edited(
 
 
 def test_a_mute_bot_is_replaced_once_an_hour_at_most(runs: Runs) -> None:
-    assert runs.reason(NOW, Health.MUTE) == ""
+    assert runs.reason(NOW, ProcessHealth.MUTE) == ""
     with runs.at(NOW) as incidents:
-        incidents.restarts(Health.MUTE)
-    assert "Alpaca" in runs.reason(NOW + timedelta(minutes=59), Health.MUTE)
-    assert runs.reason(NOW + timedelta(minutes=59), Health.STOPPED) == ""
-    assert runs.reason(NOW + HOUR, Health.MUTE) == ""
+        incidents.restarts(ProcessHealth.MUTE)
+    assert "Alpaca" in runs.reason(NOW + timedelta(minutes=59), ProcessHealth.MUTE)
+    assert runs.reason(NOW + timedelta(minutes=59), ProcessHealth.STOPPED) == ""
+    assert runs.reason(NOW + HOUR, ProcessHealth.MUTE) == ""
 
 
 def test_a_bot_that_dies_again_and_again_fills_no_mailbox(runs: Runs) -> None:
@@ -167,8 +167,10 @@ def test_a_memory_that_cannot_be_read_is_an_empty_one(runs: Runs, content: str) 
     assert runs.reason(NOW) == ""
 
 
-AWAY = Problem(Kind.DATABASE, "", NOW, "no server answers at db.local: start it")
-STUCK = Problem(Kind.TAKE_PROFIT, "BTC/USD", NOW, "its take profit is due at 101: top-secret")
+AWAY = Problem(ProblemKind.DATABASE, "", NOW, "no server answers at db.local: start it")
+STUCK = Problem(
+    ProblemKind.TAKE_PROFIT, "BTC/USD", NOW, "its take profit is due at 101: top-secret"
+)
 
 
 def see(runs: Runs, minutes: int, *problems: Problem) -> None:
@@ -197,7 +199,7 @@ def test_problems_of_the_same_run_are_one_mail_without_a_secret(runs: Runs) -> N
 
 
 def test_while_the_database_is_away_and_just_after_it_no_caretaker_is_missed(runs: Runs) -> None:
-    Mark(runs.directory, "order_manager").leave(NOW - timedelta(minutes=1))
+    SuccessMark(runs.directory, "order_manager").leave(NOW - timedelta(minutes=1))
     for minutes in (0, 30, 60):
         see(runs, minutes, AWAY)
     see(runs, 65)

@@ -5,25 +5,31 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from dca_bot.watchdog.problems import Kind, Known, News, Problem, news
+from dca_bot.watchdog.problems import (
+    KnownProblem,
+    Problem,
+    ProblemChanges,
+    ProblemKind,
+    problem_changes,
+)
 
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 AFTER = timedelta(seconds=300)
 SIX_HOURS = timedelta(hours=6)
-AWAY = Problem(Kind.DATABASE, "", BEGAN, "it is away")
-STUCK = Problem(Kind.TAKE_PROFIT, "BTC/USD", BEGAN, "it is refused")
+AWAY = Problem(ProblemKind.DATABASE, "", BEGAN, "it is away")
+STUCK = Problem(ProblemKind.TAKE_PROFIT, "BTC/USD", BEGAN, "it is refused")
 
 
 class Looks:
     """One look after the other, each with what the last one has left."""
 
     def __init__(self) -> None:
-        self.known: tuple[Known, ...] = ()
+        self.known: tuple[KnownProblem, ...] = ()
 
     def at(
-        self, since_began: timedelta, *seen: Problem, not_looked_at: tuple[Kind, ...] = ()
-    ) -> News:
-        found = news(
+        self, since_began: timedelta, *seen: Problem, not_looked_at: tuple[ProblemKind, ...] = ()
+    ) -> ProblemChanges:
+        found = problem_changes(
             self.known,
             seen,
             BEGAN + since_began,
@@ -60,7 +66,7 @@ def test_its_end_is_mailed_once() -> None:
 def test_the_end_of_what_was_never_mailed_is_no_news() -> None:
     looks = Looks()
     looks.at(timedelta(0), AWAY)
-    assert looks.at(AFTER) == News((), (), ())
+    assert looks.at(AFTER) == ProblemChanges((), (), ())
 
 
 def test_a_bot_that_was_restarted_counts_anew_but_the_problem_does_not() -> None:
@@ -73,7 +79,7 @@ def test_a_bot_that_was_restarted_counts_anew_but_the_problem_does_not() -> None
 def test_what_nobody_has_looked_at_is_neither_over_nor_mailed_again() -> None:
     looks = Looks()
     looks.at(AFTER, AWAY)
-    unknown = looks.at(AFTER + 2 * SIX_HOURS, not_looked_at=(Kind.DATABASE,))
+    unknown = looks.at(AFTER + 2 * SIX_HOURS, not_looked_at=(ProblemKind.DATABASE,))
     assert (unknown.lasting, unknown.over) == ((), ())
     assert looks.at(AFTER + 2 * SIX_HOURS).over == (AWAY,)
 
@@ -86,5 +92,5 @@ def test_the_same_trouble_of_two_assets_is_two_problems() -> None:
 def test_a_mail_of_the_future_does_not_silence_a_problem_for_years() -> None:
     """The clock was set back since."""
     looks = Looks()
-    looks.known = (Known(AWAY, BEGAN + timedelta(days=400)),)
+    looks.known = (KnownProblem(AWAY, BEGAN + timedelta(days=400)),)
     assert looks.at(AFTER, AWAY).lasting == (AWAY,)

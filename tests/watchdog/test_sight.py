@@ -1,4 +1,4 @@
-"""What the bot sees comes back as it was told; what can't be read is not there."""
+"""What the bot sees comes back as it was written; what can't be read is not there."""
 
 from __future__ import annotations
 

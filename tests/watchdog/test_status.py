@@ -13,10 +13,10 @@ import pytest
 from dca_bot.program.clock import utc_now
 from dca_bot.watchdog import heartbeat, sight
 from dca_bot.watchdog.bot_process import BotProcess
-from dca_bot.watchdog.caretaker_marks import Mark
+from dca_bot.watchdog.caretaker_marks import SuccessMark
 from dca_bot.watchdog.heartbeat import Heartbeat
 from dca_bot.watchdog.incidents import PAUSE_FILE_NAME
-from dca_bot.watchdog.problems import Kind, Problem
+from dca_bot.watchdog.problems import Problem, ProblemKind
 from dca_bot.watchdog.status import say_status
 
 NOW = utc_now()
@@ -80,7 +80,7 @@ def test_a_bot_that_is_well_is_one_line_with_where_it_trades(installation: Insta
 
 
 def test_a_problem_is_named_and_is_not_well(installation: Installation) -> None:
-    problem = Problem(Kind.DATABASE, "", NOW - HOUR, "no server answers: start it")
+    problem = Problem(ProblemKind.DATABASE, "", NOW - HOUR, "no server answers: start it")
     status, lines = installation.status(problems=(problem,))
     assert status == 1
     assert "the database does not answer, since" in lines[1]
@@ -88,7 +88,7 @@ def test_a_problem_is_named_and_is_not_well(installation: Installation) -> None:
 
 
 def test_a_caretaker_that_is_missed_is_named(installation: Installation) -> None:
-    Mark(installation.directory, "order_manager").leave(NOW - HOUR)
+    SuccessMark(installation.directory, "order_manager").leave(NOW - HOUR)
     status, lines = installation.status()
     assert status == 1
     assert "order_manager.py has not succeeded" in lines[1]

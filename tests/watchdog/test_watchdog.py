@@ -21,7 +21,7 @@ from dca_bot.program.script import only_once
 from dca_bot.program.settings import DatabaseSettings
 from dca_bot.watchdog import heartbeat, process
 from dca_bot.watchdog.bot_process import SCRIPT, BotProcess
-from dca_bot.watchdog.health import Health
+from dca_bot.watchdog.health import ProcessHealth
 from dca_bot.watchdog.problems import Problem
 from tests.helpers import eventually
 from tests.proofs.whole.database_proxy import DatabaseProxy
@@ -144,7 +144,7 @@ def test_a_bot_whose_heartbeat_is_only_late_is_left_alone(bot: WatchedBot) -> No
 
     # not by the script: nobody could wake the bot just between its two looks
     looked_at = BotProcess(bot.directory, beat_age_max=5, clock=utc_now, sleep=wake)
-    assert looked_at.verdict().health is Health.WELL
+    assert looked_at.verdict().health is ProcessHealth.WELL
     assert bot.pid == pid
     [pause] = pauses
     assert pause > 2 * HEARTBEAT_SECONDS
@@ -160,12 +160,12 @@ def test_the_last_heartbeat_of_the_bot_before_does_not_speak_for_a_new_one(tmp_p
         (tmp_path / heartbeat.PID_FILE_NAME).write_text(f"{starting.pid}\n")
         try:
             eventually(lambda: bot.pid() == starting.pid)
-            assert bot.verdict().health is Health.STARTING
+            assert bot.verdict().health is ProcessHealth.STARTING
         finally:
             starting.kill()
 
 
-def test_a_start_that_fails_is_told_once_and_so_is_the_recovery(
+def test_a_start_that_fails_is_reported_once_and_so_is_the_recovery(
     bot: WatchedBot, mail: MailServer
 ) -> None:
     for _ in range(2):
@@ -229,8 +229,8 @@ def test_a_database_that_goes_and_comes_back_is_mailed_once_each(
             bot.watch(expect=0, **settings)
     finally:
         proxy.close()
-    told = "the database does not answer"
-    assert all_subjects(mail) == [told, f"over: {told}"]
+    title = "the database does not answer"
+    assert all_subjects(mail) == [title, f"over: {title}"]
 
 
 def named(bot: WatchedBot) -> tuple[Problem, ...]:
@@ -293,7 +293,7 @@ def test_while_paused_a_stopped_bot_stays_stopped(bot: WatchedBot, mail: MailSer
     assert subjects(mail) == ["was restarted"]
 
 
-def test_the_status_is_told_without_doing_anything(bot: WatchedBot) -> None:
+def test_the_status_is_reported_without_doing_anything(bot: WatchedBot) -> None:
     assert "stopped" in bot.watch("--status", expect=1).stdout
     assert bot.pid is None
     bot.watch(expect=0)

@@ -23,7 +23,7 @@ from alpaca_simulator.prices.quotes import Quote
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Admission:
     """What an order is judged by."""
 
     rules: Rules

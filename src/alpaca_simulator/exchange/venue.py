@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from alpaca_simulator.clock import Clock
-from alpaca_simulator.exchange.admission import Gate
+from alpaca_simulator.exchange.admission import Admission
 from alpaca_simulator.exchange.agenda import Agenda, Due
 from alpaca_simulator.exchange.assets import Asset
 from alpaca_simulator.exchange.books import Books
@@ -148,7 +148,7 @@ class Exchange(Books):
     # The life of an order
 
     def _admit(self, draft: Draft, plan: Plan, *, replaces: str | None = None) -> Order:
-        gate = Gate(self.rules, self.orders, self.account.ledger)
+        gate = Admission(self.rules, self.orders, self.account.ledger)
         quote = self.quotes.get(draft.asset.symbol)
         terms = gate.admit(
             draft,

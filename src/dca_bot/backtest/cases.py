@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from dca_bot.backtest.engine import Replay, play
-from dca_bot.backtest.exchange import Purse, Terms
+from dca_bot.backtest.exchange import SharedCash, Terms
 from dca_bot.backtest.parameters import ladder_cost
 from dca_bot.backtest.prices.recording import Form, Path, Recording, path, points
 from dca_bot.backtest.prices.series import Prices
@@ -89,10 +89,10 @@ def _prices(recording: Recording, walk: Path) -> Prices:
 def _case(
     name: str, question: Question, latency_ms: int, prices_of: Callable[[Recording], Prices]
 ) -> Case:
-    purse = Purse(question.cash)
+    shared_cash = SharedCash(question.cash)
     terms = Terms(question.market.fee_percent, latency_ms * MILLISECOND)
     replays = [
-        Replay(prices_of(recording), asset, terms, purse)
+        Replay(prices_of(recording), asset, terms, shared_cash)
         for recording, asset in zip(question.recordings, question.assets, strict=True)
     ]
     play(replays)

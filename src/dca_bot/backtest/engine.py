@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 
 from dca_bot.backtest import exchange
-from dca_bot.backtest.exchange import Execution, Fill, Lapse, Purse, Terms
+from dca_bot.backtest.exchange import Execution, Fill, Lapse, SharedCash, Terms
 from dca_bot.backtest.prices.series import Prices
 from dca_bot.backtest.steps import EPOCH, MICROSECOND, limits_of, moment_of, rules_for
 from dca_bot.core.booking import apply_update
@@ -55,9 +55,9 @@ class Replay:
     prices: Prices
     asset: Asset
     terms: Terms
-    purse: Purse = field(default_factory=Purse)
+    shared_cash: SharedCash = field(default_factory=SharedCash)
     fills: list[Fill] = field(default_factory=list)
-    refused: int = 0  # BUYs that the purse could not pay
+    refused: int = 0  # BUYs that the shared cash could not pay
     problem: str = ""  # what the live bot would report, of an order that it can't place, say
 
     def __post_init__(self) -> None:
@@ -103,8 +103,8 @@ class Replay:
         self._arm()
 
     def look_again(self, now: int) -> None:
-        """The purse was refilled at `now` (nanoseconds): a BUY that waits for cash may be paid."""
-        if self._refills_when_short not in (-1, self.purse.refills):
+        """Cash came back at `now` (nanoseconds): a BUY that waits for cash may be paid."""
+        if self._refills_when_short not in (-1, self.shared_cash.refills):
             self._refills_when_short = -1
             self._next = max(self._next, self.prices.first_at(now + 1))
             self._arm()
@@ -116,8 +116,8 @@ class Replay:
 
     @property
     def _paused(self) -> list[Side]:
-        """A BUY that the purse could not pay waits until there is more in it."""
-        return [Side.BUY] if self._refills_when_short == self.purse.refills else []
+        """A BUY that the shared cash could not pay waits until there is more in it."""
+        return [Side.BUY] if self._refills_when_short == self.shared_cash.refills else []
 
     def _decide(self, quote: Quote) -> Decision:
         """What to do; what must be remembered before a BUY is in the cycle then."""
@@ -172,9 +172,9 @@ class Replay:
 
     def _send_buy(self, order: Buy, index: int) -> None:
         cost = order.quantity * order.limit_price
-        if not self.purse.pay(cost):
+        if not self.shared_cash.pay(cost):
             self.refused += 1
-            self._refills_when_short = self.purse.refills
+            self._refills_when_short = self.shared_cash.refills
             return
         if self.cycle.status is CycleStatus.COOLDOWN:
             self.cycle = end_cooldown(self.cycle)
@@ -184,10 +184,10 @@ class Replay:
         )
         if isinstance(done, Lapse):
             self._next = max(self._next, done.index)
-            self.purse.refill(cost)
+            self.shared_cash.refill(cost)
             return
         price = self.prices.price(done.price)
-        self.purse.refill(cost - order.quantity * price)
+        self.shared_cash.refill(cost - order.quantity * price)
         self._next = done.index + 1  # one action at a point
         # the fee is rounded up to a step, as Alpaca rounds it up to its ninth digit
         step = self.rules.min_trade_increment
@@ -206,7 +206,7 @@ class Replay:
         worth = quantity * self.prices.price(done.price)
         fee = worth * self.terms.fee_percent / 100
         self._book(kind, 0, quantity, done, fee)
-        self.purse.refill(worth - fee)
+        self.shared_cash.refill(worth - fee)
 
     def _book(
         self, kind: OrderKind, rung: int, quantity: Decimal, done: Execution, fee: Decimal
@@ -227,10 +227,10 @@ class Replay:
             quantity_before=self.cycle.quantity,
             average_before=self.cycle.average_purchase_price,
         )
-        told = OrderUpdate(
+        update = OrderUpdate(
             "", None, asset.symbol, kind.side, OrderStatus.FILLED, quantity, price, self.coins
         )
-        booked = apply_update(asset, start_order(self.cycle, kind.side), order, told, at)
+        booked = apply_update(asset, start_order(self.cycle, kind.side), order, update, at)
         self.cycle = booked.cycle
         worth = quantity * price
         cash = -worth if kind.side is Side.BUY else worth - fee
@@ -269,7 +269,7 @@ class Replay:
 
 
 def play(replays: Sequence[Replay]) -> None:
-    """Play pairs through that share a purse, in the order of time."""
+    """Play pairs through that share their cash, in the order of time."""
     upcoming = {number: replay.seek() for number, replay in enumerate(replays)}
     while True:
         due = {
@@ -280,9 +280,9 @@ def play(replays: Sequence[Replay]) -> None:
         if not due:
             return
         number = min(due, key=due.__getitem__)
-        replay, refills = replays[number], replays[number].purse.refills
+        replay, refills = replays[number], replays[number].shared_cash.refills
         replay.act(upcoming[number])
-        if replay.purse.refills != refills:
+        if replay.shared_cash.refills != refills:
             for other, waiting in enumerate(replays):
                 waiting.look_again(due[number])
                 upcoming[other] = waiting.seek()

@@ -26,7 +26,7 @@ class Terms:
 
 
 @dataclass
-class Purse:
+class SharedCash:
     """The cash that all pairs share; None: as much as they ask for."""
 
     cash: Decimal | None = None

@@ -84,7 +84,7 @@ def _prices(replay: Replay) -> Figure:
                 "name": name,
                 "x": [_time(fill.at) for fill in fills],
                 "y": [float(fill.price) for fill in fills],
-                "text": [_told(fill) for fill in fills],
+                "text": [_caption(fill) for fill in fills],
                 "hovertemplate": "%{text}<extra></extra>",
                 "marker": {
                     "color": colour,
@@ -97,7 +97,7 @@ def _prices(replay: Replay) -> Figure:
     return {"data": lines, "layout": {"hovermode": "closest", "xaxis": {"type": "date"}}}
 
 
-def _told(fill: Fill) -> str:
+def _caption(fill: Fill) -> str:
     rung = f" {fill.rung}" if fill.kind is OrderKind.SAFETY else ""
     kind = fill.kind.replace("_", " ")
     return f"{kind}{rung}: {fill.quantity.normalize():f} at {fill.price:f}<br>cycle {fill.cycle}"

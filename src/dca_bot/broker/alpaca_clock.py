@@ -28,7 +28,7 @@ class AlpacaClock:
 
     @property
     def offset(self) -> timedelta:
-        """How far Alpaca's clock is ahead of ours; zero until an answer has told."""
+        """How far Alpaca's clock is ahead of ours; zero before the first answer."""
         with self._lock:
             if self._least is None:
                 return timedelta(0)

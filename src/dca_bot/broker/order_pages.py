@@ -21,7 +21,7 @@ class OrderPages:
     """Lists of orders; remembers which of them it has called unreadable."""
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def all(
         self, ask: Callable[[Mapping[str, Any]], OrderPage], chosen: Mapping[str, str]
@@ -50,9 +50,9 @@ class OrderPages:
     def _tell(self, unreadable: Iterable[Unreadable]) -> None:
         """Say once of each that it is left out; ours are asked for by their own ids besides."""
         for each in unreadable:
-            if (told := str(each)) not in self._told:
-                self._told.add(told)
-                log.warning("an order in Alpaca's list can't be read, and is left out: %s", told)
+            if (text := str(each)) not in self._logged:
+                self._logged.add(text)
+                log.warning("an order in Alpaca's list can't be read, and is left out: %s", text)
 
 
 def wire(at: datetime) -> str:

@@ -25,7 +25,7 @@ ORDINARY_LIMIT = 200.0  # requests a minute; 1000 for Elite accounts (docs/alpac
 # Alpaca counts by the minute, so no pause that it asks for can be longer in earnest.
 PAUSE_SECONDS_MAX = 60.0
 PAUSE_SECONDS_MIN = 1.0
-PAUSE_SECONDS_UNTOLD_MAX = 30.0
+PAUSE_SECONDS_UNASKED_MAX = 30.0
 WAIT_SECONDS_MIN = 0.001
 
 
@@ -62,7 +62,7 @@ class RateLimiter:
     def acquire(self, *, urgent: bool = False) -> None:
         """Wait for the right to send one request; raise BrokerUnavailable if it would take long.
 
-        1. While Alpaca has told us to pause, nobody sends.
+        1. While Alpaca has asked us to pause, nobody sends.
         2. The urgent need one token, everybody else one more than the reserve.
         3. A wait that can't end in time is not begun: whoever asks can do better things.
         """
@@ -75,7 +75,7 @@ class RateLimiter:
                     return
                 too_long = self._clock() + wait > give_up_at
             if too_long:
-                # the same words however long it takes: a trouble that lasts is told once
+                # the same words however long it takes: trouble that lasts is logged once
                 raise BrokerUnavailable(
                     "rate limit: no request may be sent for now; "
                     "tried again by itself, if it lasts look what else uses these keys"
@@ -130,12 +130,12 @@ class RateLimiter:
 
     def _asked_seconds(self, headers: Mapping[str, str]) -> float:
         """Retry-After, else until the reset, else growing with jitter (docs/alpaca.md 2.4)."""
-        told = _number(headers.get("Retry-After"))
-        if told is None:
-            told = _seconds_until_reset(headers)
-        if told is not None:
-            return told
-        grown = min(PAUSE_SECONDS_UNTOLD_MAX, 2.0**self._refusals)
+        wait = _number(headers.get("Retry-After"))
+        if wait is None:
+            wait = _seconds_until_reset(headers)
+        if wait is not None:
+            return wait
+        grown = min(PAUSE_SECONDS_UNASKED_MAX, 2.0**self._refusals)
         return grown / 2 + grown / 2 * self._jitter()
 
 

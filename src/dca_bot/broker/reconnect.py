@@ -51,7 +51,7 @@ class Pace:
     proven: float = 30.0  # a connection that was of use for so long ends the incident
 
 
-class Kind(StrEnum):
+class TroubleKind(StrEnum):
     """What kind of trouble ended a connection; one line is said of each kind per incident."""
 
     LOST = "lost"
@@ -63,7 +63,7 @@ class Kind(StrEnum):
 class Trouble(Exception):
     """Why a connection ended or could not be made, in words for the user."""
 
-    def __init__(self, text: str, kind: Kind = Kind.LOST) -> None:
+    def __init__(self, text: str, kind: TroubleKind = TroubleKind.LOST) -> None:
         self.kind = kind
         super().__init__(text)
 
@@ -77,8 +77,8 @@ class Incident:
 
     def __init__(self, pace: Pace, jitter: Callable[[], float] = random.random) -> None:
         self._pace, self._jitter = pace, jitter
-        self._told: set[Kind] = set()
-        self._last: Kind | None = None
+        self._reported: set[TroubleKind] = set()
+        self._last: TroubleKind | None = None
         self._in_a_row = 0
 
     def next_pause(self, trouble: Trouble, lived: float) -> tuple[float, bool]:
@@ -88,17 +88,17 @@ class Incident:
         a server that accepts and drops at once would otherwise be called every second.
         """
         if lived >= self._pace.proven:
-            self._told.clear()
+            self._reported.clear()
             self._last = None
         self._in_a_row = self._in_a_row + 1 if trouble.kind is self._last else 1
         self._last = trouble.kind
-        is_news = trouble.kind not in self._told
-        self._told.add(trouble.kind)
+        is_news = trouble.kind not in self._reported
+        self._reported.add(trouble.kind)
         return self._seconds(trouble.kind), is_news
 
-    def _seconds(self, kind: Kind) -> float:
+    def _seconds(self, kind: TroubleKind) -> float:
         pace = self._pace
-        if kind in (Kind.CROWDED, Kind.REFUSED):
+        if kind in (TroubleKind.CROWDED, TroubleKind.REFUSED):
             base = pace.crowded_first if self._in_a_row == 1 else pace.crowded
             return base * (1 + self._jitter() / 20)
         # the exponent has a limit of its own: 2**1000 is no float
@@ -225,7 +225,7 @@ async def _first_to_end(*coroutines: Awaitable[object]) -> None:
 
 
 def explained(error: Exception) -> Trouble:
-    """Whatever ended a connection, told in words and sorted by what to do about it."""
+    """Whatever ended a connection, in words, and sorted by what to do about it."""
     if isinstance(error, Trouble):
         return error
     said = str(error).lower()
@@ -234,10 +234,10 @@ def explained(error: Exception) -> Trouble:
         return Trouble(
             "another program uses these keys, or the previous connection is not yet released "
             f"(up to 90 s) ({error})",
-            Kind.CROWDED,
+            TroubleKind.CROWDED,
         )
     if status in REFUSED_STATUSES or any(words in said for words in REFUSED_WORDS):
-        return Trouble(f"Alpaca refuses the keys ({error})", Kind.REFUSED)
+        return Trouble(f"Alpaca refuses the keys ({error})", TroubleKind.REFUSED)
     if isinstance(error, Refusal):
         return Trouble(f"Alpaca says: {error}")
     if isinstance(error, ssl.SSLCertVerificationError):

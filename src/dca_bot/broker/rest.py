@@ -1,7 +1,7 @@
 """The broker's verbs on Alpaca's REST API (ports.Broker).
 
 Rule: every ending of a request is a yes, a clear no, "it can't have been taken" or "it may have
-been taken".  What an answer is, is told by the HTTP status and Alpaca's message; its codes are
+been taken".  What an answer is, follows from the HTTP status and Alpaca's message; its codes are
 overloaded (docs/alpaca.md 2.4).
 """
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 
-from dca_bot.broker.reconnect import Kind, Pace, Refusal, Stream, Trouble
+from dca_bot.broker.reconnect import Pace, Refusal, Stream, Trouble, TroubleKind
 from dca_bot.program.setting_groups import AlpacaSettings
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class QuoteStream(Stream):
 
     `on_quotes` gets whole frames: lists of raw quotes, "t" being a datetime.  It must not raise.
     `on_connected` is called when the subscription stands, after every connect.  `on_trouble` is
-    told once per incident, and once of symbols that can't be subscribed.
+    called once per incident, and once for symbols that can't be subscribed.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class QuoteStream(Stream):
         self._subscribed: set[str] = set()
         self._replies: asyncio.Queue[Message] = asyncio.Queue()
         self._is_asking = False
-        self._told_left_out: set[str] = set()
+        self._logged_left_out: set[str] = set()
 
     async def watch(self, symbols: Iterable[str]) -> None:
         """Want the quotes of exactly these symbols from now on, connected or not.
@@ -92,11 +92,11 @@ class QuoteStream(Stream):
     async def _open(self) -> None:
         self._subscribed, self._replies, self._missed = set(), asyncio.Queue(), asyncio.Queue()
         self._has_complained = False
-        await self._until_told("connected")
+        await self._wait_for("connected")
         await self._ws.send(msgpack.packb({"action": "auth"} | self._keys))
-        await self._until_told("authenticated")
+        await self._wait_for("authenticated")
 
-    async def _until_told(self, word: str) -> None:
+    async def _wait_for(self, word: str) -> None:
         while True:
             try:
                 messages = msgpack.unpackb(await self._ws.recv(), timestamp=AS_DATETIME)
@@ -144,7 +144,7 @@ class QuoteStream(Stream):
 
     async def _until_silent(self) -> None:
         """A connected but mute socket is real (docs/alpaca.md 6.3 D1), and answers every ping."""
-        raise Trouble(f"connected, but silent about {await self._missed.get()}", Kind.SILENT)
+        raise Trouble(f"connected, but silent about {await self._missed.get()}", TroubleKind.SILENT)
 
     async def _follow_wishes(self) -> None:
         await self._subscribe_and_unsubscribe()
@@ -194,17 +194,18 @@ class QuoteStream(Stream):
             return None
         code = reply.get("code")
         if code not in (SYMBOL_LIMIT_EXCEEDED, INVALID_SYNTAX):
-            raise Trouble(f"Alpaca doesn't allow to {action}: {_error_text(reply)}", Kind.REFUSED)
+            why = _error_text(reply)
+            raise Trouble(f"Alpaca doesn't allow to {action}: {why}", TroubleKind.REFUSED)
         return int(code)
 
     def _tell_left_out(self, symbols: Iterable[str]) -> None:
         left_out = list(symbols)
-        if left_out and set(left_out) != self._told_left_out:
+        if left_out and set(left_out) != self._logged_left_out:
             self._on_trouble(
                 f"{self.name}: no quotes for {', '.join(left_out)}: beyond the symbol limit of "
                 "the data plan, or unknown to Alpaca; disable assets or change the plan"
             )
-        self._told_left_out = set(left_out)
+        self._logged_left_out = set(left_out)
 
 
 class TradeStream(Stream):
@@ -236,12 +237,12 @@ class TradeStream(Stream):
 
     async def _open(self) -> None:
         await self._ws.send(json.dumps({"action": "auth"} | self._keys))
-        await self._until_told("authorization")
+        await self._wait_for("authorization")
         listen = {"action": "listen", "data": {"streams": ["trade_updates"]}}
         await self._ws.send(json.dumps(listen))
-        await self._until_told("listening")
+        await self._wait_for("listening")
 
-    async def _until_told(self, word: str) -> None:
+    async def _wait_for(self, word: str) -> None:
         while (message := await self._next()).get("stream") != word:
             self._hear(message)
         self._hear(message)

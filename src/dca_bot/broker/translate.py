@@ -183,11 +183,11 @@ def asset_rules(raw: Any) -> dict[str, AssetRules]:
 
 def account(raw: Any) -> Account:
     """The account; `problem` says what keeps it from trading crypto.  Raises Unreadable."""
-    told = _mapping(raw, "account")
-    cash = _number(told.get("non_marginable_buying_power"))
+    fields = _mapping(raw, "account")
+    cash = _number(fields.get("non_marginable_buying_power"))
     if cash is None:
         raise Unreadable("an account without non_marginable_buying_power")
-    return Account(cash, "; ".join(_account_problems(told)))
+    return Account(cash, "; ".join(_account_problems(fields)))
 
 
 def order_body(order: Order, symbol: str) -> dict[str, str]:
@@ -253,13 +253,13 @@ def _step(value: Any) -> Decimal | None:
     return step if step is not None and step > 0 else None
 
 
-def _account_problems(told: Raw) -> Iterable[str]:
+def _account_problems(fields: Raw) -> Iterable[str]:
     for field in ("status", "crypto_status"):
         # crypto_status is younger than some accounts' answers; its absence says nothing
-        if told.get(field, "ACTIVE") != "ACTIVE":
-            yield f"{field} is {told.get(field)}, not ACTIVE"
+        if fields.get(field, "ACTIVE") != "ACTIVE":
+            yield f"{field} is {fields.get(field)}, not ACTIVE"
     for field in ("trading_blocked", "account_blocked", "trade_suspended_by_user"):
-        if told.get(field):
+        if fields.get(field):
             yield field.replace("_", " ")
 
 

@@ -121,8 +121,8 @@ class Settler:
         if is_known and listed and listed.filled_quantity == row.filled_quantity:
             return
         if self._run.is_dry_run:
-            told = listed or ended or self._broker.order(row.client_order_id)
-            self._tell(asset, row.cycle_id, told)
+            update = listed or ended or self._broker.order(row.client_order_id)
+            self._tell(asset, row.cycle_id, update)
         elif not self._books.settle_listed(row, listed, ended):
             return  # still in doubt: too young to be given up
         self._run.count(settled=1)
@@ -218,10 +218,10 @@ class Settler:
         )
 
     def _tell(self, asset: Asset, cycle_id: int, update: OrderUpdate | None) -> None:
-        told = self._run.said("book what Alpaca says")
+        sentence = self._run.said("book what Alpaca says")
         facts = order_facts(update) if update else {"order": None, "why": "unknown to Alpaca"}
         status = {"status": update.status} if update else {}
-        asset_log(log, asset.symbol, cycle_id).info(event(told, **status, **facts))
+        asset_log(log, asset.symbol, cycle_id).info(event(sentence, **status, **facts))
 
 
 def tracking_of(states: Sequence[AssetState], live: Sequence[Order]) -> Tracking:

@@ -54,7 +54,7 @@ NOT_CORRECTED = (PositionVerdict.NOT_OURS, PositionVerdict.TOO_MUCH)
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PositionDifference:
     """One asset whose cycle and position don't agree; `last_order` is the last one in the books."""
 
     asset: Asset
@@ -63,7 +63,7 @@ class Difference:
     verdict: PositionVerdict
     last_order: Order | None = None
 
-    def is_like(self, other: Difference | None) -> bool:
+    def is_like(self, other: PositionDifference | None) -> bool:
         """Whether nothing that matters has moved between two looks."""
         return other is not None and self._essence == other._essence
 
@@ -74,16 +74,18 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Comparison:
     """What one look at all positions found; `are_all_gone`: of two or more cycles that hold coins,
     none has a position, as if Alpaca's list had been empty by mistake."""
 
-    differences: Mapping[int, Difference]  # by asset id
+    differences: Mapping[int, PositionDifference]  # by asset id
     closed: ClosedOrders
     are_all_gone: bool
 
 
-def look_at_positions(store: Store, broker: Broker, this_run: Run, now: datetime) -> Look | None:
+def compare_positions(
+    store: Store, broker: Broker, this_run: Run, now: datetime
+) -> Comparison | None:
     """Every asset at rest whose position is not what its cycle says; `now` by Alpaca's clock.
 
     Left out are assets whose last order, whoever placed it, has ended so lately that positions may
@@ -115,10 +117,12 @@ def look_at_positions(store: Store, broker: Broker, this_run: Run, now: datetime
             if is_settled(closed.last_end(each.asset.coin, last, explaining), now):
                 found[each.asset.asset_id] = replace(each, last_order=last)
     are_all_gone = len(holders) > 1 and not any(_is_held(each, holdings) for each in holders)
-    return Look(found, closed, are_all_gone) if found else None
+    return Comparison(found, closed, are_all_gone) if found else None
 
 
-def _what_explains(found: Difference, closed: ClosedOrders, store: Store) -> Sequence[OrderUpdate]:
+def _what_explains(
+    found: PositionDifference, closed: ClosedOrders, store: Store
+) -> Sequence[OrderUpdate]:
     """Somebody's own orders that account for the difference; none where they don't."""
     if found.cycle is None:
         return ()
@@ -129,7 +133,7 @@ def _what_explains(found: Difference, closed: ClosedOrders, store: Store) -> Seq
 
 def _difference(
     state: AssetState, rules: Mapping[str, AssetRules], holdings: Holdings
-) -> Difference | None:
+) -> PositionDifference | None:
     """What is between an asset's cycle and its position; None: nothing, or nobody can tell."""
     asset, cycle = state.asset, state.cycle
     try:
@@ -144,7 +148,7 @@ def _difference(
     verdict = position_verdict(asset, cycle, holding, increment, at_most=most)
     if verdict is PositionVerdict.AGREES:
         return None
-    return Difference(asset, cycle, holding, verdict)
+    return PositionDifference(asset, cycle, holding, verdict)
 
 
 def _is_held(state: AssetState, holdings: Holdings) -> bool:
@@ -160,34 +164,40 @@ def _last_order(store: Store, asset: Asset) -> Order | None:
         return tx.last_order()
 
 
-def seen_twice(first: Look, again: Look) -> Sequence[Difference]:
+def seen_twice(first: Comparison, again: Comparison) -> Sequence[PositionDifference]:
     """What differs still, in the same way: Alpaca's positions lag behind its fills."""
     before = first.differences
     return [now for asset_id, now in again.differences.items() if now.is_like(before.get(asset_id))]
 
 
-def unexplained(found: Sequence[Difference], look: Look, store: Store, broker: Broker) -> Set[int]:
+def unexplained(
+    found: Sequence[PositionDifference], comparison: Comparison, store: Store, broker: Broker
+) -> Set[int]:
     """The assets, by id, whose coins are gone with all others, though no order has sold them.
 
     Raises BrokerUnavailable.
     """
-    if not look.are_all_gone:
+    if not comparison.are_all_gone:
         return set()
     gone = [(each.asset, each.cycle) for each in found if each.cycle]
-    sold = sold_by_others(gone, look.closed, store, broker)
+    sold = sold_by_others(gone, comparison.closed, store, broker)
     return {asset.asset_id for asset, _ in gone} - sold
 
 
-def has_rested(found: Difference, look: Look, broker: Broker, now: datetime) -> bool:
-    """Whether the books' last order ended long ago, where the list of the look doesn't tell."""
+def has_rested(
+    found: PositionDifference, comparison: Comparison, broker: Broker, now: datetime
+) -> bool:
+    """Whether the books' last order ended long ago, where the closed orders don't show it."""
     last = found.last_order
-    if last is None or not look.closed.leaves_open_the_end_of(last):
+    if last is None or not comparison.closed.leaves_open_the_end_of(last):
         return True
     update = broker.order(last.client_order_id)
     return is_settled(update.ended_at if update else None, now)
 
 
-def put_right(store: Store, books: Books, found: Difference, now: datetime, this_run: Run) -> None:
+def put_right(
+    store: Store, books: Books, found: PositionDifference, now: datetime, this_run: Run
+) -> None:
     """Bring a cycle to what the position says; what is somebody else's is only reported."""
     cycle, holding = found.cycle, found.holding
     if cycle is None or found.verdict in NOT_CORRECTED:
@@ -222,7 +232,7 @@ def put_right(store: Store, books: Books, found: Difference, now: datetime, this
     _say(found.asset, cycle, holding, found.verdict, this_run)
 
 
-def _is_sold(found: Difference) -> bool:
+def _is_sold(found: PositionDifference) -> bool:
     """Whether the cycle's own last SELL took all: the fees were higher than the books thought."""
     last, cycle = found.last_order, found.cycle
     return (
@@ -255,7 +265,7 @@ def _say(
     prefix.warning(event(this_run.said(sentence), **facts))
 
 
-def _report(found: Difference, left_behind: Decimal) -> None:
+def _report(found: PositionDifference, left_behind: Decimal) -> None:
     """Coins that are not the bot's are left alone; what that means for the asset."""
     holding, cycle = found.holding, found.cycle
     if holding is None:

@@ -41,7 +41,7 @@ class Activities(Protocol):
 
 
 def take_over(store: Store, activities: Activities, this_run: Run, now: datetime) -> None:
-    """Give each SELL whose fee Alpaca has told by now that fee, and its cycle's result with it.
+    """Book the fees of SELLs that Alpaca's records show by now, and the results of their cycles.
 
     Asks Alpaca only while such a SELL waits.  Raises BrokerUnavailable and StoreUnavailable.
     """
@@ -49,11 +49,11 @@ def take_over(store: Store, activities: Activities, this_run: Run, now: datetime
     if not waiting:
         return
     fills = activities.fills(now - FILLS_SINCE, now)
-    told = told_by_order(fills, activities.fees(now - ROWS_SINCE, now + timedelta(days=1)))
+    fees = fees_by_order(fills, activities.fees(now - ROWS_SINCE, now + timedelta(days=1)))
     symbols = {fill.order_id: fill.symbol for fill in fills}
     learnt = 0
     for order in waiting:
-        quantity, fee = told.get(order.alpaca_order_id or "", (ZERO, ZERO))
+        quantity, fee = fees.get(order.alpaca_order_id or "", (ZERO, ZERO))
         if quantity == order.filled_quantity:
             symbol = symbols[order.alpaca_order_id or ""]
             with this_run.contain(symbol):
@@ -62,21 +62,21 @@ def take_over(store: Store, activities: Activities, this_run: Run, now: datetime
                     _book(store, order, fee)
                 learnt += 1
     if learnt:
-        log.info(event(this_run.said("fees of SELLs told by Alpaca"), told=learnt, of=len(waiting)))
+        log.info(event(this_run.said("fees of SELLs now known"), known=learnt, of=len(waiting)))
 
 
-def told_by_order(
+def fees_by_order(
     fills: Sequence[FillActivity], rows: Sequence[FeeActivity]
 ) -> Mapping[str, tuple[Decimal, Decimal]]:
-    """Of each order: for how much of it a fee is told, and the fee; given fills oldest first."""
-    told: defaultdict[str, tuple[Decimal, Decimal]] = defaultdict(lambda: (ZERO, ZERO))
+    """Of each order: for how much of it the fee is known, and the fee; given fills oldest first."""
+    fees: defaultdict[str, tuple[Decimal, Decimal]] = defaultdict(lambda: (ZERO, ZERO))
     for currency in {row.currency for row in rows}:
         theirs = [fill for fill in fills if fill.fee_currency == currency]
         posted = sorted((row for row in rows if row.currency == currency), key=lambda row: row.at)
         for fill, fee in _explained(theirs, posted):
-            quantity, sum_of_fees = told[fill.order_id]
-            told[fill.order_id] = (quantity + fill.quantity, sum_of_fees + fee)
-    return told
+            quantity, sum_of_fees = fees[fill.order_id]
+            fees[fill.order_id] = (quantity + fill.quantity, sum_of_fees + fee)
+    return fees
 
 
 def _explained(

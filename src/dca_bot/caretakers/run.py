@@ -14,7 +14,7 @@ from dca_bot.core.model import AssetState
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import BrokerUnavailable, CycleChanged, DcaError
 from dca_bot.program.log_text import asset_log, event
-from dca_bot.watchdog.caretaker_marks import Mark
+from dca_bot.watchdog.caretaker_marks import SuccessMark
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Run:
     A run without trouble leaves its `mark` for the watchdog; a dry run does not count.
     """
 
-    def __init__(self, *, dry_run: bool = False, mark: Mark | None = None) -> None:
+    def __init__(self, *, dry_run: bool = False, mark: SuccessMark | None = None) -> None:
         self.is_dry_run = dry_run
         self._mark = None if dry_run else mark
         if self._mark is not None:

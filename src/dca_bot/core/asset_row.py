@@ -54,7 +54,7 @@ def pair_problems(assets: Iterable[Asset]) -> Mapping[int, str]:
     owners: dict[str, Asset] = {}
     for asset in sorted(enabled, key=lambda each: each.asset_id):
         owners.setdefault(asset.coin, asset)
-    return {asset.asset_id: told for asset in enabled if (told := _conflict(asset, owners))}
+    return {asset.asset_id: conflict for asset in enabled if (conflict := _conflict(asset, owners))}
 
 
 def _conflict(asset: Asset, owners: Mapping[str, Asset]) -> str:

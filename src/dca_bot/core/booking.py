@@ -1,6 +1,6 @@
 """How what Alpaca says of an order enters a cycle: its fills, and its end.
 
-Rule: fills are cumulative, so whatever is told twice, late or in another order does no harm.
+Rule: fills are cumulative, so an update that comes twice, late or out of order does no harm.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def apply_update(
     4. A SELL that leaves nothing worth selling makes it `complete`, whatever the books have left
        where Alpaca holds nothing more: fees can be higher than expected.  Otherwise the rest is
        watched.
-    5. A cycle that is complete or in error stays as it is, whatever is still told of its orders.
+    5. A cycle that is complete or in error stays as it is, whatever updates its orders still get.
     """
     booked = _book_fill(asset, cycle, order, update, fee_rate)
     after = replace(
@@ -107,7 +107,7 @@ def _sold_out(
 ) -> bool:
     """Whether this SELL has just taken all; also when we had given it up (a late fill).
 
-    `held` is the whole position at Alpaca after the fill, where Alpaca told it.
+    `held` is the whole position at Alpaca after the fill, where Alpaca reported it.
     """
     price = after.filled_average_price
     news = not before.status.is_finished or after.filled_quantity > before.filled_quantity
@@ -136,16 +136,16 @@ def complete(asset: Asset, cycle: Cycle, order: Order, now: datetime) -> Booked:
     )
 
 
-def _status_after(cycle: Cycle, before: OrderStatus, told: OrderStatus) -> OrderStatus:
-    if told is OrderStatus.INTENDED:
+def _status_after(cycle: Cycle, before: OrderStatus, reported: OrderStatus) -> OrderStatus:
+    if reported is OrderStatus.INTENDED:
         return before
-    if before is OrderStatus.LOST and not told.is_finished:
+    if before is OrderStatus.LOST and not reported.is_finished:
         # Not if another order has taken its place: a cycle follows one at a time, and
         # order_manager.py cancels the orphan.
-        return told if cycle.status is CycleStatus.WATCHING else before
+        return reported if cycle.status is CycleStatus.WATCHING else before
     # LOST was our conclusion, and a canceled order can be filled: what Alpaca says now is better.
-    if not before.is_finished or before is OrderStatus.LOST or told is OrderStatus.FILLED:
-        return told
+    if not before.is_finished or before is OrderStatus.LOST or reported is OrderStatus.FILLED:
+        return reported
     return before
 
 
@@ -170,18 +170,18 @@ def _book_fill(
     filled, price = update.filled_quantity, update.filled_average_price
     if price is None or filled < order.filled_quantity:
         return Booked(cycle, order)
-    told = replace(order, filled_quantity=filled, filled_average_price=storable_price(price))
+    updated = replace(order, filled_quantity=filled, filled_average_price=storable_price(price))
     if order.side is Side.SELL:
         rest = max(ZERO, cycle.quantity - (filled - order.filled_quantity))
-        fee = (order.fee or ZERO) + growth_of_fee(asset, order, told, fee_rate)
+        fee = (order.fee or ZERO) + growth_of_fee(asset, order, updated, fee_rate)
         is_known = order.fee_is_known and filled == order.filled_quantity
-        told = replace(told, fee=fee, fee_is_known=is_known)
-        return Booked(replace(cycle, quantity=rest), told)
+        updated = replace(updated, fee=fee, fee_is_known=is_known)
+        return Booked(replace(cycle, quantity=rest), updated)
     if order.quantity_before is None:
-        told = replace(
-            told, quantity_before=cycle.quantity, average_before=cycle.average_purchase_price
+        updated = replace(
+            updated, quantity_before=cycle.quantity, average_before=cycle.average_purchase_price
         )
-    booked = _book_buy(cycle, order, told, update)
+    booked = _book_buy(cycle, order, updated, update)
     if asset.take_profit_after_fees and booked.order != order:
         rates = (_fee_rate(booked.order, update), cycle.fee_rate)
         # the highest, since a BUY that rested pays less than the SELL at market will
@@ -190,22 +190,22 @@ def _book_fill(
     return booked
 
 
-def _book_buy(cycle: Cycle, order: Order, told: Order, update: OrderUpdate) -> Booked:
+def _book_buy(cycle: Cycle, order: Order, updated: Order, update: OrderUpdate) -> Booked:
     """Book a BUY's cumulative fill.
 
     While nothing else has moved the cycle, the average is computed afresh from the columns before
     this order, so that partial fills add no rounding.  Once something else has, only the growth is
     added.  Of two updates with one filled quantity, an exact receipt replaces an estimate.
     """
-    before, average_before = told.quantity_before or ZERO, told.average_before or ZERO
-    price = told.filled_average_price or ZERO
-    growth = told.filled_quantity - order.filled_quantity
+    before, average_before = updated.quantity_before or ZERO, updated.average_before or ZERO
+    price = updated.filled_average_price or ZERO
+    growth = updated.filled_quantity - order.filled_quantity
     untouched = cycle.quantity == before + order.received_quantity
     estimated = order.received_quantity == estimated_receipt(order.filled_quantity)
     if not growth and not (untouched and estimated):
         return Booked(cycle, order)
     if untouched:
-        net = received(told.filled_quantity, before, update.position_quantity)
+        net = received(updated.filled_quantity, before, update.position_quantity)
         average = weighted_average(before, average_before, net, price)
     else:
         more = estimated_receipt(growth)
@@ -215,7 +215,7 @@ def _book_buy(cycle: Cycle, order: Order, told: Order, update: OrderUpdate) -> B
             cycle.quantity,
             cycle.average_purchase_price,
             more,
-            (told.filled_quantity * price - old_cost) / growth,
+            (updated.filled_quantity * price - old_cost) / growth,
         )
     last_fill, last_known = price, cycle.last_order_fill_price
     if order.status.is_finished and last_known not in (None, order.filled_average_price):
@@ -231,11 +231,11 @@ def _book_buy(cycle: Cycle, order: Order, told: Order, update: OrderUpdate) -> B
         highest_bid=None,  # both were measured against another average
         stop_loss_since=None,
     )
-    return Booked(moved, replace(told, received_quantity=net))
+    return Booked(moved, replace(updated, received_quantity=net))
 
 
 def _fee_rate(order: Order, update: OrderUpdate) -> Decimal | None:
-    """What this BUY was charged, where Alpaca has told what it brought; not an estimate of ours."""
+    """What this BUY was charged, where Alpaca has reported what it brought; never an estimate."""
     if update.position_quantity != (order.quantity_before or ZERO) + order.received_quantity:
         return None
     return seen_fee_rate([order])

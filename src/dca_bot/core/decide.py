@@ -39,7 +39,7 @@ ANY_PRICE = Decimal("Infinity")
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Nothing to do.  `reason` is for a human; `reported` marks what he should be told once."""
+    """Nothing to do.  `reason` is for a human; `reported` marks what should be logged once."""
 
     reason: str
     reported: bool = False

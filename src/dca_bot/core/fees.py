@@ -15,7 +15,7 @@ from dca_bot.core.money import COIN_STEP, FEE_RATE_ESTIMATE
 
 CENT = Decimal("0.01")
 BASIS_POINT = Decimal("0.0001")
-# An average of several fills is told with so many digits that a product of it is off by less.
+# An average of several fills is reported with so many digits that a product of it is off by less.
 NOTIONAL_STEP = Decimal("0.00000001")
 # What an order that takes pays where one that rested pays so much (docs/alpaca.md 1.5: the tiers).
 TAKER_RATES = {

@@ -153,7 +153,7 @@ def column_of(name: str) -> str:
 class Cycle:
     """A row of `dca_cycles`.  `latest_order_id` is Alpaca's id of the order under way, or None.
 
-    `fee_rate` is the most that its BUYs were charged (0.0025 = 0.25 %), where Alpaca has told it
+    `fee_rate` is the most that its BUYs were charged (0.0025 = 0.25 %), where Alpaca reported it
     and `take_profit_after_fees` asks for it.  Since its last BUY: `highest_bid` at or above the
     target of a trailing take profit, and `stop_loss_since` when the bid has been at or below the
     stop loss without a break.
@@ -260,7 +260,7 @@ class OrderUpdate:
     """What Alpaca says of an order, from the stream or from REST alike.
 
     Fills are cumulative.  `position_quantity` is the whole position after the fill, net of fees,
-    where Alpaca told it (docs/alpaca.md 1.5).  `reason` is Alpaca's text for a refusal, for the
+    where Alpaca reported it (docs/alpaca.md 1.5).  `reason` is Alpaca's text for a refusal, for the
     log.
     """
 

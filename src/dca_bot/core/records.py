@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from dca_bot.core.model import Allowed, Cycle, CycleStatus, Order, Side
 
-TOLD_LENGTH_MAX = 255  # of an event's sentence
+SENTENCE_LENGTH_MAX = 255  # of an event's sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Event:
     at: datetime
     cycle_id: int
     kind: EventKind
-    told: str
+    sentence: str
     client_order_id: str | None = None
     price: Decimal | None = None
     against: Decimal | None = None

@@ -23,7 +23,7 @@ from dca_bot.core.model import (
     Quote,
     Side,
 )
-from dca_bot.core.records import TOLD_LENGTH_MAX, Booked, Event, EventKind
+from dca_bot.core.records import SENTENCE_LENGTH_MAX, Booked, Event, EventKind
 
 MEANINGS = {
     Allowed.ALL: "everything is allowed",
@@ -39,20 +39,20 @@ def began(cycle: Cycle, at: datetime) -> Event:
 def ordered(asset: Asset, cycle: Cycle, order: Order, quote: Quote) -> Event:
     """A decision, with the price that triggered it."""
     price, against = quote.ask, cycle.last_order_fill_price
-    told = f"{_name(asset, order)}: "
+    sentence = f"{_name(asset, order)}: "
     match order.kind:
         case OrderKind.BASE | OrderKind.EXTRA | OrderKind.ADOPTED:
-            told, against = told + f"the ask is {_plain(price)}", None
+            sentence, against = sentence + f"the ask is {_plain(price)}", None
         case OrderKind.SAFETY:
-            told += f"the ask is {_plain(price)}, the last fill was at {_plain(against)}"
+            sentence += f"the ask is {_plain(price)}, the last fill was at {_plain(against)}"
         case OrderKind.TAKE_PROFIT | OrderKind.STOP_LOSS | OrderKind.CLOSE:
             price, against = quote.bid, cycle.average_purchase_price
-            told += f"the bid is {_plain(price)}, the average {_plain(against)}"
+            sentence += f"the bid is {_plain(price)}, the average {_plain(against)}"
     return Event(
         order.created_at,
         cycle.cycle_id,
         EventKind.ORDERED,
-        _bounded(told),
+        _bounded(sentence),
         order.client_order_id,
         price,
         against,
@@ -71,53 +71,53 @@ def booked(
     if growth > 0:
         part = "filled" if order.status is OrderStatus.FILLED else "partly filled"
         deed = "bought" if order.side is Side.BUY else "sold"
-        told = f"{name} {part}: {deed} {_plain(growth)} at {_plain(price)} on average"
+        sentence = f"{name} {part}: {deed} {_plain(growth)} at {_plain(price)} on average"
         kind = EventKind.FILLED
-        yield Event(at, key[0], kind, _bounded(told), key[1], price, order.limit_price, growth)
+        yield Event(at, key[0], kind, _bounded(sentence), key[1], price, order.limit_price, growth)
     has_ended = order.status.is_finished and not before.status.is_finished
     if has_ended and order.status is not OrderStatus.FILLED:
         why = f": {update.reason}" if update.reason else ""
         filled = f"{_plain(order.filled_quantity)} of {_plain(order.quantity)} filled"
-        told = f"{name} {order.status}, {filled}{why}"
-        yield Event(at, key[0], EventKind.ENDED, _bounded(told), key[1], price)
+        sentence = f"{name} {order.status}, {filled}{why}"
+        yield Event(at, key[0], EventKind.ENDED, _bounded(sentence), key[1], price)
     if after.sold_at is not None:
         yield sold_out(after, at)
 
 
 def sold_out(after: Booked, at: datetime) -> Event:
     """The last SELL of a cycle has taken all that there was."""
-    told, order_id = "all is sold, the cycle is complete", after.order.client_order_id
-    return Event(at, after.cycle.cycle_id, EventKind.COMPLETE, told, order_id)
+    sentence, order_id = "all is sold, the cycle is complete", after.order.client_order_id
+    return Event(at, after.cycle.cycle_id, EventKind.COMPLETE, sentence, order_id)
 
 
 def cut_short(asset: Asset, cycle: Cycle, quote: Quote) -> Event:
     """The price has ended a cooldown."""
     ask, limit = _plain(quote.ask), _plain(restart_price(asset))
-    told = f"the ask {ask} is at or below {limit}: the cooldown ends early"
+    sentence = f"the ask {ask} is at or below {limit}: the cooldown ends early"
     return Event(
         quote.at,
         cycle.cycle_id,
         EventKind.RESUMED,
-        _bounded(told),
+        _bounded(sentence),
         price=quote.ask,
         against=asset.last_sell_price,
     )
 
 
 def cooldown_over(asset: Asset, cycle: Cycle, at: datetime) -> Event:
-    told = f"the cooldown of {asset.cooldown_seconds} s is over"
-    return Event(at, cycle.cycle_id, EventKind.RESUMED, told)
+    sentence = f"the cooldown of {asset.cooldown_seconds} s is over"
+    return Event(at, cycle.cycle_id, EventKind.RESUMED, sentence)
 
 
 def corrected(before: Cycle, after: Cycle, at: datetime) -> Event:
     """The books were brought to Alpaca's position."""
     held, said = _plain(after.quantity), _plain(before.quantity)
-    told = f"Alpaca holds {held}, the books said {said}: corrected"
+    sentence = f"Alpaca holds {held}, the books said {said}: corrected"
     return Event(
         at,
         before.cycle_id,
         EventKind.CORRECTED,
-        _bounded(told),
+        _bounded(sentence),
         price=after.average_purchase_price,
         against=before.average_purchase_price,
         quantity=after.quantity - before.quantity,
@@ -126,37 +126,41 @@ def corrected(before: Cycle, after: Cycle, at: datetime) -> Event:
 
 def given_up(cycle: Cycle, at: datetime) -> Event:
     """The cycle's coins are no longer at Alpaca."""
-    told = f"Alpaca holds none of the {_plain(cycle.quantity)} coins: the cycle is given up"
-    return Event(at, cycle.cycle_id, EventKind.GIVEN_UP, _bounded(told), quantity=cycle.quantity)
+    sentence = f"Alpaca holds none of the {_plain(cycle.quantity)} coins: the cycle is given up"
+    return Event(
+        at, cycle.cycle_id, EventKind.GIVEN_UP, _bounded(sentence), quantity=cycle.quantity
+    )
 
 
 def let_go(cycle: Cycle, at: datetime) -> Event:
     """The cycle waited for an order that Alpaca doesn't know."""
-    told = f"Alpaca knows no order {cycle.latest_order_id}: the cycle watches again"
-    return Event(at, cycle.cycle_id, EventKind.LET_GO, _bounded(told))
+    sentence = f"Alpaca knows no order {cycle.latest_order_id}: the cycle watches again"
+    return Event(at, cycle.cycle_id, EventKind.LET_GO, _bounded(sentence))
 
 
 def allowed(asset: Asset, cycle: Cycle | None, now: Allowed, at: datetime, why: str) -> Event:
     """How far an asset may go was changed."""
-    told = f"{MEANINGS[now]} (was {asset.allowed}): {why}"
-    return Event(at, cycle.cycle_id if cycle else 0, EventKind.ALLOWED, _bounded(told))
+    sentence = f"{MEANINGS[now]} (was {asset.allowed}): {why}"
+    return Event(at, cycle.cycle_id if cycle else 0, EventKind.ALLOWED, _bounded(sentence))
 
 
-def changed(cycle: Cycle | None, at: datetime, told: str) -> Event:
+def changed(cycle: Cycle | None, at: datetime, sentence: str) -> Event:
     """Something about the asset's row."""
-    return Event(at, cycle.cycle_id if cycle else 0, EventKind.CHANGED, _bounded(told))
+    return Event(at, cycle.cycle_id if cycle else 0, EventKind.CHANGED, _bounded(sentence))
 
 
 def adopted(cycle: Cycle, at: datetime) -> Event:
     """Coins that Alpaca held are the cycle's now."""
-    told = f"adopted by hand: {cycle.quantity:f} at {cycle.average_purchase_price:f} on average"
-    return Event(at, cycle.cycle_id, EventKind.ADOPTED, _bounded(told), quantity=cycle.quantity)
+    sentence = f"adopted by hand: {cycle.quantity:f} at {cycle.average_purchase_price:f} on average"
+    return Event(at, cycle.cycle_id, EventKind.ADOPTED, _bounded(sentence), quantity=cycle.quantity)
 
 
 def released(cycle: Cycle, at: datetime) -> Event:
     """The cycle's coins are nobody's in the books; Alpaca still holds them."""
-    told = f"released by hand: {cycle.quantity:f} stay at Alpaca, unsold"
-    return Event(at, cycle.cycle_id, EventKind.RELEASED, _bounded(told), quantity=cycle.quantity)
+    sentence = f"released by hand: {cycle.quantity:f} stay at Alpaca, unsold"
+    return Event(
+        at, cycle.cycle_id, EventKind.RELEASED, _bounded(sentence), quantity=cycle.quantity
+    )
 
 
 def _name(asset: Asset, order: Order) -> str:
@@ -172,7 +176,7 @@ def _plain(price: Decimal | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _bounded(told: str) -> str:
+def _bounded(sentence: str) -> str:
     """One line that its column can hold."""
-    line = " ".join(told.split())
-    return line if len(line) <= TOLD_LENGTH_MAX else line[: TOLD_LENGTH_MAX - 1] + "…"
+    line = " ".join(sentence.split())
+    return line if len(line) <= SENTENCE_LENGTH_MAX else line[: SENTENCE_LENGTH_MAX - 1] + "…"

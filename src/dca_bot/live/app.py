@@ -17,8 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from dca_bot.broker.streams import QuoteStream, TradeStream
-from dca_bot.live.assets import Desk
-from dca_bot.live.looking import tell_what_is_seen
+from dca_bot.live.assets import Assets
 from dca_bot.live.loops import (
     follow_database,
     follow_rules,
@@ -28,7 +27,8 @@ from dca_bot.live.loops import (
 from dca_bot.live.prices import Prices
 from dca_bot.live.problems import Problems
 from dca_bot.live.quiet import QuietSymbols, look_after_quotes
-from dca_bot.live.worker import Surroundings
+from dca_bot.live.sight_writer import write_sights
+from dca_bot.live.worker import WorkerContext
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import StoreUnavailable
 from dca_bot.program.setting_groups import Settings
@@ -69,7 +69,7 @@ class App:
         self._quotes_connected = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="worker")
-        around = Surroundings(
+        context = WorkerContext(
             trader=trader,
             store=store,
             pool=self._pool,
@@ -78,7 +78,7 @@ class App:
             on_refusal=self._on_refusal,
         )
         self._prices = Prices()
-        self._desk = Desk(around, self._prices, on_gap=self._gap.set)
+        self._assets = Assets(context, self._prices, on_gap=self._gap.set)
         self._quotes = QuoteStream(
             settings.alpaca,
             on_quotes=self._prices.on_quotes,
@@ -87,7 +87,7 @@ class App:
         )
         self._trades = TradeStream(
             settings.alpaca,
-            on_update=self._desk.on_trade_update,
+            on_update=self._assets.on_trade_update,
             on_connected=self._gap.set,
             on_trouble=log.warning,
         )
@@ -97,7 +97,7 @@ class App:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, stop.set)
-        trader, store, broker, desk = self._trader, self._store, self._broker, self._desk
+        trader, store, broker, assets = self._trader, self._store, self._broker, self._assets
         refresh_seconds = self._settings.limits.asset_refresh_seconds
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -109,12 +109,12 @@ class App:
                     self._keep_lock(),
                     keep_orders_settled(trader.books, store, broker, utc_now, self._gap),
                     follow_database(
-                        desk.refresh, desk.wanted_symbols, self._quotes.watch, refresh_seconds
+                        assets.refresh, assets.wanted_symbols, self._quotes.watch, refresh_seconds
                     ),
-                    follow_rules(trader, broker, desk.symbols_not_traded, self._refusal),
-                    tell_what_is_seen(
-                        desk.looks,
-                        desk.seen,
+                    follow_rules(trader, broker, assets.symbols_not_traded, self._refusal),
+                    write_sights(
+                        assets.snapshots,
+                        assets.seen,
                         broker,
                         utc_now,
                         mode=self._settings.alpaca.mode,
@@ -126,7 +126,7 @@ class App:
             ]
             await stop.wait()
             log.info("stopping: no new orders, waiting for what is under way")
-            desk.stop()
+            assets.stop()
             await self._until_idle()
             for task in tasks:
                 task.cancel()
@@ -143,12 +143,12 @@ class App:
             self._broker,
             self._alpacas_now,
             self._quotes,
-            wanted=self._desk.wanted_symbols,
-            holds_coins=self._desk.holds_coins,
+            wanted=self._assets.wanted_symbols,
+            holds_coins=self._assets.holds_coins,
         )
 
     def _late(self) -> set[str]:
-        symbols, age_max = self._desk.wanted_symbols(), self._trader.quote_age_max
+        symbols, age_max = self._assets.wanted_symbols(), self._trader.quote_age_max
         return self._prices.late(symbols, self._alpacas_now(), age_max)
 
     def _alpacas_now(self) -> datetime:
@@ -163,27 +163,29 @@ class App:
 
     async def _until_idle(self) -> None:
         deadline = time.monotonic() + STOP_SECONDS
-        while self._desk.is_busy and time.monotonic() < deadline:  # noqa: ASYNC110 - threads, no event
+        while self._assets.is_busy and time.monotonic() < deadline:  # noqa: ASYNC110 - threads, no event
             await asyncio.sleep(0.02)
 
     async def _beat(self) -> None:
-        first, told = heartbeat.first(self._started_at), ""
+        first, logged = heartbeat.first(self._started_at), ""
         while True:
             beat = replace(
                 first,
                 at=utc_now(),
                 quote_age_seconds=_age(self._prices.known_at),
                 trade_stream_age_seconds=_age(self._trades.last_sign_of_life),
-                symbols=len(self._desk.wanted_symbols()),
-                problems=self._problems.now(self._desk.database_trouble, self._desk.looks()),
+                symbols=len(self._assets.wanted_symbols()),
+                problems=self._problems.now(
+                    self._assets.database_trouble, self._assets.snapshots()
+                ),
             )
             try:
                 heartbeat.write(beat, self._settings.log.dir)
-                told = ""
+                logged = ""
             except OSError as error:  # a full disk: trading goes on
-                if str(error) != told:
+                if str(error) != logged:
                     log.error("no heartbeat can be written, make room on the disk: %s", error)
-                told = str(error)
+                logged = str(error)
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
     async def _keep_lock(self) -> None:

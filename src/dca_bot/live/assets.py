@@ -17,9 +17,9 @@ from dca_bot.core.asset_row import buying_problem, pair_problems, trading_proble
 from dca_bot.core.model import AssetState, Side
 from dca_bot.core.order_ids import is_ours
 from dca_bot.live.prices import Prices
-from dca_bot.live.problems import Look
+from dca_bot.live.problems import AssetSnapshot
 from dca_bot.live.row_lines import RowLines
-from dca_bot.live.worker import Surroundings, Worker
+from dca_bot.live.worker import Worker, WorkerContext
 from dca_bot.program.errors import DcaError, StoreUnavailable, Unreadable
 from dca_bot.program.log_text import asset_log
 from dca_bot.watchdog.sight import AssetSight
@@ -27,11 +27,13 @@ from dca_bot.watchdog.sight import AssetSight
 log = logging.getLogger(__name__)
 
 
-class Desk:
+class Assets:
     """`on_gap` is called when updates may have been missed, so that Alpaca is asked."""
 
-    def __init__(self, around: Surroundings, prices: Prices, *, on_gap: Callable[[], None]) -> None:
-        self._around = around
+    def __init__(
+        self, context: WorkerContext, prices: Prices, *, on_gap: Callable[[], None]
+    ) -> None:
+        self._context = context
         self._prices = prices
         self._on_gap = on_gap
         self._workers: dict[int, Worker] = {}
@@ -93,7 +95,7 @@ class Desk:
 
     def seen(self) -> dict[str, AssetSight]:
         """Every asset as it is seen now, by symbol, for whoever looks from outside."""
-        rules = self._around.trader.rules
+        rules = self._context.trader.rules
         return {
             worker.symbol: AssetSight(
                 quote=self._prices.newest(worker.symbol),
@@ -106,17 +108,19 @@ class Desk:
             for worker in self._workers.values()
         }
 
-    def looks(self) -> list[Look]:
+    def snapshots(self) -> list[AssetSnapshot]:
         """Every asset as it is now, to be searched for problems."""
         return [
-            Look(worker.state, self._prices.newest(worker.symbol), worker.trouble, worker.limit)
+            AssetSnapshot(
+                worker.state, self._prices.newest(worker.symbol), worker.trouble, worker.limit
+            )
             for worker in self._workers.values()
         ]
 
     def symbols_not_traded(self) -> set[str]:
         """Enabled symbols that Alpaca did not list, or does not trade for a while."""
         enabled = {w.symbol for w in self._workers.values() if w.state.asset.is_enabled}
-        rules = self._around.trader.rules
+        rules = self._context.trader.rules
         return enabled - {symbol for symbol, each in rules.items() if each.tradable}
 
     def stop(self) -> None:
@@ -130,7 +134,7 @@ class Desk:
 
     def _read_states(self) -> Sequence[AssetState]:
         """In a thread: all rows; an enabled asset without a cycle gets one (behaviour 1)."""
-        states = self._around.store.assets()
+        states = self._context.store.assets()
         lacking = [
             state.asset
             for state in states
@@ -138,12 +142,12 @@ class Desk:
         ]
         for asset in lacking:
             try:
-                self._around.trader.books.open_cycle(asset.asset_id)
+                self._context.trader.books.open_cycle(asset.asset_id)
             except StoreUnavailable:
                 raise
             except DcaError as error:
                 asset_log(log, asset.symbol).warning("no cycle could be begun: %s", error)
-        return self._around.store.assets() if lacking else states
+        return self._context.store.assets() if lacking else states
 
     def _with_problem(self, state: AssetState, conflict: str) -> AssetState:
         """The state, its problem completed by what makes the row unusable; reported once.
@@ -152,7 +156,7 @@ class Desk:
         """
         asset, problem, no_buys = state.asset, state.problem, ""
         if not problem and asset.is_enabled:
-            rules = self._around.trader.rules.get(asset.symbol)
+            rules = self._context.trader.rules.get(asset.symbol)
             problem, no_buys = trading_problem(asset, rules) or conflict, buying_problem(asset)
         self._row_lines.write(state, problem, no_buys)
         return replace(state, problem=problem)
@@ -160,7 +164,7 @@ class Desk:
     def _follow(self, state: AssetState, versions: dict[int, int]) -> None:
         worker = self._workers.get(state.asset.asset_id)
         if worker is None:
-            worker = Worker(state, self._around)
+            worker = Worker(state, self._context)
             self._workers[state.asset.asset_id] = worker
             self._prices.watches[worker.symbol] = worker.watch
             worker.follow(state)

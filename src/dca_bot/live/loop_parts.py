@@ -8,9 +8,9 @@ import logging
 log = logging.getLogger(__name__)
 
 
-def tell_news(troubles: set[str], told: set[str]) -> set[str]:
-    """Say what was not said last time already; a trouble that lasts is told once."""
-    for trouble in sorted(troubles - told):
+def log_what_is_new(troubles: set[str], logged: set[str]) -> set[str]:
+    """Log what was not logged last time: trouble that lasts is logged once."""
+    for trouble in sorted(troubles - logged):
         log.warning("%s", trouble)
     return troubles
 

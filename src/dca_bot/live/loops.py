@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 
-from dca_bot.live.loop_parts import happens_within, tell_news
+from dca_bot.live.loop_parts import happens_within, log_what_is_new
 from dca_bot.program.clock import Clock, Level, clock_level, clock_trouble
 from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
 from dca_bot.program.log_text import event
@@ -34,7 +34,7 @@ async def keep_orders_settled(
     books: Books, store: Store, broker: Broker, clock: Clock, gap: asyncio.Event
 ) -> None:
     """After each gap all orders under way, every 15 s those that should have ended by then."""
-    told: set[str] = set()
+    logged: set[str] = set()
     while True:
         after_gap = await happens_within(gap, SYNC_SECONDS)
         gap.clear()
@@ -42,12 +42,14 @@ async def keep_orders_settled(
         try:
             found = await asyncio.to_thread(recover, books, store, broker, intended_before=before)
         except (BrokerUnavailable, StoreUnavailable) as error:
-            told = tell_news({f"could not ask about orders under way, trying again: {error}"}, told)
+            logged = log_what_is_new(
+                {f"could not ask about orders under way, trying again: {error}"}, logged
+            )
             await asyncio.sleep(AGAIN_SECONDS)
             gap.set()
             continue
-        told = tell_news(
-            {f"an order can't be booked, trying again: {each}" for each in found.stuck}, told
+        logged = log_what_is_new(
+            {f"an order can't be booked, trying again: {each}" for each in found.stuck}, logged
         )
         if found.asked and (after_gap or found.ended):
             log.info(
@@ -66,18 +68,18 @@ async def keep_orders_settled(
 async def watch_clock(broker: Broker) -> None:
     """Say it once when our clock is wrong, and when it is right again (behaviour 15).
 
-    Every answer tells Alpaca's time, and one comes at least each half minute (looking.py).
+    Every answer tells Alpaca's time, and one comes at least each half minute (sight_writer.py).
     """
-    told: Level | None = None
+    logged: Level | None = None
     while True:
         offset = broker.clock_offset
-        level = clock_level(offset, told)
-        if level is not told:
+        level = clock_level(offset, logged)
+        if level is not logged:
             if level is None:
                 log.info("this machine's clock agrees with Alpaca's again")
             else:
                 log.log(level, clock_trouble(offset))
-        told = level
+        logged = level
         await asyncio.sleep(CLOCK_SECONDS)
 
 

@@ -38,7 +38,7 @@ class Prices:
         look_at(self.watches, [raw | {LENT: True}])
 
     def confirmed(self) -> None:
-        """REST has told the newest quotes of all symbols that were quiet."""
+        """REST has returned the newest quotes of all symbols that were quiet."""
         self.known_at = self._monotonic()
 
     def newest(self, symbol: str) -> Quote | None:

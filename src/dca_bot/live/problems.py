@@ -17,15 +17,15 @@ from dca_bot.core.decide import triggers
 from dca_bot.core.ladder import stop_loss_price, take_profit_price, trailing_price
 from dca_bot.core.model import AssetState, Cycle, CycleStatus, Quote
 from dca_bot.program.clock import Clock
-from dca_bot.watchdog.problems import Kind, Problem
+from dca_bot.watchdog.problems import Problem, ProblemKind
 
 # A market order is filled within seconds: until then a SELL that is due is no problem.
 USUALLY_SOLD_WITHIN = timedelta(seconds=20)
-SALES = {Kind.TAKE_PROFIT, Kind.STOP_LOSS}
+SALES = {ProblemKind.TAKE_PROFIT, ProblemKind.STOP_LOSS}
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class AssetSnapshot:
     """One asset as it is now: its newest quote, what went wrong last, and the limit for all assets
     that keeps its BUY back."""
 
@@ -40,16 +40,20 @@ class Problems:
 
     def __init__(self, clock: Clock, *, mail_after: timedelta) -> None:
         self._clock = clock
-        # Whoever wants to be told sooner is told sooner.
+        # A shorter PROBLEM_MAIL_SECONDS shortens this wait too.
         self._sold_within = min(USUALLY_SOLD_WITHIN, mail_after)
-        self._since: dict[tuple[Kind, str], datetime] = {}
+        self._since: dict[tuple[ProblemKind, str], datetime] = {}
 
-    def now(self, database_trouble: str, looks: Sequence[Look] = ()) -> tuple[Problem, ...]:
+    def now(
+        self, database_trouble: str, snapshots: Sequence[AssetSnapshot] = ()
+    ) -> tuple[Problem, ...]:
         """What is wrong now; `database_trouble` is empty while the database answers."""
         now = self._clock()
-        found = [Problem(Kind.DATABASE, "", now, database_trouble)] if database_trouble else []
-        found += [problem for look in looks for problem in _of_asset(look, now)]
-        found += _of_limits(looks, now)
+        found: list[Problem] = []
+        if database_trouble:
+            found.append(Problem(ProblemKind.DATABASE, "", now, database_trouble))
+        found += [problem for snapshot in snapshots for problem in _of_asset(snapshot, now)]
+        found += _of_limits(snapshots, now)
         self._since = {each.key: self._since.get(each.key, now) for each in found}
         lasting = (replace(each, since=self._since[each.key]) for each in found)
         return tuple(
@@ -59,39 +63,41 @@ class Problems:
         )
 
 
-def _of_asset(look: Look, now: datetime) -> Iterator[Problem]:
-    asset, cycle = look.state.asset, look.state.cycle
+def _of_asset(snapshot: AssetSnapshot, now: datetime) -> Iterator[Problem]:
+    asset, cycle = snapshot.state.asset, snapshot.state.cycle
     # A cycle that can't be read may hold anything.
     held = "an unknown quantity" if cycle is None else f"{cycle.quantity:f}"
-    told = _unusable(look.state)
-    if told and (cycle is None or cycle.quantity > 0):
-        yield Problem(Kind.ROW, asset.symbol, now, f"its cycle holds {held}: {told}")
-    if cycle is None or (look.state.problem and look.state.problem != HALTED):
+    sentence = _unusable(snapshot.state)
+    if sentence and (cycle is None or cycle.quantity > 0):
+        yield Problem(ProblemKind.ROW, asset.symbol, now, f"its cycle holds {held}: {sentence}")
+    if cycle is None or (snapshot.state.problem and snapshot.state.problem != HALTED):
         return
-    if (found := _unsold(look, cycle, now)) is not None:
+    if (found := _unsold(snapshot, cycle, now)) is not None:
         kind, name, price = found
-        why = look.state.problem or look.trouble
+        why = snapshot.state.problem or snapshot.trouble
         why = why or "Alpaca has not filled it; look at the order in Alpaca's dashboard"
         at = f"{price:.10f}".rstrip("0").rstrip(".")
-        told = f"its {name} is due at a bid of {at}, and is not sold: {why}; it is tried again"
-        yield Problem(kind, asset.symbol, now, told)
+        sentence = f"its {name} is due at a bid of {at}, and is not sold: {why}; it is tried again"
+        yield Problem(kind, asset.symbol, now, sentence)
 
 
-def _of_limits(looks: Iterable[Look], now: datetime) -> Iterator[Problem]:
+def _of_limits(snapshots: Iterable[AssetSnapshot], now: datetime) -> Iterator[Problem]:
     """One problem for each limit, however many assets wait for it."""
-    waiting: defaultdict[str, list[Look]] = defaultdict(list)
-    for look in looks:
-        if look.limit and _wants_to_buy(look):
-            waiting[look.limit].append(look)
+    waiting: defaultdict[str, list[AssetSnapshot]] = defaultdict(list)
+    for snapshot in snapshots:
+        if snapshot.limit and _wants_to_buy(snapshot):
+            waiting[snapshot.limit].append(snapshot)
     for limit, held_up in waiting.items():
-        symbols = ", ".join(sorted(look.state.asset.symbol for look in held_up))
+        symbols = ", ".join(sorted(snapshot.state.asset.symbol for snapshot in held_up))
         why = held_up[0].trouble or f"{limit} is reached"
-        told = f"{symbols}: a BUY is due, but {why}; a sale makes room, or a higher limit in .env"
-        yield Problem(Kind.LIMIT, limit, now, told)
+        sentence = (
+            f"{symbols}: a BUY is due, but {why}; a sale makes room, or a higher limit in .env"
+        )
+        yield Problem(ProblemKind.LIMIT, limit, now, sentence)
 
 
-def _wants_to_buy(look: Look) -> bool:
-    state, quote = look.state, look.quote
+def _wants_to_buy(snapshot: AssetSnapshot) -> bool:
+    state, quote = snapshot.state, snapshot.quote
     if quote is None or state.cycle is None or state.problem:
         return False
     return triggers(state.asset, state.cycle).buys(quote)
@@ -105,32 +111,35 @@ def _unusable(state: AssetState) -> str:
     return no_buys and f"no BUYs until the row is mended, it still takes its profit: {no_buys}"
 
 
-def _unsold(look: Look, cycle: Cycle, now: datetime) -> tuple[Kind, str, Decimal] | None:
+def _unsold(
+    snapshot: AssetSnapshot, cycle: Cycle, now: datetime
+) -> tuple[ProblemKind, str, Decimal] | None:
     """What the cycle should have sold by, at which price: its SELL is open, or the bid is where it
     sells."""
-    asset = look.state.asset
+    asset = snapshot.state.asset
     stop, target = stop_loss_price(asset, cycle), take_profit_price(asset, cycle)
     if not asset.is_enabled or cycle.quantity <= 0:
         return None
-    if stop is not None and _is_stopped(look, cycle, stop, now):
-        return Kind.STOP_LOSS, "stop loss", stop
-    if target is not None and _is_profitable(look, cycle, target):
-        return Kind.TAKE_PROFIT, "take profit", target
+    if stop is not None and _is_stopped(snapshot, cycle, stop, now):
+        return ProblemKind.STOP_LOSS, "stop loss", stop
+    if target is not None and _is_profitable(snapshot, cycle, target):
+        return ProblemKind.TAKE_PROFIT, "take profit", target
     return None
 
 
-def _is_stopped(look: Look, cycle: Cycle, price: Decimal, now: datetime) -> bool:
-    since, seconds = cycle.stop_loss_since, timedelta(seconds=look.state.asset.stop_loss_seconds)
+def _is_stopped(snapshot: AssetSnapshot, cycle: Cycle, price: Decimal, now: datetime) -> bool:
+    since = cycle.stop_loss_since
+    seconds = timedelta(seconds=snapshot.state.asset.stop_loss_seconds)
     if cycle.status is CycleStatus.SELLING:
         return since is not None
-    if look.quote is None or look.quote.bid > price:
+    if snapshot.quote is None or snapshot.quote.bid > price:
         return False
     # nobody counts the seconds of a pair that Alpaca doesn't trade
-    return look.state.problem == HALTED or (since is not None and now - since >= seconds)
+    return snapshot.state.problem == HALTED or (since is not None and now - since >= seconds)
 
 
-def _is_profitable(look: Look, cycle: Cycle, price: Decimal) -> bool:
-    asset, quote = look.state.asset, look.quote
+def _is_profitable(snapshot: AssetSnapshot, cycle: Cycle, price: Decimal) -> bool:
+    asset, quote = snapshot.state.asset, snapshot.quote
     if cycle.status is CycleStatus.SELLING:
         return True
     if quote is None or quote.bid < price:

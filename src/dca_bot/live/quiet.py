@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from dca_bot.core.model import Quote
-from dca_bot.live.loop_parts import happens_within, tell_news
+from dca_bot.live.loop_parts import happens_within, log_what_is_new
 from dca_bot.live.prices import Prices
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import BrokerUnavailable
@@ -142,9 +142,9 @@ async def look_after_quotes(
     quiet: QuietSymbols, late: Callable[[], set[str]], connected: asyncio.Event
 ) -> None:
     """See that no price is missed; tell of quotes that all come too late (`Prices.late`)."""
-    told: set[str] = set()
+    logged: set[str] = set()
     while True:
         just_connected = await happens_within(connected, LOOK_SECONDS)
         connected.clear()
-        told = tell_news(late(), told)
+        logged = log_what_is_new(late(), logged)
         await quiet.look(just_connected=just_connected)

@@ -27,13 +27,13 @@ class RowLines:
         if not state.problem:  # of a row that can't be read there is nothing to compare
             self._edited(state)
         asset_id, prefix = state.asset.asset_id, asset_log(log, state.asset.symbol)
-        told = _line_about(problem, no_buys)
-        if told != self._problems.get(asset_id, ""):
-            self._problems[asset_id] = told
+        line = _line_about(problem, no_buys)
+        if line != self._problems.get(asset_id, ""):
+            self._problems[asset_id] = line
             if problem == HALTED:
-                prefix.warning("%s", told)
-            elif told:
-                prefix.error("%s", told)
+                prefix.warning("%s", line)
+            elif line:
+                prefix.error("%s", line)
             else:
                 prefix.info("usable again: its orders go on")
         losing = losing_target(state.asset) if state.asset.is_enabled and not problem else ""
@@ -68,7 +68,7 @@ class RowLines:
 
 
 def _line_about(problem: str, no_buys: str) -> str:
-    """What a human is told of a row, and what he can do; "": it is usable."""
+    """What is wrong with a row, and what to do about it; "": it is usable."""
     if problem == HALTED:
         return f"not traded for now: {problem}"
     if problem:

@@ -87,7 +87,7 @@ def until_answered(
     Raises errors that waiting won't fix: KeysRefused, and the Failure of a database that says no.
     Waiting is not hanging: every second `say_alive` is given what is waited for, and why.
     """
-    told: set[str] = set()
+    logged: set[str] = set()
     while True:
         try:
             answer = ask()
@@ -95,15 +95,15 @@ def until_answered(
             if isinstance(error, KeysRefused) or (isinstance(error, Failure) and error.is_refusal):
                 raise
             why, away = str(error), ALPACA if isinstance(error, BrokerUnavailable) else DATABASE
-            if away not in told:
+            if away not in logged:
                 hint = CHECK_ALPACA if away == ALPACA else ""
                 log.warning(
                     "waiting for %s, asking every %d s: %s%s", away, AGAIN_SECONDS, why, hint
                 )
-            told.add(away)
+            logged.add(away)
         else:
-            if told:
-                log.info("%s can be asked now", " and ".join(sorted(told)))
+            if logged:
+                log.info("%s can be asked now", " and ".join(sorted(logged)))
             return answer
         for _ in range(AGAIN_SECONDS):
             say_alive(away, why)

@@ -48,7 +48,7 @@ SETTLE_SECONDS = (1.0, 2.0, 4.0, 8.0, 8.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class WorkerContext:
     """What all workers share."""
 
     trader: Trader
@@ -60,19 +60,19 @@ class Surroundings:
 
 
 class Worker:
-    def __init__(self, state: AssetState, around: Surroundings) -> None:
+    def __init__(self, state: AssetState, context: WorkerContext) -> None:
         self.symbol = state.asset.symbol  # for good: a row given another one gets another worker
         self.state = state
-        self.version = 0  # grows as each piece of work ends, so that an older reading can be told
+        self.version = 0  # grows as each piece of work ends, so that an older reading is recognised
         self.is_busy = False
         self.watch = Watch(self.hit)
-        self._around = around
+        self._context = context
         self._updates: deque[OrderUpdate] = deque()
         self._learned: AssetState | None = None  # what the thread leaves for `_done`
         self._settling: int | None = None  # how often the order under way was asked about
         self._is_withdrawing = False  # a resting BUY was cancelled, so that its coins can be sold
-        self._pauses = Pauses(around.loop.time)
-        self._told = ""
+        self._pauses = Pauses(context.loop.time)
+        self._reason = ""
         self.limit = ""  # the setting that keeps a BUY back which its price asks for
         self._is_stopped = False
         self._timer: asyncio.TimerHandle | None = None
@@ -90,7 +90,7 @@ class Worker:
         """The row in the database is like this now, by whoever's hand."""
         if state.asset != self.state.asset:
             self._pauses.clear()
-            self._told = self.limit = ""
+            self._reason = self.limit = ""
             if state.asset.allowed is not self.state.asset.allowed:
                 asset_log(log, self.symbol).warning(MEANINGS[state.asset.allowed])
         self.state = state
@@ -107,13 +107,13 @@ class Worker:
     @property
     def trouble(self) -> str:
         """Why the last order was refused or failed; "" once one was placed or the row edited."""
-        return self._told
+        return self._reason
 
     def _start(self) -> None:
         self.watch.disarm()
         if not self.is_busy and not self._is_stopped:
             self.is_busy = True
-            self._around.pool.submit(self._work)
+            self._context.pool.submit(self._work)
 
     def _arm(self) -> None:
         """Let quotes hit again, as far as no pause forbids it."""
@@ -138,7 +138,7 @@ class Worker:
     def _call_later(self, seconds: float, what: Callable[[], None]) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._around.loop.call_later(seconds, what)
+        self._timer = self._context.loop.call_later(seconds, what)
 
     def _done(self) -> None:
         """On the loop again, after a piece of work."""
@@ -172,7 +172,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - one asset's trouble must not stop the others
             self._contain(error)
             self._learn(self._read())
-        self._around.loop.call_soon_threadsafe(self._done)
+        self._context.loop.call_soon_threadsafe(self._done)
 
     def _learn(self, state: AssetState | None) -> None:
         """In a thread: the row is like this now, as far as that is known."""
@@ -181,7 +181,7 @@ class Worker:
 
     def _read(self) -> AssetState | None:
         try:
-            with self._around.store.transaction(self.state.asset.asset_id) as tx:
+            with self._context.store.transaction(self.state.asset.asset_id) as tx:
                 return AssetState(tx.asset, tx.cycle)
         except DcaError:
             return None  # the next refresh will see; until then the old prices stand
@@ -190,7 +190,7 @@ class Worker:
             return None
 
     def _on_update(self, update: OrderUpdate) -> None:
-        entry = self._around.trader.books.on_update(self.state.asset.asset_id, update)
+        entry = self._context.trader.books.on_update(self.state.asset.asset_id, update)
         if entry is not None:
             self._learn(entry.state)
             if update.side is Side.SELL and update.status is OrderStatus.FILLED:
@@ -205,20 +205,20 @@ class Worker:
         state, quote = self.state, translate.quote(raw)
         if quote is None:
             return
-        acted = self._around.trader.on_quote(state, quote, paused=self._paused(state.asset))
+        acted = self._context.trader.on_quote(state, quote, paused=self._paused(state.asset))
         self._learn(acted.state)
         if acted.order is not None:
-            self._told = self.limit = ""
+            self._reason = self.limit = ""
         if acted.withdrawn:
             self._settling, self._is_withdrawing = 0, True
 
     def _settle(self, asked: int) -> None:
         """Ask about the order under way, again and later while it is in doubt, and for a while
         when it is a BUY that must end."""
-        with self._around.store.transaction(self.state.asset.asset_id) as tx:
+        with self._context.store.transaction(self.state.asset.asset_id) as tx:
             order = tx.live_order()
         self._settling = asked + 1
-        is_known = order is None or self._around.trader.books.settle(order)
+        is_known = order is None or self._context.trader.books.settle(order)
         state = self._read()
         self._learn(state)
         is_buying = state and state.cycle and state.cycle.status is CycleStatus.BUYING
@@ -242,7 +242,7 @@ class Worker:
             case CycleChanged():
                 self._say(f"the row was changed meanwhile: {error}", level=logging.DEBUG)
             case StoreUnavailable():
-                self._around.on_store_trouble()
+                self._context.on_store_trouble()
                 self._say(f"{error}; trying again later", str(error))
             case DcaError():
                 self._say(f"{error}; trying again later", str(error))
@@ -255,17 +255,17 @@ class Worker:
         """Leave the refused side alone for a while; the other one goes on."""
         self.limit = refusal.limit
         if not (refusal.needs_cash or isinstance(refusal, OrderWithheld)):
-            self._around.on_refusal()
+            self._context.on_refusal()
         is_quick_to_ask = refusal.needs_cash or refusal.limit
         longest = OURS_MAX_SECONDS if is_quick_to_ask else MAX_SECONDS
         seconds = self._pauses.begin(refusal.side, longest=longest)
         self._say(f"no {refusal.side} order, next try in {seconds:.0f} s: {refusal}", str(refusal))
 
     def _say(self, line: str, reason: str = "", *, level: int = logging.WARNING) -> None:
-        # A reason that lasts is told once; the pause between two tries grows meanwhile.
-        if reason and reason == self._told:
+        # A reason that lasts is logged once; the pause between two tries grows meanwhile.
+        if reason and reason == self._reason:
             level = logging.DEBUG
-        self._told = reason
+        self._reason = reason
         cycle = self.state.cycle
         prefix = asset_log(log, self.state.asset.symbol, cycle.cycle_id if cycle else None)
         prefix.log(level, line)

@@ -38,9 +38,9 @@ from dca_bot.report.cycles import (
 from dca_bot.report.health import health_of
 from dca_bot.report.honesty import stuck_now
 from dca_bot.report.ladder import Ladder, ladder_from
-from dca_bot.report.look import look
 from dca_bot.report.now import AssetNow, Now
 from dca_bot.report.reader import Reader, known, moment
+from dca_bot.report.snapshot import take_snapshot
 from dca_bot.report.status import status
 
 log = logging.getLogger(__name__)
@@ -88,9 +88,9 @@ class Content:
         if found is None:
             return None
         async with self._lock:
-            told = await asyncio.to_thread(self._read_asset, found)
-        told["prices"] = await self._prices.of_the_last_day(found.asset.symbol, utc_now())
-        return told
+            data = await asyncio.to_thread(self._read_asset, found)
+        data["prices"] = await self._prices.of_the_last_day(found.asset.symbol, utc_now())
+        return data
 
     async def cycles_csv(self, symbol: str | None) -> str:
         """Every cycle, newest first, as a table for spreadsheets."""
@@ -100,8 +100,8 @@ class Content:
         rows = csv.writer(text)
         rows.writerow(COLUMNS)
         for line in lines:
-            told = cycle_object(line)
-            rows.writerow(["" if told[name] is None else told[name] for name in COLUMNS])
+            data = cycle_object(line)
+            rows.writerow(["" if data[name] is None else data[name] for name in COLUMNS])
         return text.getvalue()
 
     async def remember_prices(self, seconds: float) -> None:
@@ -109,10 +109,10 @@ class Content:
         logged = ""
         while True:
             try:
-                told = await self.everything()
-                self._prices.remember(told["status"]["assets"], utc_now())
+                data = await self.everything()
+                self._prices.remember(data["status"]["assets"], utc_now())
             except DcaError:
-                pass  # whoever looks at the page is told
+                pass  # the page itself shows it
             except Exception as error:  # noqa: BLE001 - the next look may go well
                 if repr(error) != logged:
                     log.exception("a chart lacks the prices of now")
@@ -132,7 +132,7 @@ class Content:
     def _read(self) -> dict[str, Any]:
         at, log_dir = utc_now(), self._settings.log.dir
         self._reader.look_again()
-        now = look(self._reader, log_dir, at, mode=self._mode)
+        now = take_snapshot(self._reader, log_dir, at, mode=self._mode)
         limit = self._settings.limits.heartbeat_max_age_seconds
         health = health_of(now, log_dir, beat_age_max=limit)
         self._now, opened = now, open_lines(now)
@@ -193,8 +193,8 @@ class Content:
                 for order in (story.orders if story else ())
             ],
             "events": [
-                {"at": told.at, "kind": told.kind, "told": told.told}
-                for told in (story.events if story else ())
+                {"at": event.at, "kind": event.kind, "sentence": event.sentence}
+                for event in (story.events if story else ())
             ],
             "trades": self._trades_of_a_day(found),
         }

@@ -67,10 +67,10 @@ class Prices:
                 aiohttp.ClientSession(timeout=limit) as session,
                 session.get(self._url, params=params) as answer,
             ):
-                told = await answer.json()
+                body = await answer.json()
             bars = [
                 (datetime.fromisoformat(bar["t"]).isoformat(), str(bar["c"]))
-                for bar in told["bars"].get(symbol, ())
+                for bar in body["bars"].get(symbol, ())
             ]
         except (TimeoutError, aiohttp.ClientError, ValueError, KeyError, TypeError):
             bars = []

@@ -95,7 +95,7 @@ def _turned_away(request: web.Request, host: str, door: Door | None) -> web.Resp
     if request.path == "/healthz":
         return None
     if door is None:
-        # A web page elsewhere can make its own name mean this machine, and read what it is told.
+        # A web page elsewhere can make its own name mean this machine, and read the answers.
         named = urlsplit(f"//{request.host}").hostname or ""
         if not is_this_machine(named) and named != host:
             return web.Response(status=403, text=f"this page answers at {host} only\n")

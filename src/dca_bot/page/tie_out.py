@@ -32,8 +32,8 @@ async def tie_out() -> dict[str, Any]:
         with suppress(ProcessLookupError):
             process.kill()
     try:
-        told: dict[str, Any] = json.loads(out)
+        found: dict[str, Any] = json.loads(out)
     except ValueError:
         lines = last_words.decode(errors="replace").splitlines()
         return {"state": lines[-1] if lines else "Alpaca could not be asked", "at": utc_now()}
-    return {"state": "asked", "at": utc_now(), **told}
+    return {"state": "asked", "at": utc_now(), **found}

@@ -35,10 +35,10 @@ def password_in(authorization: str) -> str:
     if kind.lower() != "basic":
         return ""
     try:
-        told = base64.b64decode(coded, validate=True).decode()
+        credentials = base64.b64decode(coded, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return ""
-    return told.partition(":")[2]
+    return credentials.partition(":")[2]
 
 
 @dataclass

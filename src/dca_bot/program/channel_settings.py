@@ -1,4 +1,4 @@
-"""The settings of being told: where to, of which trades, and when a digest comes.
+"""The settings of alerts: where they go, which trades they report, and when a digest comes.
 
 Rule: an address is a secret as a whole, and so is each part of it that could be a token.
 """

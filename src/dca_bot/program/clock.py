@@ -11,7 +11,7 @@ from enum import IntEnum
 
 Clock = Callable[[], datetime]
 
-OFFSET_TOLD = timedelta(seconds=2)  # from here on a human should know
+OFFSET_REPORTED = timedelta(seconds=2)  # from here on a human should know
 OFFSET_MAX = timedelta(seconds=30)  # beyond, no order is placed (behaviour 15)
 
 
@@ -32,15 +32,15 @@ class Level(IntEnum):
     GRAVE = logging.ERROR  # no order is placed
 
 
-def clock_level(offset: timedelta, told: Level | None = None) -> Level | None:
+def clock_level(offset: timedelta, before: Level | None = None) -> Level | None:
     """How much it matters that Alpaca's clock is `offset` ahead; None: hardly.
 
-    What was told stays so until the difference has halved, so that nothing is told in turns.
+    A reported level lasts until the difference has halved, so that the log does not flap.
     """
     apart = abs(offset)
     if apart > OFFSET_MAX:
         return Level.GRAVE
-    return Level.SLIGHT if apart > (OFFSET_TOLD / 2 if told else OFFSET_TOLD) else None
+    return Level.SLIGHT if apart > (OFFSET_REPORTED / 2 if before else OFFSET_REPORTED) else None
 
 
 def clock_trouble(offset: timedelta) -> str:

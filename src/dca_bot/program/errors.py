@@ -6,7 +6,7 @@
     ├ StoreUnavailable       wait, then try the whole piece of work again
     │ └ RowLocked            this asset waits, others go on
     ├ CycleChanged           somebody moved the row: reload and decide again
-    │ └ AssetDeleted         its row is gone for good: what is told of its orders is theirs alone
+    │ └ AssetDeleted         its row is gone for good: updates of its orders change the orders alone
     ├ BrokerUnavailable      nothing was sent or learnt: change nothing, try later
     │ └ Unreadable           an answer that can't be taken at its word: it alone waits, others go on
     ├ OrderRefused           a clear no: nothing is working, pause the side that it was about

@@ -23,9 +23,9 @@ class Event(str):
 
 def event(sentence: str, /, **facts: object) -> Event:
     """A log message: the sentence, then `key=value` with Decimals plain and blanks quoted."""
-    told = "".join(f" {key}={_shown(value)}" for key, value in facts.items())
-    message = Event(sentence + told)
-    message.sentence, message.facts = sentence, told
+    written = "".join(f" {key}={_shown(value)}" for key, value in facts.items())
+    message = Event(sentence + written)
+    message.sentence, message.facts = sentence, written
     return message
 
 

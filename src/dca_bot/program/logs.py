@@ -95,9 +95,9 @@ class LineFormatter(logging.Formatter):
         else:
             sentence = record.getMessage()
         # Masked first: a secret may hold a `=` itself.
-        told = self._mask("\n".join([sentence, *self._exception(record)]))
-        told = f"{self._mask(getattr(record, 'subject', self._program))} {told}"
-        line = printable(LOOKS_LIKE_A_FACT.sub(" = ", told) + self._mask(facts))
+        text = self._mask("\n".join([sentence, *self._exception(record)]))
+        text = f"{self._mask(getattr(record, 'subject', self._program))} {text}"
+        line = printable(LOOKS_LIKE_A_FACT.sub(" = ", text) + self._mask(facts))
         length_max = TRACEBACK_LENGTH_MAX if self._tracebacks else LINE_LENGTH_MAX
         return f"{at.removesuffix('+00:00')}Z {record.levelname} {_cut(line, length_max)}"
 

@@ -1,4 +1,4 @@
-"""What people want to be told of: stop losses, sales by hand, limits that were reached, trades,
+"""What people want to hear of: stop losses, sales by hand, limits that were reached, trades,
 and a digest.  In sentences, out of `dca_events`.
 """
 
@@ -20,9 +20,9 @@ from dca_bot.program.setting_groups import CommonSettings
 from dca_bot.program.settings import read_mode, read_store_settings
 from dca_bot.report import queries
 from dca_bot.report.health import health_of
-from dca_bot.report.look import look
 from dca_bot.report.profit import totals
 from dca_bot.report.reader import Reader, known, whole
+from dca_bot.report.snapshot import take_snapshot
 from dca_bot.store.values import Row
 from dca_bot.watchdog.agreement import agreement
 from dca_bot.watchdog.incidents import Incidents
@@ -36,7 +36,7 @@ NEWS_AGE_MAX = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class AlertBatch:
     """`last_id` is the last event that was looked at; `lines` say what is worth telling."""
 
     last_id: int
@@ -57,35 +57,37 @@ def where_to_begin(reader: Reader, last_id: int, now: datetime) -> int:
     return whole(reader.row(queries.LAST_EVENT_BEFORE, now - NEWS_AGE_MAX)[0])
 
 
-def news_since(reader: Reader, last_id: int, trades_from: int | None) -> News:
+def alerts_since(reader: Reader, last_id: int, trades_from: int | None) -> AlertBatch:
     """What happened after an event, as far as it is worth telling."""
     rows = reader.rows(queries.EVENTS_SINCE, last_id)
     symbols: dict[str, list[str]] = {}
     for row in rows:
-        for told in _told(row, trades_from):
-            symbols.setdefault(told, []).append(str(row[1]))
+        for sentence in _sentences(row, trades_from):
+            symbols.setdefault(sentence, []).append(str(row[1]))
     # what happens to all assets at once is one line
-    lines = [f"{', '.join(dict.fromkeys(names))}: {told}" for told, names in symbols.items()]
-    return News(max([last_id, *(whole(row[0]) for row in rows)]), tuple(lines))
+    lines = [
+        f"{', '.join(dict.fromkeys(names))}: {sentence}" for sentence, names in symbols.items()
+    ]
+    return AlertBatch(max([last_id, *(whole(row[0]) for row in rows)]), tuple(lines))
 
 
-def _told(row: Row, trades_from: int | None) -> Iterator[str]:
-    kind, told, net = str(row[2]), str(row[3]), known(row[4])
+def _sentences(row: Row, trades_from: int | None) -> Iterator[str]:
+    kind, sentence, net = str(row[2]), str(row[3]), known(row[4])
     order_kind, is_whole_fill = row[5], bool(row[7])
     is_trade = kind in (EventKind.ORDERED, EventKind.FILLED)
     if (
         kind == EventKind.ALLOWED
-        and ALWAYS.search(told)
+        and ALWAYS.search(sentence)
         or is_trade
         and order_kind in URGENT_ORDERS
     ):
-        yield told
+        yield sentence
     elif trades_from is None:
         return
     elif kind == EventKind.COMPLETE:
-        yield told if net is None else f"{told}, net {net:+.2f}"
+        yield sentence if net is None else f"{sentence}, net {net:+.2f}"
     elif order_kind == OrderKind.SAFETY and is_whole_fill and whole(row[6]) >= trades_from:
-        yield told
+        yield sentence
 
 
 def is_due(digest: Digest, last: datetime | None, now: datetime) -> bool:
@@ -109,7 +111,7 @@ def digest_text(
     tie_out: str,
 ) -> str:
     """Earned net, open, stuck, fees, health and whether Alpaca agrees, in a few lines."""
-    seen = look(reader, log_dir, now, mode=mode)
+    seen = take_snapshot(reader, log_dir, now, mode=mode)
     health, earned = health_of(seen, log_dir, beat_age_max=beat_age_max), totals(reader, now)
     holding = [each for each in seen.assets if each.is_holding]
     stuck = [each for each in holding if each.next_buy_price is None]
@@ -130,7 +132,7 @@ def digest_text(
     return "\n".join([*lines, f"Tie-out: {tie_out}"])
 
 
-def tell_news(incidents: Incidents, channels: ChannelSettings, settings: CommonSettings) -> None:
+def send_alerts(incidents: Incidents, channels: ChannelSettings, settings: CommonSettings) -> None:
     """Let the watchdog tell of what has happened since its last run.
 
     The database may be away: then the next run tells.
@@ -141,7 +143,7 @@ def tell_news(incidents: Incidents, channels: ChannelSettings, settings: CommonS
             last_id = incidents.news_after(lambda: newest_event(reader))
             if last_id is not None:
                 first = where_to_begin(reader, last_id, now)
-                news = news_since(reader, first, channels.trades_from)
+                news = alerts_since(reader, first, channels.trades_from)
                 incidents.tell_events(news.last_id, news.lines)
             if channels.digest and is_due(channels.digest, incidents.digest_at, now):
                 beat_age_max = settings.limits.heartbeat_max_age_seconds

@@ -34,7 +34,7 @@ class CycleLine:
     safety_orders: int
     began_at: datetime | None
     completed_at: datetime | None
-    fees_estimated: bool = False  # the fee of a SELL, which Alpaca's records have not told yet
+    fees_estimated: bool = False  # the fee of a SELL, which Alpaca's records do not show yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Story:
 
     @staticmethod
     def is_estimated(order: Order) -> bool:
-        """Whether Alpaca's records have not told its fee yet; a BUY's is in its coins at once."""
+        """Whether Alpaca's records do not show its fee yet; a BUY's is in its coins at once."""
         return order.side is Side.SELL and order.filled_quantity > 0 and not order.fee_is_known
 
     def fee_of(self, order: Order) -> Decimal:

@@ -1,7 +1,7 @@
 """How the bot is, in one word with its reasons.
 
 BLIND     nobody looks at the prices: main_app.py is not running, hangs, or hears nothing
-PAUSED    somebody has told it to stand still
+PAUSED    somebody has paused it
 DEGRADED  it trades, but something needs a human
 OK        none of these
 
@@ -15,14 +15,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from dca_bot.core.model import Allowed
-from dca_bot.report.now import Health, Now, Word
+from dca_bot.report.now import HealthLevel, HealthReport, Now
 from dca_bot.report.queries import LONG_AGO
 from dca_bot.watchdog import heartbeat
 from dca_bot.watchdog.caretaker_marks import caretaker_problems
 from dca_bot.watchdog.channels import failing
 from dca_bot.watchdog.incidents import PAUSE_FILE_NAME
 from dca_bot.watchdog.memory import load
-from dca_bot.watchdog.problems import Kind
+from dca_bot.watchdog.problems import ProblemKind
 
 # The bot reconnects a stream that is silent for 30 s by itself; after a minute it is blind.
 QUOTES_SILENT_SECONDS = 60.0
@@ -30,23 +30,24 @@ TRADE_STREAM_SILENT_SECONDS = 300.0
 SIGHT_AGE_MAX = timedelta(seconds=30)
 
 
-def health_of(now: Now, log_dir: Path, *, beat_age_max: float) -> Health:
+def health_of(now: Now, log_dir: Path, *, beat_age_max: float) -> HealthReport:
     """The worst word that something is said of, with everything that is said."""
     blind = list(_blind(now, beat_age_max))
     is_stopped_on_purpose = (log_dir / PAUSE_FILE_NAME).exists() and not _is_running(now)
     degraded = [*_degraded(now), *_missed(now, log_dir), *failing(log_dir)]
     if is_stopped_on_purpose:
-        told = (
+        reason = (
             "main_app.py is stopped and the watchdog leaves it so: watchdog.py --resume ends that"
         )
-        return Health(Word.PAUSED, (told, *degraded))
+        return HealthReport(HealthLevel.PAUSED, (reason, *degraded))
     restrained, is_all = _restrained(now)
     reasons = (*blind, *restrained, *degraded)
     if blind:
-        return Health(Word.BLIND, reasons)
+        return HealthReport(HealthLevel.BLIND, reasons)
     if is_all:
-        return Health(Word.PAUSED, reasons)
-    return Health(Word.DEGRADED if degraded else Word.OK, reasons, _no_orders(now))
+        return HealthReport(HealthLevel.PAUSED, reasons)
+    level = HealthLevel.DEGRADED if degraded else HealthLevel.OK
+    return HealthReport(level, reasons, _no_orders(now))
 
 
 def _no_orders(now: Now) -> str:
@@ -60,16 +61,16 @@ def _restrained(now: Now) -> tuple[list[str], bool]:
     together = [asset.symbol for asset in paused if asset.allowed_before is not None]
     alone = [asset.symbol for asset in paused if asset.allowed_before is None]
     is_all = bool(paused) and len(paused) == len(enabled)
-    told = ["every asset is told to buy nothing, take profits go on"] if is_all else []
+    reasons = ["every asset is told to buy nothing, take profits go on"] if is_all else []
     if together:
-        told.append(f"paused together: {', '.join(together)}; dca resume ends that")
-    told += [f"{symbol} is paused: dca resume {symbol} ends that" for symbol in alone]
-    told += [
+        reasons.append(f"paused together: {', '.join(together)}; dca resume ends that")
+    reasons += [f"{symbol} is paused: dca resume {symbol} ends that" for symbol in alone]
+    reasons += [
         f"{asset.symbol} begins no new cycle: dca resume {asset.symbol} ends that"
         for asset in enabled
         if asset.allowed is Allowed.CYCLE
     ]
-    return told, is_all
+    return reasons, is_all
 
 
 def _is_running(now: Now) -> bool:
@@ -118,7 +119,7 @@ def _degraded(now: Now) -> Iterator[str]:
         yield no_orders
     problems = now.beat.problems if now.beat is not None and _is_running(now) else ()
     for problem in problems:
-        if problem.kind is not Kind.DATABASE:
+        if problem.kind is not ProblemKind.DATABASE:
             yield f"{problem.title}: {problem.sentence}"
     if now.sight is not None and _is_running(now) and now.at - now.sight.at > SIGHT_AGE_MAX:
         yield f"the prices shown are {(now.at - now.sight.at).total_seconds():.0f} s old"

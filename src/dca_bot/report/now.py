@@ -36,7 +36,7 @@ WAITING = (CycleStatus.BUYING, CycleStatus.SELLING)
 
 
 def finest_rules(symbol: str) -> AssetRules:
-    """The increments of every pair at Alpaca in 2026, for when the bot has not told others."""
+    """The increments of every pair at Alpaca in 2026, for when the bot has written no others."""
     return AssetRules(symbol, True, COIN_STEP, COIN_STEP)
 
 
@@ -208,7 +208,7 @@ class Now:
         return next((each for each in self.assets if plain(each.asset.symbol) == wanted), None)
 
 
-class Word(StrEnum):
+class HealthLevel(StrEnum):
     OK = "OK"
     DEGRADED = "DEGRADED"
     PAUSED = "PAUSED"
@@ -216,15 +216,15 @@ class Word(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    word: Word
+class HealthReport:
+    word: HealthLevel
     reasons: tuple[str, ...] = ()
     no_orders: str = ""  # why none is placed at all, though the prices are looked at
 
     @property
     def is_on_the_watch(self) -> bool:
         """Whether somebody looks at the prices, and may act."""
-        return self.word in (Word.OK, Word.DEGRADED)
+        return self.word in (HealthLevel.OK, HealthLevel.DEGRADED)
 
 
 def plain(symbol: str) -> str:

@@ -42,7 +42,7 @@ class Totals:
     net: Decimal
     fees: Decimal
     unknown: int
-    estimated: int  # cycles whose fees Alpaca's records have not told yet
+    estimated: int  # cycles whose fees Alpaca's records do not show yet
     today: Decimal
     week: Decimal
     month: Decimal
@@ -134,7 +134,7 @@ def together(group: str, parts: list[Earned]) -> Earned:
 
 def doubts(reader: Reader, since: datetime, until: datetime) -> tuple[int, int]:
     """Of the complete cycles, how many have a net that can't be known, and how many one that counts
-    with estimated fees: Alpaca's records have not told them yet."""
+    with estimated fees: Alpaca's records do not show them yet."""
     row = reader.row(queries.DOUBTS, since, until)
     return whole(row[0]), whole(row[1])
 

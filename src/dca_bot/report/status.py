@@ -8,12 +8,12 @@ from typing import Any
 
 from dca_bot.core.model import ZERO, Side
 from dca_bot.report.ladder import still_wanted
-from dca_bot.report.now import AssetNow, Health, Now, closest_first
+from dca_bot.report.now import AssetNow, HealthReport, Now, closest_first
 from dca_bot.report.profit import Totals
 from dca_bot.report.words import state_of, why
 
 
-def status(now: Now, health: Health, earned: Totals) -> dict[str, Any]:
+def status(now: Now, health: HealthReport, earned: Totals) -> dict[str, Any]:
     """Everything that `status` knows; Decimals and times are written out by whoever prints it."""
     assets = closest_first(now.assets)
     wants = [still_wanted(each) for each in assets]
@@ -63,7 +63,9 @@ def ages(now: Now) -> dict[str, Any]:
     }
 
 
-def asset_status(each: AssetNow, health: Health, at: datetime, *, wants: Decimal) -> dict[str, Any]:
+def asset_status(
+    each: AssetNow, health: HealthReport, at: datetime, *, wants: Decimal
+) -> dict[str, Any]:
     """One row of the table; `wants` is what its ladder can still ask for."""
     asset, cycle, quote = each.asset, each.cycle, each.quote
     target, next_buy = each.take_profit_price, each.next_buy_price

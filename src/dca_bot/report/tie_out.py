@@ -25,7 +25,7 @@ from dca_bot.core.model import ZERO, Order, Side
 from dca_bot.core.money import COIN_STEP
 from dca_bot.core.records import FeeActivity, FillActivity
 
-# An average of several fills is told with as many digits as Alpaca likes.
+# An average of several fills is reported with as many digits as Alpaca likes.
 PRICE_TOLERANCE = Decimal("0.000000001")
 HALF_A_CENT = Decimal("0.005")
 POSTED_BY_THEN = timedelta(hours=48)
@@ -120,11 +120,11 @@ def _orders(records: Records, recent: Iterable[FillActivity]) -> Iterable[Differ
         quantity, price = _sum(fills)
         deed = f"{fills[0].side} of {quantity:f} at {price:f}, {_at(fills[0].at)}"
         if order_id in records.ours:
-            told = f"Alpaca has a {deed} by an order of the bot's, the books have none of it"
-            yield Difference(DifferenceKind.MISSING_FILL, fills[0].symbol, order_id, told)
+            what = f"Alpaca has a {deed} by an order of the bot's, the books have none of it"
+            yield Difference(DifferenceKind.MISSING_FILL, fills[0].symbol, order_id, what)
         else:
-            told = f"somebody else's {deed}: not by an order of the bot's"
-            yield Difference(DifferenceKind.FOREIGN_TRADE, fills[0].symbol, order_id, told)
+            what = f"somebody else's {deed}: not by an order of the bot's"
+            yield Difference(DifferenceKind.FOREIGN_TRADE, fills[0].symbol, order_id, what)
 
 
 def _one_order(booked: BookedOrder, fills: Sequence[FillActivity]) -> Iterable[Difference]:
@@ -133,21 +133,21 @@ def _one_order(booked: BookedOrder, fills: Sequence[FillActivity]) -> Iterable[D
     name = f"{order.side} {order.client_order_id}"
     quantity, price = _sum(fills)
     if not fills:
-        told = f"{name}: the books have {order.filled_quantity:f}, Alpaca has no fill of it"
-        yield Difference(DifferenceKind.MISSING_FILL, *key, told)
+        what = f"{name}: the books have {order.filled_quantity:f}, Alpaca has no fill of it"
+        yield Difference(DifferenceKind.MISSING_FILL, *key, what)
         return
     if not order.filled_quantity:
-        told = f"{name}: Alpaca has filled {quantity:f}, the books have none of it"
-        yield Difference(DifferenceKind.MISSING_FILL, *key, told)
+        what = f"{name}: Alpaca has filled {quantity:f}, the books have none of it"
+        yield Difference(DifferenceKind.MISSING_FILL, *key, what)
         return
     if quantity != order.filled_quantity:
-        told = f"{name}: Alpaca has filled {quantity:f}, the books say {order.filled_quantity:f}"
-        yield Difference(DifferenceKind.WRONG_QUANTITY, *key, told)
+        what = f"{name}: Alpaca has filled {quantity:f}, the books say {order.filled_quantity:f}"
+        yield Difference(DifferenceKind.WRONG_QUANTITY, *key, what)
         return
     ours = order.filled_average_price or ZERO
     if abs(price - ours) > max(PRICE_TOLERANCE, price * PRICE_TOLERANCE):
-        told = f"{name}: Alpaca's average price is {_short(price)}, the books say {_short(ours)}"
-        yield Difference(DifferenceKind.WRONG_PRICE, *key, told)
+        what = f"{name}: Alpaca's average price is {_short(price)}, the books say {_short(ours)}"
+        yield Difference(DifferenceKind.WRONG_PRICE, *key, what)
 
 
 def _fees(records: Records) -> tuple[list[Difference], int]:
@@ -181,7 +181,7 @@ def _one_currency(
     records: Records,
 ) -> Difference | int:
     """A difference, or how many fills are still to be charged."""
-    told = sum((fee.amount for fee in posted), ZERO)
+    taken = sum((fee.amount for fee in posted), ZERO)
     price = fills[-1].price if fills else Decimal(1)
     tolerance = HALF_A_CENT if currency == CASH else HALF_A_CENT / price
     low, high = (_costs(fills, booked, rate, foreign) for foreign in FOREIGN_RATES)
@@ -191,15 +191,15 @@ def _one_currency(
     for first in _possible_beginnings(fills, records.since):
         least, most = sum(low[first:must], ZERO), sum(high[first:must], ZERO)
         for last in range(max(first, must), len(fills) + 1):
-            if least - tolerance < told < most + tolerance:
+            if least - tolerance < taken < most + tolerance:
                 return len(fills) - last
-            if closest is None or abs(most - told) < abs(closest - told):
+            if closest is None or abs(most - taken) < abs(closest - taken):
                 closest = most
             if last < len(fills):
                 least, most = least + low[last], most + high[last]
     expected = closest or ZERO
     what = (
-        f"Alpaca has taken {_short(told)} {currency} in {len(posted)} rows, "
+        f"Alpaca has taken {_short(taken)} {currency} in {len(posted)} rows, "
         f"by the fills it is {_short(expected)} {currency}"
     )
     symbol = fills[0].symbol if fills and currency != CASH else currency
@@ -219,8 +219,8 @@ def _costs(
 ) -> list[Decimal]:
     """What each fill should have cost.
 
-    The coin that a BUY of ours cost stands in the books, and so does what Alpaca has told of a SELL
-    before; its last fill takes what rounding leaves.
+    The books have the coins that a BUY's fee took, and the fee of a SELL once Alpaca has reported
+    it; its last fill takes what rounding leaves.
     """
     known = {
         order_id: cost

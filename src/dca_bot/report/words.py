@@ -15,7 +15,7 @@ from typing import assert_never
 from dca_bot.core.asset_row import HALTED
 from dca_bot.core.ladder import below, spread_pct, stop_loss_price
 from dca_bot.core.model import Allowed, CycleStatus, OrderStatus, Side
-from dca_bot.report.now import AssetNow, Health, Word
+from dca_bot.report.now import AssetNow, HealthLevel, HealthReport
 from dca_bot.report.numbers import age_in_words, amount_in_words, price_in_words
 
 QUOTE_OLD = timedelta(seconds=10)
@@ -43,7 +43,7 @@ class State(StrEnum):
 
 
 def state_of(now: AssetNow) -> State:
-    """The state of an asset; whether anybody looks at it is `Health`'s to say."""
+    """The state of an asset; whether anybody looks at it is `HealthReport`'s to say."""
     cycle, live = now.cycle, now.live_order
     if now.problem == HALTED:
         return State.HALTED
@@ -82,12 +82,12 @@ def _before_its_first_buy(now: AssetNow) -> State:
     return State.WATCHING
 
 
-def why(now: AssetNow, health: Health, at: datetime) -> str:
+def why(now: AssetNow, health: HealthReport, at: datetime) -> str:
     """In one or two sentences: what the asset waits for, with the numbers."""
     waits = _sentence(now, state_of(now), at)
-    is_said_by_its_state = health.word is Word.PAUSED and now.asset.allowed is Allowed.EXIT
+    is_said_by_its_state = health.word is HealthLevel.PAUSED and now.asset.allowed is Allowed.EXIT
     if not health.is_on_the_watch and now.asset.is_enabled and not is_said_by_its_state:
-        lead = "Nobody looks at the prices" if health.word is Word.BLIND else "Paused"
+        lead = "Nobody looks at the prices" if health.word is HealthLevel.BLIND else "Paused"
         return f"{lead}: {health.reasons[0]}. Then: {waits}"
     if health.no_orders and now.asset.is_enabled:
         return f"No order is placed: {health.no_orders}. Then: {waits}"

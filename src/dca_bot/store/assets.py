@@ -32,14 +32,14 @@ from dca_bot.store.values import (
     SECOND,
     TRUTH,
     WHOLE,
-    Kind,
+    ColumnType,
     Row,
     text,
     word,
 )
 
 
-def _of_asset(field: str, kind: Kind, *, null: Any = NO_NULL) -> Column:
+def _of_asset(field: str, kind: ColumnType, *, null: Any = NO_NULL) -> Column:
     return Column(column_of(field), kind, field, null)
 
 

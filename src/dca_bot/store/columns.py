@@ -13,7 +13,7 @@ from textwrap import wrap
 from typing import Any, Final, Generic, TypeVar
 
 from dca_bot.program.errors import UnreadableRow
-from dca_bot.store.values import Kind, Row, Unreadable, Value
+from dca_bot.store.values import ColumnType, Row, UnreadableValue, Value
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class Column:
     """
 
     name: str
-    kind: Kind
+    kind: ColumnType
     field: str
     null: Any = NO_NULL
     changes: bool = False
@@ -40,9 +40,9 @@ class Column:
             return self.null
         try:
             return self.kind.read(value)
-        except Unreadable as error:
+        except UnreadableValue as error:
             shown = f"{value:f}" if isinstance(value, Decimal) else repr(value)
-            raise Unreadable(f"{self.name} is {shown}{error}") from None
+            raise UnreadableValue(f"{self.name} is {shown}{error}") from None
 
     def write(self, value: Any) -> Value:
         """Raises ValueError or TypeError when it can't be held exactly."""
@@ -57,7 +57,7 @@ class Column:
         return self.kind.parse(text)
 
 
-def same(name: str, kind: Kind, *, null: Any = NO_NULL, changes: bool = False) -> Column:
+def same(name: str, kind: ColumnType, *, null: Any = NO_NULL, changes: bool = False) -> Column:
     """A column whose field has its name."""
     return Column(name, kind, name, null, changes)
 
@@ -111,7 +111,7 @@ class Table(Generic[T]):
         try:
             for column, value in zip(self.columns, row, strict=False):
                 found[column.field] = column.read(value)
-        except Unreadable as error:
+        except UnreadableValue as error:
             raise UnreadableRow(f"{error}: correct row {row[0]!r} of {self.name}") from error
         return self._make(**found)
 

@@ -179,5 +179,5 @@ class Session:
 
     def _failure(self, error: Error | OSError) -> Failure:
         number = error.errno if isinstance(error.errno, int) else -1
-        told = getattr(error, "msg", None) or str(error)
-        return explain(number, str(told), self._settings)
+        message = getattr(error, "msg", None) or str(error)
+        return explain(number, str(message), self._settings)

@@ -70,58 +70,58 @@ class LockWait(Failure, RowLocked):
     """The Failure of one asset's row that somebody else keeps locked."""
 
 
-def grant(rights: str, settings: DatabaseSettings, told: str) -> str:
-    """The statement that gives the rights to the user whom the server has named in what it told."""
+def grant(rights: str, settings: DatabaseSettings, message: str) -> str:
+    """The statement that gives the rights to the user whom the server names in its message."""
     # in the name of a database _ and % would stand for any letter
     database = re.sub(r"([_%])", r"\\\1", settings.name.replace("`", "``"))
-    account = ACCOUNT.search(told)
+    account = ACCOUNT.search(message)
     user = account[0] if account else f"'{settings.user}'@'localhost'"
     return f"GRANT {rights} ON `{database}`.* TO {user}"
 
 
-def explain(number: int, told: str, settings: DatabaseSettings) -> Failure:
-    """The failure with this number, of which the server or the connector `told` so much."""
-    told = " ".join(told.split())
+def explain(number: int, message: str, settings: DatabaseSettings) -> Failure:
+    """The failure with this number, from what the server or the connector said."""
+    message = " ".join(message.split())
     kind = LockWait if number == LOCK_WAIT else Failure
-    return kind(_sentence(number, told, settings), number)
+    return kind(_sentence(number, message, settings), number)
 
 
-def _sentence(number: int, told: str, settings: DatabaseSettings) -> str:
+def _sentence(number: int, message: str, settings: DatabaseSettings) -> str:
     where, user, name = f"{settings.host}:{settings.port}", settings.user, settings.name
     if number in WRONG_PASSWORD:
         return (
-            f"the database server at {where} refuses user {user!r} with this password ({told}): "
+            f"the database server at {where} refuses user {user!r} with this password ({message}): "
             "correct DB_USER and DB_PASSWORD"
         )
     if number in NOT_LET_IN or number == HOST_NOT_ALLOWED:
         return (
-            f"the database server at {where} does not let user {user!r} in ({told}): as an "
+            f"the database server at {where} does not let user {user!r} in ({message}): as an "
             "administrator change the account, or correct DB_HOST and DB_USER"
         )
     if number == NOT_THIS_DATABASE:
         return (
-            f"user {user!r} may not use the database {name!r} ({told}): correct DB_NAME, or as an "
-            f"administrator run {grant(TO_TRADE, settings, told)}"
+            f"user {user!r} may not use the database {name!r} ({message}): correct DB_NAME, or as "
+            f"an administrator run {grant(TO_TRADE, settings, message)}"
         )
     if number == NO_SUCH_DATABASE:
         return (
-            f"the server at {where} has no database {name!r} ({told}): correct DB_NAME or create "
-            f"it with CREATE DATABASE `{name}`"
+            f"the server at {where} has no database {name!r} ({message}): correct DB_NAME or "
+            f"create it with CREATE DATABASE `{name}`"
         )
     if number in NOT_GRANTED:
         return (
-            f"user {user!r} lacks a privilege in the database {name!r} ({told}): as an "
-            f"administrator run {grant(TO_TRADE, settings, told)}"
+            f"user {user!r} lacks a privilege in the database {name!r} ({message}): as an "
+            f"administrator run {grant(TO_TRADE, settings, message)}"
         )
     if number in UNREACHABLE:
         return (
-            f"no database server answers at {where} ({told}): start it or correct DB_HOST "
+            f"no database server answers at {where} ({message}): start it or correct DB_HOST "
             "and DB_PORT"
         )
-    return _trouble_while_running(number, told, settings)
+    return _trouble_while_running(number, message, settings)
 
 
-def _trouble_while_running(number: int, told: str, settings: DatabaseSettings) -> str:
+def _trouble_while_running(number: int, message: str, settings: DatabaseSettings) -> str:
     where = f"{settings.host}:{settings.port}"
     if number == TIMED_OUT:
         return (
@@ -130,7 +130,7 @@ def _trouble_while_running(number: int, told: str, settings: DatabaseSettings) -
         )
     if number in LOST:
         return (
-            f"the connection to the database at {where} was lost ({told}): it is made again at "
+            f"the connection to the database at {where} was lost ({message}): it is made again at "
             "the next try; if that lasts, see that the server runs"
         )
     if number == LOCK_WAIT:
@@ -141,10 +141,12 @@ def _trouble_while_running(number: int, told: str, settings: DatabaseSettings) -
     if number == DEADLOCK:
         return "two transactions met in a deadlock, and ours gave way: try again"
     if number in (NO_SUCH_TABLE, NO_SUCH_COLUMN):
-        return f"the database {settings.name!r} is incomplete ({told}): pipe sql/schema.sql into it"
+        return (
+            f"the database {settings.name!r} is incomplete ({message}): pipe sql/schema.sql into it"
+        )
     if number in (1040, 1203, 1226):
         return (
-            f"the database server at {where} has no connection left ({told}): raise "
+            f"the database server at {where} has no connection left ({message}): raise "
             "max_connections or end other programs"
         )
     if number == STATEMENT_BINLOG:
@@ -154,7 +156,7 @@ def _trouble_while_running(number: int, told: str, settings: DatabaseSettings) -
         )
     if number in NOT_WRITABLE:
         return (
-            f"the database server at {where} can't write ({told}): free its disk or end its "
+            f"the database server at {where} can't write ({message}): free its disk or end its "
             "read-only mode; the bot goes on as soon as it can write again"
         )
-    return f"the database gave up with error {number} ({told}): look into the server's error log"
+    return f"the database gave up with error {number} ({message}): look into the server's error log"

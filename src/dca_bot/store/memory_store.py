@@ -18,7 +18,7 @@ from dca_bot.core.model import ZERO, Asset, AssetState, CycleStatus, Exposure, O
 from dca_bot.core.records import CycleResult, Event
 from dca_bot.program.clock import Clock, utc_now
 from dca_bot.program.errors import AssetDeleted, CycleChanged, RowLocked
-from dca_bot.store.memory_shelf import MemoryTransaction, Shelf
+from dca_bot.store.memory_transaction import AssetRows, MemoryTransaction
 from dca_bot.store.orders import ORDERS
 
 LOCK_WAIT_SECONDS = 5
@@ -37,7 +37,7 @@ class MemoryStore:
         self._clock = clock
         self._lock_wait_seconds = lock_wait_seconds
         self._budget = threading.Lock()
-        self._shelves: dict[int, Shelf] = {}
+        self._all_rows: dict[int, AssetRows] = {}
         self._owners: dict[str, int] = {}  # whose order it is, by client order id
         self._left_behind: dict[str, Order] = {}  # orders whose asset's row is gone
         self._symbols_left: dict[str, str] = {}  # what they were of
@@ -54,26 +54,26 @@ class MemoryStore:
     def put_asset(self, asset: Asset) -> None:
         """Insert the asset or replace its configuration, as a user's SQL would."""
         with self._books:
-            shelf = self._shelves.setdefault(asset.asset_id, Shelf(asset))
-            shelf.asset = asset
+            rows = self._all_rows.setdefault(asset.asset_id, AssetRows(asset))
+            rows.asset = asset
 
     def delete_asset(self, asset_id: int) -> None:
         """Delete the asset with its cycles, as a user's SQL would; its orders stay."""
-        with self._shelves[asset_id].lock, self._books:
-            shelf = self._shelves.pop(asset_id)
-            self._left_behind |= shelf.orders
-            self._symbols_left |= dict.fromkeys(shelf.orders, shelf.asset.symbol)
+        with self._all_rows[asset_id].lock, self._books:
+            rows = self._all_rows.pop(asset_id)
+            self._left_behind |= rows.orders
+            self._symbols_left |= dict.fromkeys(rows.orders, rows.asset.symbol)
 
     @contextmanager
     def transaction(self, asset_id: int) -> Iterator[MemoryTransaction]:
         """Lock the asset; keep what the block wrote, or nothing of it after an exception."""
-        shelf = self._shelves.get(asset_id)
-        if shelf is None:
+        rows = self._all_rows.get(asset_id)
+        if rows is None:
             raise _deleted(asset_id)
-        if not shelf.lock.acquire(timeout=self._lock_wait_seconds):
-            raise RowLocked(f"{shelf.asset.symbol} stays locked: it is tried again")
+        if not rows.lock.acquire(timeout=self._lock_wait_seconds):
+            raise RowLocked(f"{rows.asset.symbol} stays locked: it is tried again")
         try:
-            if self._shelves.get(asset_id) is not shelf:
+            if self._all_rows.get(asset_id) is not rows:
                 raise _deleted(asset_id)
             with ExitStack() as locks:
 
@@ -82,13 +82,13 @@ class MemoryStore:
                     return self._exposure(since)
 
                 transaction = MemoryTransaction(
-                    shelf, self._cycle_ids, self._clock, expose, self._coins_left
+                    rows, self._cycle_ids, self._clock, expose, self._coins_left
                 )
                 yield transaction
                 if transaction.has_written:
-                    self._commit(shelf, transaction)
+                    self._commit(rows, transaction)
         finally:
-            shelf.lock.release()
+            rows.lock.release()
 
     def _coins_left(self, symbol: str) -> Decimal:
         with self._books:
@@ -102,9 +102,9 @@ class MemoryStore:
 
     def _exposure(self, since: datetime) -> Exposure:
         with self._books:
-            shelves = list(self._shelves.values())
-            cycles = [shelf.active_cycle for shelf in shelves if shelf.active_cycle]
-            orders = [shelf.live_order for shelf in shelves if shelf.live_order]
+            all_rows = list(self._all_rows.values())
+            cycles = [rows.active_cycle for rows in all_rows if rows.active_cycle]
+            orders = [rows.live_order for rows in all_rows if rows.live_order]
             results = list(self.results.values())
         waiting = (CycleStatus.BUYING, CycleStatus.SELLING)
         held = sum((each.quantity * each.average_purchase_price for each in cycles), ZERO)
@@ -129,8 +129,8 @@ class MemoryStore:
     def assets(self) -> Sequence[AssetState]:
         """Every asset with its active cycle."""
         with self._books:
-            shelves = sorted(self._shelves.items())
-            return [AssetState(shelf.asset, shelf.active_cycle) for _, shelf in shelves]
+            all_rows = sorted(self._all_rows.items())
+            return [AssetState(rows.asset, rows.active_cycle) for _, rows in all_rows]
 
     def order(self, client_order_id: str) -> Order | None:
         """Without a lock."""
@@ -138,20 +138,20 @@ class MemoryStore:
             if client_order_id in self._left_behind:
                 return self._left_behind[client_order_id]
             owner = self._owners.get(client_order_id)
-            return None if owner is None else self._shelves[owner].orders[client_order_id]
+            return None if owner is None else self._all_rows[owner].orders[client_order_id]
 
     def live_orders(self) -> Sequence[Order]:
         """Every intended or open order, oldest first."""
         with self._books:
-            orders = [shelf.live_order for shelf in self._shelves.values()]
+            orders = [rows.live_order for rows in self._all_rows.values()]
             left = [each for each in self._left_behind.values() if not each.status.is_finished]
         found = left + [order for order in orders if order]
         return sorted(found, key=lambda order: order.created_at)
 
     def sells_of_estimated_fee(self, since: datetime) -> Sequence[Order]:
-        """SELLs that have ended and whose fee Alpaca has not told, oldest first."""
+        """SELLs that have ended and whose fee Alpaca has not reported, oldest first."""
         with self._books:
-            orders = [each for shelf in self._shelves.values() for each in shelf.orders.values()]
+            orders = [each for rows in self._all_rows.values() for each in rows.orders.values()]
         found = [
             each
             for each in orders
@@ -172,25 +172,25 @@ class MemoryStore:
                 raise CycleChanged(f"order {key} is no longer as it was read: reload it")
             self._left_behind[key] = after
 
-    def _commit(self, shelf: Shelf, transaction: MemoryTransaction) -> None:
-        asset_id = shelf.asset.asset_id
+    def _commit(self, rows: AssetRows, transaction: MemoryTransaction) -> None:
+        asset_id = rows.asset.asset_id
         with self._books:
             for client_order_id in transaction.orders:
                 if self._owners.get(client_order_id, asset_id) != asset_id:
                     raise CycleChanged(f"{client_order_id} was used before: decide again")
             for order in transaction.orders.values():
                 self._owners[order.client_order_id] = asset_id
-                shelf.put_order(order)
+                rows.put_order(order)
             # the finished cycle first: it makes room for the active one
             for cycle in sorted(transaction.cycles.values(), key=lambda c: c.status.is_active):
-                shelf.put_cycle(cycle)
+                rows.put_cycle(cycle)
             if transaction.last_sell_price is not None:
-                shelf.asset = replace(shelf.asset, last_sell_price=transaction.last_sell_price)
-            self.events += [(shelf.asset.symbol, event) for event in transaction.events]
+                rows.asset = replace(rows.asset, last_sell_price=transaction.last_sell_price)
+            self.events += [(rows.asset.symbol, event) for event in transaction.events]
             self.results |= transaction.results
             if transaction.allowed is not None:
                 allowed, before = transaction.allowed
-                shelf.asset = replace(shelf.asset, allowed=allowed, allowed_before=before)
+                rows.asset = replace(rows.asset, allowed=allowed, allowed_before=before)
             if transaction.losses_from is not None:
                 ended = (result.completed_at for result in self.results.values())
                 self._losses_from = max([transaction.losses_from, *ended])

@@ -116,7 +116,7 @@ class MySqlStore:
         return found
 
     def sells_of_estimated_fee(self, since: datetime) -> Sequence[Order]:
-        """SELLs that have ended and whose fee Alpaca has not told, oldest first."""
+        """SELLs that have ended and whose fee Alpaca has not reported, oldest first."""
         params = (SECOND.write(since.replace(microsecond=0)),)
         return [ORDERS.read(row) for row in self._read(orders.SELLS_OF_ESTIMATED_FEE, params)]
 

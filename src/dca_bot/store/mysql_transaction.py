@@ -26,7 +26,7 @@ from dca_bot.store.values import PRICE, QUANTITY, SECOND, Row, Value
 class _Write:
     """A statement that waits to be sent.
 
-    `taken` is told when a key or a foreign key refuses its row, `moved` when it must find one row
+    `taken` is raised when a key or a foreign key refuses its row, `moved` when it must find one row
     and doesn't.  A sure one can't miss it: the row is locked, and is as it was read.
     """
 
@@ -203,8 +203,8 @@ class MySqlTransaction:
         writes, self._writes = self._writes, []
         if not writes:
             return 0
-        told = [(write.sql, write.params) for write in writes]
-        answers = self._session.write_all(told, then_commit=then_commit)
+        statements = [(write.sql, write.params) for write in writes]
+        answers = self._session.write_all(statements, then_commit=then_commit)
         moved = []
         write, insert_id = writes[0], 0
         try:

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - what is filled in here are names of columns
-"""Orders, and what is told of them and their cycles: the tables, and every statement about them.
+"""Orders, and the events and results of cycles: the tables, and every statement about them.
 
 Rule: the columns of each table are declared once; SELECTs, INSERTs, UPDATEs, the reading of rows
 and the check of the schema follow from that, and what each means stands in `sql/schema.sql`.
@@ -9,8 +9,8 @@ Each statement can be pasted into a client once its %s are filled in; parameters
 from __future__ import annotations
 
 from dca_bot.core.model import ZERO, CycleStatus, Order, OrderKind, OrderStatus
-from dca_bot.core.records import TOLD_LENGTH_MAX, CycleResult, Event, EventKind
-from dca_bot.store.columns import Table, same
+from dca_bot.core.records import SENTENCE_LENGTH_MAX, CycleResult, Event, EventKind
+from dca_bot.store.columns import Column, Table, same
 from dca_bot.store.values import (
     MOMENT,
     PERCENT_DIGITS,
@@ -21,9 +21,9 @@ from dca_bot.store.values import (
     SECOND,
     TRUTH,
     WHOLE,
-    reported,
+    or_nearest,
+    or_null,
     text,
-    told,
     word,
 )
 
@@ -56,11 +56,11 @@ EVENTS = Table(
     same("at", MOMENT),
     same("cycle_id", WHOLE),
     same("kind", word(EventKind)),
-    same("told", text(TOLD_LENGTH_MAX)),
+    Column("told", text(SENTENCE_LENGTH_MAX), "sentence"),
     same("client_order_id", text(128), null=None),
-    same("price", told(PRICE_DIGITS), null=None),
-    same("against", told(PRICE_DIGITS), null=None),
-    same("quantity", told(QUANTITY_DIGITS), null=None),
+    same("price", or_null(PRICE_DIGITS), null=None),
+    same("against", or_null(PRICE_DIGITS), null=None),
+    same("quantity", or_null(QUANTITY_DIGITS), null=None),
     more="id asset_id symbol events_of_cycle events_of_asset events_by_time",
 )
 
@@ -76,12 +76,12 @@ RESULTS = Table(
     same("max_safety_orders", WHOLE, null=0),
     same("status", word(CycleStatus), changes=True),
     same("safety_orders", WHOLE, changes=True),
-    same("cost", reported(PRICE_DIGITS), changes=True),
-    same("proceeds", reported(PRICE_DIGITS), changes=True),
-    same("fees", reported(PRICE_DIGITS), changes=True),
-    same("net", told(PRICE_DIGITS), null=None, changes=True),
-    same("left_quantity", reported(QUANTITY_DIGITS), changes=True),
-    same("drawdown_pct", reported(PERCENT_DIGITS), null=ZERO, changes=True),
+    same("cost", or_nearest(PRICE_DIGITS), changes=True),
+    same("proceeds", or_nearest(PRICE_DIGITS), changes=True),
+    same("fees", or_nearest(PRICE_DIGITS), changes=True),
+    same("net", or_null(PRICE_DIGITS), null=None, changes=True),
+    same("left_quantity", or_nearest(QUANTITY_DIGITS), changes=True),
+    same("drawdown_pct", or_nearest(PERCENT_DIGITS), null=ZERO, changes=True),
     same("fees_are_known", TRUTH, changes=True),
     more="results_by_time results_of_asset",
 )

@@ -27,7 +27,7 @@ RATE_DIGITS = (2, 4)  # DECIMAL(6, 4)
 WIDE = Context(prec=60)  # holds every digit of a column; the usual one does not
 
 
-class Unreadable(ValueError):
+class UnreadableValue(ValueError):
     """What a column holds is nothing that the bot can work with."""
 
 
@@ -36,7 +36,7 @@ class UnusableValue(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ColumnType:
     """What kind of value a column holds.
 
     `read` makes the bot's value of it and raises Unreadable; `write` is the way back and raises
@@ -91,20 +91,20 @@ def nearest(value: Decimal, column: Digits) -> Decimal:
 
 def _read_decimal(value: Value) -> Decimal:
     if not isinstance(value, Decimal):
-        raise Unreadable(" instead of a decimal number")
+        raise UnreadableValue(" instead of a decimal number")
     return value
 
 
 def _read_rate(value: Value) -> Decimal:
     rate = _read_decimal(value)
     if not 0 <= rate < 1:
-        raise Unreadable(", must be 0 or more and below 1 (or NULL)")
+        raise UnreadableValue(", must be 0 or more and below 1 (or NULL)")
     return rate
 
 
 def _read_whole(value: Value) -> int:
     if not isinstance(value, int):
-        raise Unreadable(" instead of a whole number")
+        raise UnreadableValue(" instead of a whole number")
     return value
 
 
@@ -116,13 +116,13 @@ def _write_whole(value: int) -> int:
 
 def _read_text(value: Value) -> str:
     if not isinstance(value, str):
-        raise Unreadable(" instead of text")
+        raise UnreadableValue(" instead of text")
     return value
 
 
 def _read_time(value: Value) -> datetime:
     if not isinstance(value, datetime):
-        raise Unreadable(" instead of a time")
+        raise UnreadableValue(" instead of a time")
     return value.replace(tzinfo=UTC)
 
 
@@ -168,26 +168,26 @@ def _parse_truth(text: str) -> int:
     return words[text.lower()]
 
 
-def number(digits: Digits) -> Kind:
+def number(digits: Digits) -> ColumnType:
     """A Decimal that must come back as it was."""
-    return Kind(
+    return ColumnType(
         _read_decimal,
         lambda value: exact(value, digits),
         lambda text: _parse_number(text, digits),
     )
 
 
-def told(digits: Digits) -> Kind:
+def or_null(digits: Digits) -> ColumnType:
     """A Decimal for people alone: NULL where the column can't hold it."""
-    return Kind(_read_decimal, lambda value: rounded(value, digits))
+    return ColumnType(_read_decimal, lambda value: rounded(value, digits))
 
 
-def reported(digits: Digits) -> Kind:
+def or_nearest(digits: Digits) -> ColumnType:
     """The same where the column takes no NULL: the nearest that it can hold."""
-    return Kind(_read_decimal, lambda value: nearest(value, digits))
+    return ColumnType(_read_decimal, lambda value: nearest(value, digits))
 
 
-def text(length_max: int) -> Kind:
+def text(length_max: int) -> ColumnType:
     """Text of a bounded length."""
 
     def write(value: str) -> str:
@@ -195,31 +195,31 @@ def text(length_max: int) -> Kind:
             raise ValueError(f"{value[:40]!r}... is longer than {length_max} characters")
         return value
 
-    return Kind(_read_text, write)
+    return ColumnType(_read_text, write)
 
 
-def word(words: type[StrEnum]) -> Kind:
+def word(words: type[StrEnum]) -> ColumnType:
     """One of the words."""
 
     def read(value: Value) -> StrEnum:
         try:
             return words(value)  # type: ignore[arg-type] # anything else is a ValueError
         except ValueError:
-            raise Unreadable(f", none of {', '.join(words)}") from None
+            raise UnreadableValue(f", none of {', '.join(words)}") from None
 
     def parse(text: str) -> str:
         if text.lower() not in tuple(words):
             raise UnusableValue(f"must be one of {', '.join(words)}")
         return text.lower()
 
-    return Kind(read, lambda value: str(value.value), parse)
+    return ColumnType(read, lambda value: str(value.value), parse)
 
 
-WHOLE = Kind(_read_whole, _write_whole, _parse_whole)
-TRUTH = Kind(lambda value: bool(_read_whole(value)), int, _parse_truth)
+WHOLE = ColumnType(_read_whole, _write_whole, _parse_whole)
+TRUTH = ColumnType(lambda value: bool(_read_whole(value)), int, _parse_truth)
 PRICE = number(PRICE_DIGITS)
 QUANTITY = number(QUANTITY_DIGITS)
 PERCENT = number(PERCENT_DIGITS)
-RATE = Kind(_read_rate, lambda value: exact(value, RATE_DIGITS))
-SECOND = Kind(_read_time, _write_second)  # TIMESTAMP
-MOMENT = Kind(_read_time, _write_moment)  # TIMESTAMP(6)
+RATE = ColumnType(_read_rate, lambda value: exact(value, RATE_DIGITS))
+SECOND = ColumnType(_read_time, _write_second)  # TIMESTAMP
+MOMENT = ColumnType(_read_time, _write_moment)  # TIMESTAMP(6)

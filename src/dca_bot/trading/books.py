@@ -69,7 +69,7 @@ class Entry:
 class Books:
     """Safe to call from several threads and processes: the asset's row is the lock.
 
-    `on_end` is told of each cycle that has just ended.
+    `on_end` is called with each cycle that has just ended.
     """
 
     def __init__(

@@ -53,12 +53,12 @@ SELL_FILLS_WITHIN = timedelta(seconds=20)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step towards the end of a cycle has found; `told` is a sentence.
+    """What one step towards the end of a cycle has found, as a sentence.
 
     `is_over`: nothing is left to do.  `needs_others`: nothing can be done here, and why.
     """
 
-    told: str
+    sentence: str
     is_over: bool = False
     needs_others: bool = False
 
@@ -111,8 +111,10 @@ class Hand:
         if cycle is None or cycle.status is CycleStatus.COOLDOWN:
             return Step("nothing is held", is_over=True)
         if cycle.status is not CycleStatus.WATCHING:
-            told = f"its cycle waits for an order {cycle.latest_order_id} that the books don't know"
-            return Step(f"{told}: consistency_checker.py settles it", needs_others=True)
+            sentence = (
+                f"its cycle waits for an order {cycle.latest_order_id} that the books don't know"
+            )
+            return Step(f"{sentence}: consistency_checker.py settles it", needs_others=True)
         if cycle.quantity <= 0:
             return Step("nothing is held", is_over=True)
         return self._sell(asset, cycle)
@@ -179,27 +181,27 @@ class Hand:
                 tx.add_cycle(new_cycle(asset_id))
         return cycle
 
-    def look(self, order: Order) -> Order:
-        """An order as Alpaca tells it now, booked.  Raises BrokerUnavailable."""
+    def refreshed(self, order: Order) -> Order:
+        """An order as Alpaca reports it now, booked.  Raises BrokerUnavailable."""
         self._books.settle(order)
         return self._store.order(order.client_order_id) or order
 
-    def note(self, asset_id: int, told: str) -> None:
+    def note(self, asset_id: int, sentence: str) -> None:
         """Write into the asset's story what was done to its row."""
         with self._store.transaction(asset_id) as tx:
-            tx.add_event(story.changed(tx.cycle, self._clock(), told))
+            tx.add_event(story.changed(tx.cycle, self._clock(), sentence))
 
     def _end(self, live: Order) -> Step:
         """One look at an order under way, and a request for its end where it must have one."""
         name = f"{ORDER_NAMES[live.kind]} {live.client_order_id}"
         if not self._books.settle(live):
             return Step(f"{name} is in doubt, Alpaca is asked again")
-        told = self._store.order(live.client_order_id)
-        if told is None or told.status.is_finished:
-            return Step(f"{name} has ended: {told.status if told else 'its row was deleted'}")
+        latest = self._store.order(live.client_order_id)
+        if latest is None or latest.status.is_finished:
+            return Step(f"{name} has ended: {latest.status if latest else 'its row was deleted'}")
         is_slow = self._clock() - live.created_at > SELL_FILLS_WITHIN
-        if told.alpaca_order_id and (live.side is Side.BUY or is_slow):
-            self._broker.cancel(told.alpaca_order_id)
+        if latest.alpaca_order_id and (live.side is Side.BUY or is_slow):
+            self._broker.cancel(latest.alpaca_order_id)
             return Step(f"{name}: cancel asked for")
         return Step(f"{name} is about to fill")
 

@@ -117,7 +117,7 @@ class Store(Protocol):
         """Every order that is intended or open, oldest first, without locks."""
 
     def sells_of_estimated_fee(self, since: datetime) -> Sequence[Order]:
-        """SELLs since then that have ended, filled, and whose fee Alpaca has not told; those of
+        """SELLs since then that have ended, filled, and whose fee Alpaca has not reported; those of
         deleted assets are left out.  Without locks."""
 
     def keep_order(self, before: Order, after: Order) -> None:

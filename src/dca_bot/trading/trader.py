@@ -127,7 +127,7 @@ class Trader:
     def _decide(self, known: AssetState, quote: Quote, paused: Collection[Side]) -> Decision:
         """What to do; where the price cuts a cooldown short, the base order that follows from it.
 
-        Raises OrderWithheld where a human must be told why there is no order.
+        Raises OrderWithheld where the log must say why there is no order.
         """
         cycle, rules = known.cycle, self.rules.get(quote.symbol)
         if cycle is None or rules is None:

@@ -30,13 +30,13 @@ def agreement(seconds_max: float = SECONDS_MAX) -> str:
     except OSError as error:
         return f"not known: {error}: run `dca tie-out`"
     try:
-        return told(json.loads(done.stdout))
+        return summary(json.loads(done.stdout))
     except ValueError:
         last_words = done.stderr.strip().splitlines() or ["Alpaca could not be asked"]
         return f"not known: {last_words[-1].removeprefix('dca: ')}"
 
 
-def told(found: dict[str, Any]) -> str:
+def summary(found: dict[str, Any]) -> str:
     """The object of `dca tie-out --json` in a sentence."""
     span = f"{found['checked']} fills of the last {found['days']} days"
     differences = found["differences"]

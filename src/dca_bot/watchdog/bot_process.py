@@ -16,8 +16,8 @@ from dca_bot.program.clock import Clock
 from dca_bot.program.files import open_own, unusable_log_dir
 from dca_bot.program.setting_groups import PROJECT_ROOT
 from dca_bot.watchdog import heartbeat, process
-from dca_bot.watchdog.health import Health, Signs, Verdict, judge
-from dca_bot.watchdog.problems import Kind, Problem
+from dca_bot.watchdog.health import ProcessHealth, SignsOfLife, Verdict, judge
+from dca_bot.watchdog.problems import Problem, ProblemKind
 
 SCRIPT = PROJECT_ROOT / "main_app.py"
 LOG_NAME = "main_app.log"
@@ -26,7 +26,9 @@ POLL_SECONDS = 0.2
 # has come by then.
 SECOND_LOOK_SECONDS = 5.0
 LOOKS_AROUND = timedelta(seconds=15)  # a bot that is younger may not have seen everything yet
-OF_ASSETS = frozenset({Kind.TAKE_PROFIT, Kind.STOP_LOSS, Kind.LIMIT, Kind.ROW})
+OF_ASSETS = frozenset(
+    {ProblemKind.TAKE_PROFIT, ProblemKind.STOP_LOSS, ProblemKind.LIMIT, ProblemKind.ROW}
+)
 TAIL_LINES = 20
 TAIL_BYTES = 16_384
 
@@ -73,12 +75,12 @@ class BotProcess:
     def verdict(self) -> Verdict:
         """How it is now; what looks hung is looked at twice."""
         first = judge(self._signs(), self._beat_age_max)
-        if first.health is not Health.HUNG:
+        if first.health is not ProcessHealth.HUNG:
             return first
         self._sleep(SECOND_LOOK_SECONDS)
         return judge(self._signs(), self._beat_age_max)
 
-    def problems(self) -> tuple[tuple[Problem, ...], frozenset[Kind]]:
+    def problems(self) -> tuple[tuple[Problem, ...], frozenset[ProblemKind]]:
         """What the running bot says of problems, and of which kinds it can say nothing now.
 
         What a running bot does not name is over, except while it waits at its start or has only
@@ -86,9 +88,9 @@ class BotProcess:
         """
         beat, running = heartbeat.read(self.directory), self._signs()
         if beat is None or running.beat_age_seconds is None:
-            return (), frozenset({Kind.DATABASE, *OF_ASSETS})
+            return (), frozenset({ProblemKind.DATABASE, *OF_ASSETS})
         if running.beat_age_seconds > self._beat_age_max:
-            return (), frozenset({Kind.DATABASE, *OF_ASSETS})
+            return (), frozenset({ProblemKind.DATABASE, *OF_ASSETS})
         is_young = beat.at - beat.started_at < LOOKS_AROUND
         return beat.problems, OF_ASSETS if is_young or beat.waits_for else frozenset()
 
@@ -121,7 +123,7 @@ class BotProcess:
             if self.exit_status is not None:
                 return f"it ended with status {self.exit_status}"
             # Not the streams: Alpaca may refuse them for 90 s after their last owner was killed.
-            if judge(self._signs(), self._beat_age_max).health is Health.WELL:
+            if judge(self._signs(), self._beat_age_max).health is ProcessHealth.WELL:
                 return ""
             self._sleep(POLL_SECONDS)
         return f"it is not well after {seconds:.0f} s"
@@ -148,16 +150,16 @@ class BotProcess:
         # The first line may be the rest of one, and begin in the middle of what must be masked.
         return "\n".join(lines[1 if begin else 0 :][-TAIL_LINES:])
 
-    def _signs(self) -> Signs:
+    def _signs(self) -> SignsOfLife:
         pid = self.pid()
         if pid is None:
-            return Signs()
+            return SignsOfLife()
         running = process.running_seconds(pid)
         beat = heartbeat.read(self.directory)
         start = heartbeat.process_start(pid)
         if beat is None or (beat.pid, beat.process_start) != (pid, start):
-            return Signs(running_seconds=running)
-        return Signs(
+            return SignsOfLife(running_seconds=running)
+        return SignsOfLife(
             running_seconds=running,
             beat_age_seconds=(self._clock() - beat.at).total_seconds(),
             quote_age_seconds=beat.quote_age_seconds,

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dca_bot.program.files import append_to
-from dca_bot.watchdog.problems import Kind, Problem
+from dca_bot.watchdog.problems import Problem, ProblemKind
 
 # Three of the periods in which cron runs them.
 SILENCE_MAX = {
@@ -25,7 +25,7 @@ SILENCE_MAX = {
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class SuccessMark:
     """The mark of one caretaker."""
 
     directory: Path
@@ -63,13 +63,13 @@ def caretaker_problems(
     Until `excused_until` none could have: the machine was off, or the database away.
     """
     for name, silence_max in SILENCE_MAX.items():
-        at = Mark(directory, name).time()
+        at = SuccessMark(directory, name).time()
         if at is None:
             continue
         since = max(at, excused_until) + silence_max
         if now > since:
             yield Problem(
-                Kind.CARETAKER,
+                ProblemKind.CARETAKER,
                 f"{name}.py",
                 since,
                 f"its last success was at {at:%Y-%m-%d %H:%M} UTC: see {name}.log in LOG_DIR, "

@@ -15,7 +15,7 @@ from enum import StrEnum
 STREAM_AGE_MAX_SECONDS = 300.0
 
 
-class Health(StrEnum):
+class ProcessHealth(StrEnum):
     WELL = "well"
     STARTING = "starting"
     STOPPED = "stopped"
@@ -24,7 +24,7 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class SignsOfLife:
     """What is to be seen of the process.  Ages in seconds; None: never seen or heard."""
 
     running_seconds: float | None = None  # None: there is no such process
@@ -40,11 +40,11 @@ class Signs:
 class Verdict:
     """`why` is for a human: what was compared with what."""
 
-    health: Health
+    health: ProcessHealth
     why: str
 
 
-def judge(signs: Signs, beat_age_max: float) -> Verdict:
+def judge(signs: SignsOfLife, beat_age_max: float) -> Verdict:
     """Given the signs of life, say how `main_app.py` is.
 
     1. No process: stopped.
@@ -55,19 +55,19 @@ def judge(signs: Signs, beat_age_max: float) -> Verdict:
     """
     running, beat = signs.running_seconds, signs.beat_age_seconds
     if running is None:
-        return Verdict(Health.STOPPED, "it is not running")
+        return Verdict(ProcessHealth.STOPPED, "it is not running")
     if beat is None and running <= beat_age_max:
-        return Verdict(Health.STARTING, f"started {running:.0f} s ago, no heartbeat yet")
+        return Verdict(ProcessHealth.STARTING, f"started {running:.0f} s ago, no heartbeat yet")
     if beat is None:
-        return Verdict(Health.HUNG, f"running for {running:.0f} s without any heartbeat")
+        return Verdict(ProcessHealth.HUNG, f"running for {running:.0f} s without any heartbeat")
     if abs(beat) > beat_age_max:
-        told = f"{beat:.0f} s old" if beat > 0 else f"{-beat:.0f} s in the future"
+        beat_age = f"{beat:.0f} s old" if beat > 0 else f"{-beat:.0f} s in the future"
         return Verdict(
-            Health.HUNG, f"its last heartbeat is {told}, the limit is {beat_age_max:.0f}"
+            ProcessHealth.HUNG, f"its last heartbeat is {beat_age}, the limit is {beat_age_max:.0f}"
         )
     if signs.waits_for:
         why = f"heartbeat {max(0.0, beat):.0f} s ago, but it waits for {signs.waits_for}"
-        return Verdict(Health.WELL, why)
+        return Verdict(ProcessHealth.WELL, why)
     for stream, age, is_expected in (
         ("trade stream", signs.trade_stream_age_seconds, True),
         ("quote stream", signs.quote_age_seconds, signs.symbols > 0),
@@ -76,6 +76,6 @@ def judge(signs: Signs, beat_age_max: float) -> Verdict:
         if is_expected and silence > STREAM_AGE_MAX_SECONDS:
             limit = STREAM_AGE_MAX_SECONDS
             why = f"its {stream} has been silent for {silence:.0f} s, the limit is {limit:.0f}"
-            return Verdict(Health.MUTE, why)
+            return Verdict(ProcessHealth.MUTE, why)
     away = "" if signs.database_reachable else ", but it waits for the database"
-    return Verdict(Health.WELL, f"heartbeat {max(0.0, beat):.0f} s ago{away}")
+    return Verdict(ProcessHealth.WELL, f"heartbeat {max(0.0, beat):.0f} s ago{away}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dca_bot.program.files import read_own, read_text, replace_own
-from dca_bot.watchdog.problems import Kind, Problem, read_problem
+from dca_bot.watchdog.problems import Problem, ProblemKind, read_problem
 
 FILE_NAME = "main_app.heartbeat"
 PID_FILE_NAME = "main_app.pid"
@@ -39,7 +39,7 @@ class Heartbeat:
 
     @property
     def database_reachable(self) -> bool:
-        return all(each.kind is not Kind.DATABASE for each in self.problems)
+        return all(each.kind is not ProblemKind.DATABASE for each in self.problems)
 
 
 def first(now: datetime) -> Heartbeat:

@@ -24,10 +24,10 @@ from dca_bot.program.masking import Mask
 from dca_bot.program.setting_groups import PROJECT_ROOT, AlertSettings
 from dca_bot.watchdog.caretaker_marks import caretaker_problems
 from dca_bot.watchdog.channels import Channels
-from dca_bot.watchdog.health import Health
+from dca_bot.watchdog.health import ProcessHealth
 from dca_bot.watchdog.mail import send_mail
 from dca_bot.watchdog.memory import Memory, load, save
-from dca_bot.watchdog.problems import Kind, Problem, news
+from dca_bot.watchdog.problems import Problem, ProblemKind, problem_changes
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Incidents:
         waiting, self._memory.unsent = self._memory.unsent[-UNSENT_MAX:], []
         for mail in waiting:
             if self._alerts is None and self._channels is not None and self._channels.are_any:
-                continue  # told there
+                continue  # reported there
             if self._memory.unsent or not send_mail(self._alerts, *mail):
                 self._memory.unsent.append(mail)
         if self._channels is not None:
@@ -104,7 +104,7 @@ class Incidents:
         self._memory.mute_restart_at = None
         log.info("resumed: the next run, by cron or by hand, starts main_app.py if need be")
 
-    def reason_to_wait(self, health: Health) -> str:
+    def reason_to_wait(self, health: ProcessHealth) -> str:
         """Why another start would not help now; empty: it may."""
         memory = self._memory
         if memory.needs_a_human and not self._settings_were_edited():
@@ -119,13 +119,13 @@ class Incidents:
                 "then run watchdog.py --resume"
             )
         last = memory.mute_restart_at
-        if health is Health.MUTE and last is not None and abs(self._now - last) < WINDOW:
+        if health is ProcessHealth.MUTE and last is not None and abs(self._now - last) < WINDOW:
             return "a restart has not helped within the hour; is Alpaca away? It connects by itself"
         return ""
 
-    def restarts(self, health: Health) -> None:
+    def restarts(self, health: ProcessHealth) -> None:
         """The bot is about to be started anew."""
-        if health is Health.MUTE:
+        if health is ProcessHealth.MUTE:
             self._memory.mute_restart_at = self._now
 
     def started(self, found: str, log_lines: str, *, is_first: bool, waits_for: str = "") -> None:
@@ -189,13 +189,17 @@ class Incidents:
         if memory.down_since is not None:
             down_for = str(self._now - memory.down_since).partition(".")[0]
             log.info("main_app.py is well again after %s", down_for)
-            told = f"At {_minute(self._now)} it was well, after {down_for}: {memory.why}."
-            self._mail("main_app.py is well again", told)
+            body = f"At {_minute(self._now)} it was well, after {down_for}: {memory.why}."
+            self._mail("main_app.py is well again", body)
         memory.down_since, memory.why, memory.needs_a_human = None, "", False
         memory.failed_starts = []
 
     def see(
-        self, of_bot: Sequence[Problem], *, not_looked_at: Collection[Kind], booted_at: datetime
+        self,
+        of_bot: Sequence[Problem],
+        *,
+        not_looked_at: Collection[ProblemKind],
+        booted_at: datetime,
     ) -> None:
         """Given what the bot says, mail about what lasts and what is over (behaviour 14).
 
@@ -203,11 +207,11 @@ class Incidents:
         """
         memory = self._memory
         known = [each.problem for each in memory.problems if each.problem.kind in not_looked_at]
-        if any(each.kind is Kind.DATABASE for each in (*of_bot, *known)):
+        if any(each.kind is ProblemKind.DATABASE for each in (*of_bot, *known)):
             memory.database_away_at = self._now
         excuse = max(booted_at, memory.database_away_at or booted_at)
         missed = caretaker_problems(self._directory, self._now, excused_until=excuse)
-        found = news(
+        found = problem_changes(
             memory.problems,
             [*of_bot, *missed],
             self._now,
@@ -224,14 +228,14 @@ class Incidents:
 
     def news_after(self, newest: Callable[[], int]) -> int | None:
         """The last event that was looked at; None: this is the first look, which tells nothing."""
-        if self._memory.told_event is None:
-            self._memory.told_event = newest()
+        if self._memory.last_event is None:
+            self._memory.last_event = newest()
             return None
-        return self._memory.told_event
+        return self._memory.last_event
 
     def tell_events(self, last_id: int, lines: Sequence[str]) -> None:
         """One message about what has happened since the last run."""
-        self._memory.told_event = last_id
+        self._memory.last_event = last_id
         if lines:
             subject = lines[0].partition(":")[0] if len(lines) == 1 else f"{len(lines)} events"
             self._mail(subject, "\n".join(lines))

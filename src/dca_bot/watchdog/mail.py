@@ -35,7 +35,7 @@ def send_mail(settings: AlertSettings | None, subject: str, body: str) -> bool:
             "no mail sent, the next run tries again: %s:%d: %s; check ALERT_EMAIL_SMTP_* in .env",
             settings.smtp_server,
             settings.smtp_port,
-            _told(error),
+            _why(error),
         )
         return False
     log.info("mail sent to %s: %s", settings.receiver, subject)
@@ -82,7 +82,7 @@ def _message(settings: AlertSettings, subject: str, body: str) -> EmailMessage:
     return message
 
 
-def _told(error: Exception) -> str:
+def _why(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate can't be trusted ({error.verify_message})"
     if isinstance(error, UnicodeEncodeError):

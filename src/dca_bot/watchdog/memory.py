@@ -14,7 +14,7 @@ from typing import Any
 
 from dca_bot.program.errors import DcaError
 from dca_bot.program.files import read_own, replace_own
-from dca_bot.watchdog.problems import Known, read_problem
+from dca_bot.watchdog.problems import KnownProblem, read_problem
 
 FILE_NAME = "watchdog.state"
 BYTES_MAX = 1_000_000
@@ -31,9 +31,9 @@ class Memory:
     restarts: list[datetime] = field(default_factory=list)
     mute_restart_at: datetime | None = None
     unsent: list[tuple[str, str]] = field(default_factory=list)  # subject and body
-    problems: list[Known] = field(default_factory=list)
+    problems: list[KnownProblem] = field(default_factory=list)
     database_away_at: datetime | None = None  # when that was last seen
-    told_event: int | None = None  # the last of dca_events that was looked at
+    last_event: int | None = None  # the last of dca_events that was looked at
     digest_at: datetime | None = None
 
 
@@ -51,7 +51,7 @@ def load(directory: Path) -> Memory:
             unsent=[(str(subject), str(body)) for subject, body in raw["unsent"]],
             problems=[_known(each) for each in raw.get("problems", ())],
             database_away_at=_time(raw.get("database_away_at")),
-            told_event=raw.get("told_event"),
+            last_event=raw.get("last_event"),
             digest_at=_time(raw.get("digest_at")),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -70,8 +70,8 @@ def save(memory: Memory, directory: Path) -> None:
         ) from error
 
 
-def _known(raw: Mapping[str, Any]) -> Known:
-    return Known(read_problem(raw["problem"]), _time(raw["mailed_at"]))
+def _known(raw: Mapping[str, Any]) -> KnownProblem:
+    return KnownProblem(read_problem(raw["problem"]), _time(raw["mailed_at"]))
 
 
 def _time(text: str | None) -> datetime | None:

@@ -15,7 +15,7 @@ from typing import Any
 AGAIN_AFTER = timedelta(hours=6)
 
 
-class Kind(StrEnum):
+class ProblemKind(StrEnum):
     DATABASE = "database"
     TAKE_PROFIT = "take_profit"
     STOP_LOSS = "stop_loss"
@@ -25,12 +25,12 @@ class Kind(StrEnum):
 
 
 TITLES = {
-    Kind.DATABASE: "the database does not answer",
-    Kind.TAKE_PROFIT: "a due take profit can't be sold",
-    Kind.STOP_LOSS: "a due stop loss can't be sold",
-    Kind.LIMIT: "keeps BUYs back",
-    Kind.ROW: "an unusable row, and coins are held",
-    Kind.CARETAKER: "has not succeeded for too long",
+    ProblemKind.DATABASE: "the database does not answer",
+    ProblemKind.TAKE_PROFIT: "a due take profit can't be sold",
+    ProblemKind.STOP_LOSS: "a due stop loss can't be sold",
+    ProblemKind.LIMIT: "keeps BUYs back",
+    ProblemKind.ROW: "an unusable row, and coins are held",
+    ProblemKind.CARETAKER: "has not succeeded for too long",
 }
 
 
@@ -38,19 +38,23 @@ TITLES = {
 class Problem:
     """One problem of one subject: an asset's symbol, a caretaker's or a limit's name, or ""."""
 
-    kind: Kind
+    kind: ProblemKind
     symbol: str
     since: datetime
     sentence: str  # what is wrong and what to do, for a human
 
     @property
-    def key(self) -> tuple[Kind, str]:
+    def key(self) -> tuple[ProblemKind, str]:
         return self.kind, self.symbol
 
     @property
     def title(self) -> str:
         """A few words, for the head of a mail."""
-        between = {Kind.CARETAKER: " ", Kind.LIMIT: " ", Kind.DATABASE: ""}.get(self.kind, ": ")
+        between = {
+            ProblemKind.CARETAKER: " ",
+            ProblemKind.LIMIT: " ",
+            ProblemKind.DATABASE: "",
+        }.get(self.kind, ": ")
         return f"{self.symbol}{between}{TITLES[self.kind]}"
 
 
@@ -59,11 +63,11 @@ def read_problem(raw: Mapping[str, Any]) -> Problem:
     since = datetime.fromisoformat(raw["since"])
     if since.tzinfo is None:
         raise ValueError(f"{raw['since']} has no time zone")
-    return Problem(Kind(raw["kind"]), str(raw["symbol"]), since, str(raw["sentence"]))
+    return Problem(ProblemKind(raw["kind"]), str(raw["symbol"]), since, str(raw["sentence"]))
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownProblem:
     """A problem that was seen before, and when it was mailed last; None: not yet."""
 
     problem: Problem
@@ -71,38 +75,40 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class ProblemChanges:
     """What to mail about, and what to remember until the next look."""
 
     lasting: tuple[Problem, ...]
     over: tuple[Problem, ...]
-    known: tuple[Known, ...]
+    known: tuple[KnownProblem, ...]
 
 
-def news(
-    known: Iterable[Known],
+def problem_changes(
+    known: Iterable[KnownProblem],
     seen: Iterable[Problem],
     now: datetime,
     *,
     mail_after: timedelta,
-    not_looked_at: Iterable[Kind] = (),
-) -> News:
+    not_looked_at: Iterable[ProblemKind] = (),
+) -> ProblemChanges:
     """Compare what is seen now with what was known.
 
     A problem keeps the earliest time that was ever seen for it: a bot that was restarted counts
     anew, the problem does not.  Kinds that were `not_looked_at` stay as they were known.
     """
-    before: Mapping[tuple[Kind, str], Known] = {each.problem.key: each for each in known}
+    before: Mapping[tuple[ProblemKind, str], KnownProblem] = {
+        each.problem.key: each for each in known
+    }
     lasting, after = [], {}
     for problem in seen:
         old = before.get(problem.key)
         since = min(problem.since, old.problem.since) if old else problem.since
-        told = Problem(problem.kind, problem.symbol, since, problem.sentence)
+        lasting_problem = Problem(problem.kind, problem.symbol, since, problem.sentence)
         mailed_at = old.mailed_at if old else None
-        if _is_due(told, mailed_at, now, mail_after):
-            lasting.append(told)
+        if _is_due(lasting_problem, mailed_at, now, mail_after):
+            lasting.append(lasting_problem)
             mailed_at = now
-        after[told.key] = Known(told, mailed_at)
+        after[lasting_problem.key] = KnownProblem(lasting_problem, mailed_at)
     over = []
     for key, old in before.items():
         if key in after:
@@ -111,7 +117,7 @@ def news(
             after[key] = old
         elif old.mailed_at is not None:
             over.append(old.problem)
-    return News(tuple(lasting), tuple(over), tuple(after.values()))
+    return ProblemChanges(tuple(lasting), tuple(over), tuple(after.values()))
 
 
 def _is_due(

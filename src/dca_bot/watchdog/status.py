@@ -15,10 +15,10 @@ from dca_bot.program.log_text import event
 from dca_bot.watchdog import heartbeat, sight
 from dca_bot.watchdog.bot_process import BotProcess
 from dca_bot.watchdog.caretaker_marks import caretaker_problems
-from dca_bot.watchdog.health import Health
+from dca_bot.watchdog.health import ProcessHealth
 from dca_bot.watchdog.incidents import PAUSE_FILE_NAME
 from dca_bot.watchdog.memory import load
-from dca_bot.watchdog.problems import Kind
+from dca_bot.watchdog.problems import ProblemKind
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def say_status(bot: BotProcess, now: datetime, booted_at: datetime) -> int:
     troubles = [*_of_running(bot), *_problems(bot, now, booted_at)]
     for trouble in troubles:
         log.warning("%s", trouble)
-    return 0 if verdict.health is Health.WELL and not troubles else 1
+    return 0 if verdict.health is ProcessHealth.WELL and not troubles else 1
 
 
 def _of_running(bot: BotProcess) -> Iterator[str]:
@@ -66,7 +66,7 @@ def _unusable_rows(directory: Path) -> Iterator[str]:
 def _problems(bot: BotProcess, now: datetime, booted_at: datetime) -> Iterator[str]:
     """What the running bot names, and the caretakers that are missed (behaviour 14)."""
     of_bot, _ = bot.problems()
-    is_away = any(each.kind is Kind.DATABASE for each in of_bot)
+    is_away = any(each.kind is ProblemKind.DATABASE for each in of_bot)
     away_at = now if is_away else load(bot.directory).database_away_at
     excuse = max(booted_at, away_at or booted_at)
     missed = caretaker_problems(bot.directory, now, excused_until=excuse)

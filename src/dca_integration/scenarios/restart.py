@@ -1,6 +1,6 @@
 """main_app.py is killed in the middle of a trade, and started again.
 
-Rule: where the market can be told to hold fills, the kill strikes between the order and its fill;
+Rule: where the market can hold fills back, the kill strikes between the order and its fill;
 elsewhere it comes as early as it can, and the same must be true afterwards.
 """
 

@@ -94,7 +94,7 @@ def test_whole_frames_reach_the_owner_and_become_quotes() -> None:
     run(test())
 
 
-def test_connected_is_told_only_when_the_subscription_stands() -> None:
+def test_connected_is_reported_only_when_the_subscription_stands() -> None:
     async def test() -> None:
         async with DataServer() as server, watching(server.url, "BTC/USD", "ETH/USD") as pair:
             stream, owner = pair

@@ -23,8 +23,8 @@ from tests.broker.streams.scripted_alpaca import EVENTUALLY_SECONDS, QUICK, ende
 from tests.helpers import Simulator
 
 
-class Desk:
-    """Both streams with an owner that writes everything down."""
+class BothStreams:
+    """Both streams; it keeps everything that they report."""
 
     def __init__(self, exchange: Simulator, *symbols: str) -> None:
         self.settings = AlpacaSettings(
@@ -55,7 +55,7 @@ class Desk:
         )
 
     @asynccontextmanager
-    async def at_work(self) -> AsyncIterator[Desk]:
+    async def at_work(self) -> AsyncIterator[BothStreams]:
         """Connected and subscribed inside, closed afterwards."""
         await self.quote_stream.watch(self.symbols)
         running = self.start()
@@ -67,7 +67,7 @@ class Desk:
             await self.stop(running)
 
     def start(self) -> list[asyncio.Task[None]]:
-        """Let both run; the quote stream only once it is told what to watch."""
+        """Let both run; the quote stream only once it knows what to watch."""
         return [asyncio.create_task(each.run()) for each in (self.quote_stream, self.trade_stream)]
 
     async def stop(self, running: list[asyncio.Task[None]]) -> None:
@@ -77,7 +77,7 @@ class Desk:
         return [quote for raw in self.raw_quotes if (quote := translate.quote(raw))]
 
     def updates(self) -> list[OrderUpdate]:
-        return [told for raw in self.raw_updates if (told := translate.trade_update(raw))]
+        return [update for raw in self.raw_updates if (update := translate.trade_update(raw))]
 
 
 @pytest.fixture
@@ -96,10 +96,10 @@ def fault(exchange: Simulator, name: str, count: int = 1, **params: Any) -> None
     exchange.post("/sim/faults", {"name": name, "count": count, "params": params})
 
 
-async def heard(exchange: Simulator, desk: Desk, bid: str) -> None:
+async def heard(exchange: Simulator, streams: BothStreams, bid: str) -> None:
     """Quotes of this price come again and again until one arrives, as a market sends them."""
     give_up_at = time.monotonic() + EVENTUALLY_SECONDS
-    while not any(quote.bid == Decimal(bid) for quote in desk.quotes()):
+    while not any(quote.bid == Decimal(bid) for quote in streams.quotes()):
         assert time.monotonic() < give_up_at, f"{bid} was not heard"
         await asyncio.to_thread(push, exchange, bid)
         await asyncio.sleep(0.02)
@@ -111,20 +111,20 @@ def run(test: Coroutine[Any, Any, None]) -> None:
 
 def test_quotes_arrive_exactly(exchange: Simulator) -> None:
     async def test() -> None:
-        async with Desk(exchange, BTC).at_work() as desk:
-            await heard(exchange, desk, "64123.45")
+        async with BothStreams(exchange, BTC).at_work() as streams:
+            await heard(exchange, streams, "64123.45")
 
     run(test())
 
 
 def test_an_orders_life_arrives_with_the_position_net_of_the_fee(exchange: Simulator) -> None:
     async def test() -> None:
-        async with Desk(exchange, BTC).at_work() as desk:
-            broker = AlpacaBroker(desk.settings, RateLimiter(6000))
+        async with BothStreams(exchange, BTC).at_work() as streams:
+            broker = AlpacaBroker(streams.settings, RateLimiter(6000))
             order = buy("0.001", limit="65000")
             await asyncio.to_thread(broker.submit, order, BTC)
-            await eventually(lambda: desk.updates() and desk.updates()[-1].status.is_finished)
-            last = desk.updates()[-1]
+            await eventually(lambda: streams.updates() and streams.updates()[-1].status.is_finished)
+            last = streams.updates()[-1]
             assert last.client_order_id == order.client_order_id
             assert (last.status, last.filled_quantity) == (OrderStatus.FILLED, Decimal("0.001"))
             assert last.position_quantity == Decimal("0.0009975")
@@ -136,11 +136,11 @@ def test_an_orders_life_arrives_with_the_position_net_of_the_fee(exchange: Simul
 @pytest.mark.parametrize("clean", [True, False])
 def test_dropped_streams_come_back_and_go_on(exchange: Simulator, clean: bool) -> None:
     async def test() -> None:
-        async with Desk(exchange, BTC).at_work() as desk:
+        async with BothStreams(exchange, BTC).at_work() as streams:
             for name in ("drop_data_stream", "drop_trade_stream"):
                 await asyncio.to_thread(fault, exchange, name, clean=clean)
-            await eventually(lambda: len(desk.connected) >= 4)
-            await heard(exchange, desk, "64222")
+            await eventually(lambda: len(streams.connected) >= 4)
+            await heard(exchange, streams, "64222")
 
     run(test())
 
@@ -161,18 +161,18 @@ def test_a_hindered_connect_is_said_once_and_overcome(
     fault(exchange, name, count=3)
 
     async def test() -> None:
-        async with Desk(exchange, BTC).at_work() as desk:
-            assert len(desk.troubles) == 1
-            assert stream in desk.troubles[0]
-            assert words in desk.troubles[0]
+        async with BothStreams(exchange, BTC).at_work() as streams:
+            assert len(streams.troubles) == 1
+            assert stream in streams.troubles[0]
+            assert words in streams.troubles[0]
 
     run(test())
 
 
 def test_a_second_program_with_the_same_keys_is_told_so(exchange: Simulator) -> None:
     async def test() -> None:
-        second = Desk(exchange, BTC)
-        async with Desk(exchange, BTC).at_work():
+        second = BothStreams(exchange, BTC)
+        async with BothStreams(exchange, BTC).at_work():
             await second.quote_stream.watch([BTC])
             running = second.start()
             await eventually(lambda: len(second.troubles) == 2)
@@ -185,12 +185,12 @@ def test_a_second_program_with_the_same_keys_is_told_so(exchange: Simulator) -> 
 
 def test_a_mute_socket_is_replaced(exchange: Simulator) -> None:
     async def test() -> None:
-        async with Desk(exchange, BTC).at_work() as desk:
+        async with BothStreams(exchange, BTC).at_work() as streams:
             await asyncio.to_thread(fault, exchange, "mute_data_stream")
-            count = len(desk.connected)
-            desk.quote_stream.call_silent(BTC)
-            await eventually(lambda: len(desk.connected) > count)
-            await heard(exchange, desk, "64333")
+            count = len(streams.connected)
+            streams.quote_stream.call_silent(BTC)
+            await eventually(lambda: len(streams.connected) > count)
+            await heard(exchange, streams, "64333")
 
     run(test())
 
@@ -201,27 +201,27 @@ def test_more_symbols_than_the_plan_allows(simulator: Simulator) -> None:
     wanted = sorted(asset["symbol"] for asset in assets)[:8]
 
     async def test() -> None:
-        async with Desk(simulator, *wanted).at_work() as desk:
-            assert desk.quote_stream.subscribed == set(wanted[:5])
-            assert all(symbol in desk.troubles[0] for symbol in wanted[5:])
+        async with BothStreams(simulator, *wanted).at_work() as streams:
+            assert streams.quote_stream.subscribed == set(wanted[:5])
+            assert all(symbol in streams.troubles[0] for symbol in wanted[5:])
 
     run(test())
 
 
 def test_strange_updates_are_read_or_lead_to_a_question(exchange: Simulator) -> None:
     async def test() -> None:
-        async with Desk(exchange, BTC).at_work() as desk:
-            broker = AlpacaBroker(desk.settings, RateLimiter(6000))
+        async with BothStreams(exchange, BTC).at_work() as streams:
+            broker = AlpacaBroker(streams.settings, RateLimiter(6000))
             fault(exchange, "unknown_event", count=1)
             fault(exchange, "null_update", count=1)
             await asyncio.to_thread(broker.submit, buy("0.001", limit="65000"), BTC)
-            await eventually(lambda: any(each.status.is_finished for each in desk.updates()))
+            await eventually(lambda: any(each.status.is_finished for each in streams.updates()))
             fault(exchange, "unknown_status", count=10)
-            desk.raw_updates.clear()
+            streams.raw_updates.clear()
             order = buy("0.001", limit="65000")
             with pytest.raises(OrderOutcomeUnknown):
                 await asyncio.to_thread(broker.submit, order, BTC)
-            raw = await eventually(lambda: desk.raw_updates and desk.raw_updates[-1])
+            raw = await eventually(lambda: streams.raw_updates and streams.raw_updates[-1])
             with pytest.raises(translate.Unreadable) as caught:
                 translate.trade_update(raw)
             assert caught.value.client_order_id == order.client_order_id

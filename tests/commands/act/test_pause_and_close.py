@@ -152,7 +152,7 @@ def test_an_unknown_symbol_is_a_wrong_call(desk: Desk) -> None:
     assert "it has BTC/USD" in done.stderr
 
 
-def test_what_is_paused_is_told_by_status_and_why(desk: Desk) -> None:
+def test_what_is_paused_is_reported_by_status_and_why(desk: Desk) -> None:
     desk.add(BTC, "ETH/USD")
     desk.start_bot()
     desk.hold()

@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 
 from dca_bot.broker.rate_limit import RateLimiter
+from dca_bot.commands.act.action import REQUESTS_PER_MINUTE, Action
 from dca_bot.commands.act.panic import STRAY_TRIES, cancel_strays
 from dca_bot.commands.act.pursuit import pursue
-from dca_bot.commands.act.session import REQUESTS_PER_MINUTE, Session
 from dca_bot.program.errors import AssetDeleted, BrokerUnavailable
 from dca_bot.trading.budget import NO_LIMITS
 from dca_bot.trading.by_hand import Step
@@ -20,17 +20,15 @@ from tests.fakes import FakeBroker
 def test_an_asset_whose_row_was_deleted_is_given_up_at_once() -> None:
     nothing: Any = None  # no step here asks the store or Alpaca
     pauses: list[float] = []
-    session = Session(
-        nothing, nothing, nothing, NO_LIMITS, Path(), is_json=True, sleep=pauses.append
-    )
+    action = Action(nothing, nothing, nothing, NO_LIMITS, Path(), is_json=True, sleep=pauses.append)
 
     def deleted(asset_id: int) -> Step:
         raise AssetDeleted(f"asset {asset_id} has no row")
 
-    arrived = pursue(session, [an_asset()], deleted, outage_seconds=math.inf)
+    arrived = pursue(action, [an_asset()], deleted, outage_seconds=math.inf)
     assert arrived == []
     assert pauses == []
-    assert "deleted" in session.troubles[0]
+    assert "deleted" in action.troubles[0]
 
 
 def test_thirty_positions_can_be_looked_at_and_sold_within_seconds() -> None:
@@ -50,7 +48,7 @@ def test_orders_that_no_cycle_follows_are_cancelled_also_where_alpaca_answers_la
     broker.holds_fills = True
     broker.submit(an_order(client_order_id="dca-7-base-x"), "BTC/USD")
     broker.fail("open_orders", BrokerUnavailable("rate limit"), times=times_away)
-    session = Session(nothing, broker, nothing, NO_LIMITS, Path(), is_json=True)
-    cancel_strays(session, sleep=lambda _: None)
-    assert len(session.troubles) == left
+    action = Action(nothing, broker, nothing, NO_LIMITS, Path(), is_json=True)
+    cancel_strays(action, sleep=lambda _: None)
+    assert len(action.troubles) == left
     assert len(broker.open_orders()) == left

@@ -30,7 +30,7 @@ def test_a_row_is_added_with_the_examples_values_and_what_was_said(desk: Desk) -
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("add", "NOPE/USD"), "no active crypto asset"),
         (("add", "ETH/USD", "base_order_amount=5"), "base_order_amount is 5"),
@@ -45,13 +45,13 @@ def test_a_row_is_added_with_the_examples_values_and_what_was_said(desk: Desk) -
     ],
 )
 def test_what_could_not_be_traded_is_not_written(
-    desk: Desk, words: tuple[str, ...], told: str
+    desk: Desk, words: tuple[str, ...], message: str
 ) -> None:
     desk.add(BTC)
     before = rows(desk.database, "SELECT * FROM dca_assets")
     done = desk.run(*words, "--yes")
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert rows(desk.database, "SELECT * FROM dca_assets") == before
 
 

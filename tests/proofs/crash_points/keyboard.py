@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from dca_bot.commands.act.action import Action
 from dca_bot.commands.act.close import close
 from dca_bot.commands.act.panic import panic
-from dca_bot.commands.act.session import Session
 from dca_bot.program.errors import DcaError
 from dca_bot.program.settings import DatabaseSettings
 from dca_bot.trading.budget import NO_LIMITS
@@ -24,7 +24,7 @@ NO_DATABASE = DatabaseSettings("nowhere", 1, "nobody", "", "none")
 VERBS = {"close": close, "panic": panic}
 
 
-class Silent(Session):
+class Silent(Action):
     """A terminal that nobody reads."""
 
     def say(self, sentence: str) -> None:
@@ -64,7 +64,7 @@ class Keyboard:
 
     def _begin(self, call: Call) -> None:
         surface, process = self._world.surface, call.process
-        session = Silent(
+        action = Silent(
             store=surface.store(process),
             broker=surface.broker(process),
             database=NO_DATABASE,
@@ -75,10 +75,10 @@ class Keyboard:
             seconds=surface.loop.time,
             sleep=process.rest,
         )
-        process.start(partial(self._play, call, session))
+        process.start(partial(self._play, call, action))
 
-    def _play(self, call: Call, session: Session) -> None:
+    def _play(self, call: Call, action: Action) -> None:
         verb: Callable[..., None] = VERBS[call.verb]
         with suppress(DcaError):  # said, and ended with status 1
-            verb(session, session.states(None))
-            call.is_done = not session.troubles
+            verb(action, action.states(None))
+            call.is_done = not action.troubles

@@ -87,7 +87,7 @@ class Requests:
         return {kind: _most_within(sorted(some)) for kind, some in sorted(moments.items())}
 
     def answered(self, status: int) -> int:
-        return sum(1 for _, _, told in self._by_number.values() if told == status)
+        return sum(1 for _, _, reported in self._by_number.values() if reported == status)
 
 
 def _most_within(moments: list[float]) -> int:

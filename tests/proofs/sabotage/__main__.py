@@ -70,8 +70,8 @@ def sabotage_all(sabotages: list[tuple[int, Sabotage]], *, is_quick: bool) -> in
     check_that_they_pass_otherwise(catches - {HUNG})
     seconds = time.monotonic() - began_at
     caught = len(sabotages) - len(survivors)
-    told = f"; survivors: {', '.join(survivors)}" if survivors else ""
-    print(f"{caught} of {len(sabotages)} sabotages caught in {seconds:.0f} s{told}")
+    named = f"; survivors: {', '.join(survivors)}" if survivors else ""
+    print(f"{caught} of {len(sabotages)} sabotages caught in {seconds:.0f} s{named}")
     return 1 if survivors else 0
 
 

@@ -70,8 +70,8 @@ class TelltaleHttp:
     def __init__(self, status: int) -> None:
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
-                told = f"forbidden for you: {every_spelling(KEY_ID, SECRET_KEY)} {self.headers}"
-                body = json.dumps({"code": 40010001, "message": told}).encode()
+                message = f"forbidden for you: {every_spelling(KEY_ID, SECRET_KEY)} {self.headers}"
+                body = json.dumps({"code": 40010001, "message": message}).encode()
                 self.send_response(status, "no key=" + quote(KEY_ID, safe="+/="))
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -104,8 +104,8 @@ class TelltaleStream:
     def _refuse(self, connection: ServerConnection) -> None:
         connection.send(msgpack.packb([{"T": "success", "msg": "connected"}]))
         given = msgpack.unpackb(connection.recv())
-        told = f"auth failed: {given} {every_spelling(KEY_ID, SECRET_KEY)}"
-        connection.send(msgpack.packb([{"T": "error", "code": 402, "msg": told}]))
+        message = f"auth failed: {given} {every_spelling(KEY_ID, SECRET_KEY)}"
+        connection.send(msgpack.packb([{"T": "error", "code": 402, "msg": message}]))
         connection.close(1008, f"{KEY_ID} {SECRET_KEY}"[:120])
 
     def __enter__(self) -> Self:
@@ -130,8 +130,8 @@ class TelltaleMail:
                         self.wfile.write(b"221 bye\r\n")
                         return
                     else:
-                        told = every_spelling(SMTP_PASSWORD).encode("ascii", "replace")
-                        self.wfile.write(b"535 " + line.strip() + b" " + told + b"\r\n")
+                        message = every_spelling(SMTP_PASSWORD).encode("ascii", "replace")
+                        self.wfile.write(b"535 " + line.strip() + b" " + message + b"\r\n")
 
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]

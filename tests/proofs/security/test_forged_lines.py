@@ -60,18 +60,18 @@ def line(message: str, subject: str = "main_app", error: Exception | None = None
     return LineFormatter("main_app", Mask(["top-secret"])).format(record)
 
 
-def facts(told: str) -> dict[str, str]:
+def facts(written: str) -> dict[str, str]:
     """As a program would take them out of a line: blanks separate, quotes hold together."""
-    found = re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|[^\s"]\S*)', told)
+    found = re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|[^\s"]\S*)', written)
     return {key: json.loads(value) if value[0] == '"' else value for key, value in found}
 
 
-def is_one_harmless_line(told: str) -> bool:
+def is_one_harmless_line(written: str) -> bool:
     return (
-        told.splitlines() == [told]
-        and told.isprintable()
-        and START.match(told) is not None
-        and len(told) < LINE_LENGTH_MAX + 100
+        written.splitlines() == [written]
+        and written.isprintable()
+        and START.match(written) is not None
+        and len(written) < LINE_LENGTH_MAX + 100
     )
 
 
@@ -94,9 +94,9 @@ CRAFTED = st.text(max_size=40) | st.text("ab1 ='\"\\|\n\u2028", max_size=40)
 def test_only_our_own_facts_can_be_read_out_of_a_line(
     sentence: str, reason: str, error: str
 ) -> None:
-    told = facts(line(event(sentence, reason=reason, order=7)))
-    assert told.keys() == {"reason", "order"}
-    assert told["order"] == "7"
+    written = facts(line(event(sentence, reason=reason, order=7)))
+    assert written.keys() == {"reason", "order"}
+    assert written["order"] == "7"
     assert facts(line(sentence, error=ValueError(error))) == {}
 
 
@@ -107,8 +107,8 @@ def test_a_fact_comes_out_as_it_went_in(value: str) -> None:
 
 
 def test_the_end_of_a_long_line_says_what_to_do() -> None:
-    told = line(f"no buy order: {'x' * 100_000}; correct the row")
-    assert told.endswith("; correct the row")
+    written = line(f"no buy order: {'x' * 100_000}; correct the row")
+    assert written.endswith("; correct the row")
 
 
 def lines_of(text: str) -> Iterator[str]:
@@ -145,9 +145,9 @@ def test_neither_a_symbol_nor_another_ones_order_can_forge_a_line(
     assert bot.end() == 0
     for name in ("order_manager.py", "cooldown_manager.py", "consistency_checker.py"):
         done = run_script(name, env=bot_env | {"ORPHAN_ORDER_SECONDS": "1"})
-        told = list(lines_of(done.stdout))
+        lines = list(lines_of(done.stdout))
         assert done.stderr == ""
-        assert not any(each.endswith("take profit filled price=1") for each in told)
+        assert not any(each.endswith("take profit filled price=1") for each in lines)
     ours = list(lines_of(bot.output))
     assert sum("not traded until its row is mended" in each for each in ours) == 2
     written = (Path(bot_env["LOG_DIR"]) / "main_app.log").read_text()

@@ -176,8 +176,8 @@ def test_a_refused_database_password_is_not_shown(
     bot_env: dict[str, str], witness: Witness
 ) -> None:
     for name in ("main_app.py", "cooldown_manager.py"):
-        told = witness.run(name, env=bot_env | {"DB_USER": "somebody"})
-        assert "correct DB_USER and DB_PASSWORD" in told
+        output = witness.run(name, env=bot_env | {"DB_USER": "somebody"})
+        assert "correct DB_USER and DB_PASSWORD" in output
     assert witness.leaks() == []
 
 
@@ -188,8 +188,8 @@ def test_secrets_in_the_wrong_lines_of_the_settings_are_not_shown(
         names = ("DB_PORT", "LOG_LEVEL", "STUCK_SELL_SECONDS", "APCA_API_DATA_URL")
         wrong = dict.fromkeys(names, secret)
         wrong["APCA_API_BASE_URL"] = f"https://user:{secret}@example.com"
-        told = witness.run("main_app.py", env=bot_env | wrong)
-        assert [name for name in wrong if name not in told] == []
+        output = witness.run("main_app.py", env=bot_env | wrong)
+        assert [name for name in wrong if name not in output] == []
     assert witness.leaks() == []
 
 
@@ -236,9 +236,9 @@ def test_a_mail_server_that_repeats_the_password_makes_nobody_show_it(
             "DB_NAME": "nowhere",  # so that the start fails
             "APCA_API_KEY_ID": KEY_ID,
         }
-        told = witness.run("watchdog.py", env=env)
-    assert "no mail sent" in told
-    assert "***" in told
+        output = witness.run("watchdog.py", env=env)
+    assert "no mail sent" in output
+    assert "***" in output
     assert witness.leaks() == []
 
 
@@ -257,10 +257,10 @@ def test_a_crash_shows_no_secret_wherever_it_happens(
     )
     assert done.returncode == 1
     struck("crash that tells the secrets", 6, level=level, frame=frame)
-    told = done.stdout + done.stderr
-    assert told.count("***") > 20
-    assert ("Traceback" in told) is (level == "DEBUG")
-    assert list(telltales.leaks("output", told)) == []
+    output = done.stdout + done.stderr
+    assert output.count("***") > 20
+    assert ("Traceback" in output) is (level == "DEBUG")
+    assert list(telltales.leaks("output", output)) == []
     log = (tmp_path / "main_app.log").read_text()
     assert list(telltales.leaks("log", log)) == []
 

@@ -75,13 +75,13 @@ def ask_account(settings: AlpacaSettings) -> str:
 
 def first_trouble(make: Callable[..., QuoteStream | TradeStream], **handlers: object) -> str:
     async def listen() -> str:
-        told: asyncio.Queue[str] = asyncio.Queue()
-        stream = make(on_connected=lambda: None, on_trouble=told.put_nowait, **handlers)
+        troubles: asyncio.Queue[str] = asyncio.Queue()
+        stream = make(on_connected=lambda: None, on_trouble=troubles.put_nowait, **handlers)
         if isinstance(stream, QuoteStream):
             await stream.watch(["BTC/USD"])
         running = asyncio.create_task(stream.run())
         try:
-            return await asyncio.wait_for(told.get(), 30)
+            return await asyncio.wait_for(troubles.get(), 30)
         finally:
             running.cancel()
             await asyncio.wait([running])
@@ -109,13 +109,13 @@ def test_a_host_that_cannot_be_trusted_gets_no_keys(
     call: str, bad: str, authority: Authority
 ) -> None:
     with TlsHost(bad_certificate(bad, authority)) as host:
-        told = CALLS[call](keys_for(host.address))
+        message = CALLS[call](keys_for(host.address))
         assert host.connections >= 1
         struck("certificate that can't be trusted", kind=bad)
         assert host.heard == b""
-    assert "certificate can't be trusted" in told
-    assert "APCA_API_*_URL" in told
-    assert bad == "self-signed" or BAD[bad] in told
+    assert "certificate can't be trusted" in message
+    assert "APCA_API_*_URL" in message
+    assert bad == "self-signed" or BAD[bad] in message
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -125,10 +125,12 @@ def test_a_private_authority_is_trusted_where_the_user_says_so(
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
     with TlsHost(authority.certificate("IP:127.0.0.1")) as host:
-        told = CALLS[call](keys_for(host.address))
+        message = CALLS[call](keys_for(host.address))
         assert host.heard != b""
     assert (
-        "refuses the keys" in told or KeysRefused.__name__ in told or "refuses the Alpaca" in told
+        "refuses the keys" in message
+        or KeysRefused.__name__ in message
+        or "refuses the Alpaca" in message
     )
 
 
@@ -139,11 +141,11 @@ def test_the_bot_says_so_and_waits(
         bot = Bot(bot_env | {"APCA_API_BASE_URL": f"https://{host.address}"}, tmp_path)
         bot.start()
         try:
-            told = eventually(lambda: "certificate" in bot.output and bot.output, timeout=30)
+            message = eventually(lambda: "certificate" in bot.output and bot.output, timeout=30)
         finally:
             bot.kill()
         assert host.heard == b""
-    assert "waiting for Alpaca, asking every" in told
+    assert "waiting for Alpaca, asking every" in message
 
 
 def test_a_connection_to_a_database_that_offers_tls_is_encrypted(

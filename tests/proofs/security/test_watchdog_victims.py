@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from dca_bot.program.clock import utc_now
 from dca_bot.watchdog import heartbeat, process
 from dca_bot.watchdog.bot_process import BotProcess
-from dca_bot.watchdog.health import Health
+from dca_bot.watchdog.health import ProcessHealth
 from dca_bot.watchdog.heartbeat import FILE_NAME, PID_FILE_NAME, Heartbeat
 from tests.helpers import eventually, run_script
 from tests.tally import struck
@@ -149,7 +149,7 @@ def test_the_process_of_somebody_else_survives(
     victim = begun(VICTIMS[which](ours, other), cwd=other)
     try:
         plant(log_dir, victim.pid)
-        assert bot.verdict().health is Health.STOPPED
+        assert bot.verdict().health is ProcessHealth.STOPPED
         assert bot.stop()
         assert not process.runs_script(victim.pid, bot.script)
         assert bot.user_elsewhere() == ""
@@ -169,7 +169,7 @@ def test_our_own_hung_bot_is_ended(
     try:
         plant(log_dir, hung.pid)
         assert bot.user_elsewhere() == ""
-        assert bot.verdict().health is Health.HUNG
+        assert bot.verdict().health is ProcessHealth.HUNG
         assert bot.stop()
         assert hung.wait(10) == -signal.SIGTERM
     finally:
@@ -185,7 +185,7 @@ def test_our_script_run_by_another_user_survives(
     victim = begun([sys.executable, str(script)])
     try:
         plant(log_dir, victim.pid)
-        assert bot.verdict().health is Health.STOPPED
+        assert bot.verdict().health is ProcessHealth.STOPPED
         assert bot.stop()
         assert is_untouched(victim)
         assert bot.user_elsewhere() == pwd.getpwuid(NOBODY).pw_name
@@ -203,7 +203,7 @@ def test_the_same_path_in_a_container_is_another_installation(
     victim = begun(["unshare", "-m", "sh", "-c", MOUNTED_OVER, "sh", *arguments])
     try:
         plant(log_dir, victim.pid)
-        assert bot.verdict().health is Health.STOPPED
+        assert bot.verdict().health is ProcessHealth.STOPPED
         assert bot.stop()
         assert is_untouched(victim)
     finally:
@@ -276,7 +276,7 @@ def test_a_heartbeat_with_nonsense_is_none(
     (log_dir / FILE_NAME).write_text(json.dumps(raw, default=str))
     if changes.get("pid") != 10**40:
         assert heartbeat.read(log_dir) is None
-    assert bot.verdict().health is Health.STOPPED
+    assert bot.verdict().health is ProcessHealth.STOPPED
 
 
 JSON = st.recursive(
@@ -359,7 +359,7 @@ def test_a_heartbeat_from_the_future_is_no_sign_of_life(
         start = heartbeat.process_start(hung.pid)
         heartbeat.write(Heartbeat(hung.pid, start, started_at=at, at=at), log_dir)
         verdict = bot.verdict()
-        assert verdict.health is Health.HUNG
+        assert verdict.health is ProcessHealth.HUNG
         assert "in the future" in verdict.why
     finally:
         ended(hung)

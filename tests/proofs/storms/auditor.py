@@ -215,9 +215,9 @@ def _unlike_cycle(cycle: Row, filled: list[tuple[Row, Row]], books: Books) -> It
 def _unlike_columns(cycle: Row, orders: list[Row], books: Books) -> Iterator[str]:
     quantity, average, last_price = _traded(orders, books)
     is_exact = _is_exact(cycle, books)
-    told = cycle["average_purchase_price"]
-    if abs(told - average) > (0 if is_exact else average * AVERAGE_TOLERANCE):
-        yield f"cycle {cycle['id']}: average {told}, not {average}"
+    booked = cycle["average_purchase_price"]
+    if abs(booked - average) > (0 if is_exact else average * AVERAGE_TOLERANCE):
+        yield f"cycle {cycle['id']}: average {booked}, not {average}"
     if cycle["last_order_fill_price"] != last_price:
         yield f"cycle {cycle['id']}: last fill not {last_price} as the exchange says"
     estimated = Decimal(0) if is_exact else sum(Decimal(o["filled_qty"]) for o in orders) * FEE_RATE

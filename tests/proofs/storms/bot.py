@@ -16,8 +16,7 @@ from dca_bot.broker.alpaca_clock import AlpacaClock
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker, KeysRefused
 from dca_bot.core.model import Cycle, Order
-from dca_bot.live.assets import Desk
-from dca_bot.live.looking import CASH_SECONDS
+from dca_bot.live.assets import Assets
 from dca_bot.live.loops import (
     follow_database,
     follow_rules,
@@ -25,7 +24,8 @@ from dca_bot.live.loops import (
 )
 from dca_bot.live.prices import Prices
 from dca_bot.live.quiet import QuietSymbols, look_after_quotes
-from dca_bot.live.worker import Surroundings
+from dca_bot.live.sight_writer import CASH_SECONDS
+from dca_bot.live.worker import WorkerContext
 from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
 from dca_bot.program.settings import AlpacaSettings
 from dca_bot.trading.ports import Store
@@ -45,7 +45,7 @@ AGAIN_SECONDS = 5.0
 
 
 async def _ask_for_the_cash(broker: AlpacaBroker) -> None:
-    """As live/looking.py does; its answers tell Alpaca's time where nothing else is asked."""
+    """As live/sight_writer.py does; its answers tell Alpaca's time where nothing else is asked."""
     while True:
         with suppress(BrokerUnavailable):
             await asyncio.to_thread(broker.account)
@@ -110,7 +110,7 @@ class Bot:
         self._store = surface.store(self.process)
         self._broker = surface.broker(self.process)
         self._tasks: list[asyncio.Task[None]] = []
-        self._desk: Desk | None = None
+        self._assets: Assets | None = None
         surface.loop.start_work = self.process.start
         self.process.start(self._begin)
 
@@ -154,7 +154,7 @@ class Bot:
             self._broker,
         )
         gap, refusal, quotes_connected = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        around = Surroundings(
+        context = WorkerContext(
             trader=trader,
             store=store,
             pool=self.process,  # type: ignore[arg-type]
@@ -163,7 +163,7 @@ class Bot:
             on_refusal=lambda: loop.call_soon_threadsafe(refusal.set),  # type: ignore[arg-type]
         )
         prices = Prices()
-        self._desk = desk = Desk(around, prices, on_gap=gap.set)
+        self._assets = assets = Assets(context, prices, on_gap=gap.set)
         quotes: Any = self._quotes
 
         def alpacas_now() -> datetime:
@@ -174,16 +174,16 @@ class Bot:
             broker,
             alpacas_now,
             quotes,
-            wanted=desk.wanted_symbols,
-            holds_coins=desk.holds_coins,
+            wanted=assets.wanted_symbols,
+            holds_coins=assets.holds_coins,
         )
         work = (
             keep_orders_settled(trader.books, store, broker, clock, gap),
-            follow_database(desk.refresh, desk.wanted_symbols, quotes.watch, REFRESH_SECONDS),
-            follow_rules(trader, broker, desk.symbols_not_traded, refusal),
+            follow_database(assets.refresh, assets.wanted_symbols, quotes.watch, REFRESH_SECONDS),
+            follow_rules(trader, broker, assets.symbols_not_traded, refusal),
             look_after_quotes(
                 quiet,
-                lambda: prices.late(desk.wanted_symbols(), alpacas_now(), trader.quote_age_max),
+                lambda: prices.late(assets.wanted_symbols(), alpacas_now(), trader.quote_age_max),
                 quotes_connected,
             ),
             _ask_for_the_cash(broker),
@@ -195,12 +195,12 @@ class Bot:
         self._quotes.open(quotes_connected.set, prices.on_quotes)
 
     def _hear(self, message: dict[str, Any]) -> None:
-        assert self._desk is not None
+        assert self._assets is not None
         try:
             self.process.step("update heard")
         except PowerCut:
             return
-        self._desk.on_trade_update(message)
+        self._assets.on_trade_update(message)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and not self.process.is_over:

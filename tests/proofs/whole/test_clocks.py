@@ -87,8 +87,8 @@ def test_quotes_of_a_clock_that_is_late_are_not_acted_on_but_fills_are_booked(
     assert len(simulator.get("/sim/record")["orders"]) == 1
     # it looks after each connect, and every minute
     simulator.post("/sim/faults", {"name": "drop_data_stream", "count": 1})
-    told = quoting(simulator, "98", lambda: "timedatectl" in bot.output)
-    eventually(told, timeout=90)
+    logged = quoting(simulator, "98", lambda: "timedatectl" in bot.output)
+    eventually(logged, timeout=90)
     simulator.post("/sim/faults", {"name": "clock_skew", "on": False})
     done = quoting(simulator, "98", lambda: len(simulator.get("/sim/record")["orders"]) == 2)
     eventually(done, timeout=30)
@@ -118,8 +118,8 @@ def test_with_an_exchange_whose_clock_is_far_off_nothing_is_ordered_until_it_agr
     apply_sql(database, ASSET.encode())
     skew(simulator, seconds)
     bot.start()
-    told = quoting(simulator, "100", lambda: "no order is placed" in bot.output)
-    eventually(told, timeout=30)
+    logged = quoting(simulator, "100", lambda: "no order is placed" in bot.output)
+    eventually(logged, timeout=30)
     heard = quotes_heard(simulator)
     eventually(quoting(simulator, "100", lambda: quotes_heard(simulator) > heard + 50), timeout=30)
     assert simulator.get("/sim/record")["orders"] == []

@@ -139,8 +139,8 @@ def test_a_database_that_only_reads_stops_trading_until_it_writes_again(
             run(database, "SET GLOBAL read_only = OFF")
         trade_on(simulator, 1, 90)
     agree_and_end(database, simulator, bot)
-    told = [line for line in bot.output.splitlines() if "can't write" in line]
-    assert any(" DEBUG " not in line for line in told)
+    lines = [line for line in bot.output.splitlines() if "can't write" in line]
+    assert any(" DEBUG " not in line for line in lines)
 
 
 @pytest.mark.parametrize("simulator", [LIVELY], indirect=True)

@@ -49,7 +49,7 @@ def test_trading_goes_on_after_the_database_was_away(
 
 
 @pytest.mark.parametrize("simulator", [(*LIVELY, "--early-fills", "0")], indirect=True)
-def test_fills_told_while_the_trade_stream_was_starved_are_booked_within_a_minute(
+def test_fills_reported_while_the_trade_stream_was_starved_are_booked_within_a_minute(
     simulator: Simulator, database: DatabaseSettings, bot: Bot
 ) -> None:
     add_assets(database)

@@ -166,8 +166,8 @@ def test_a_position_that_is_not_the_bots_gets_no_base_order(
     simulator.post("/sim/trade", {"symbol": "BTC/USD", "side": "buy", "notional": "50"})
     add_assets(database, "BTC/USD")
     bot.start()
-    told = quoting(simulator, "76000", lambda: "that the bot did not buy" in bot.output)
-    eventually(told, timeout=30)
+    logged = quoting(simulator, "76000", lambda: "that the bot did not buy" in bot.output)
+    eventually(logged, timeout=30)
     ours = [
         order
         for order in simulator.get("/sim/record")["orders"]

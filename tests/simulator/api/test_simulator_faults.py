@@ -303,12 +303,12 @@ def hearing(wire: Wire, before: Callable[[], None], wanted: int) -> list[Any]:
         async with socket(wire.stream_url) as stream:
             await stream.listen()
             await asyncio.to_thread(before)
-            return [_told(await stream.hear()) for _ in range(wanted)]
+            return [_without_times(await stream.hear()) for _ in range(wanted)]
 
     return asyncio.run(run())
 
 
-def _told(message: Any) -> Any:
+def _without_times(message: Any) -> Any:
     if message is None:
         return "the end"
     data = message["data"]
@@ -445,9 +445,9 @@ def garbled_update(wire: Wire) -> None:
             for body in ("half", "nonsense"):
                 params = {"event": "new", "body": body}
                 await asyncio.to_thread(with_fault(wire, "garbled_update", params=params))
-                assert _told(await stream.hear()) == PENDING
+                assert _without_times(await stream.hear()) == PENDING
                 assert is_unreadable((await stream.socket.receive(timeout=PATIENCE)).data)
-                assert _told(await stream.hear()) == FILL
+                assert _without_times(await stream.hear()) == FILL
 
     asyncio.run(run())
 

@@ -230,7 +230,7 @@ def test_the_sdks_streams_hear_an_order_from_beginning_to_end(wire: Wire) -> Non
     assert left == ["closed", "closed"]
 
 
-def test_a_fill_can_be_told_before_the_post_answers(start: Any) -> None:
+def test_a_fill_can_be_reported_before_the_post_answers(start: Any) -> None:
     wire = start("--early-fills", "1")
     wire.quote("99", "100")
     order = wire.order(limit_price="101")

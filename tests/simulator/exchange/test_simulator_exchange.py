@@ -38,7 +38,7 @@ def test_an_order_is_pending_then_new_then_filled() -> None:
     assert order.status is Status.PENDING_NEW
     made.wait()
     assert made.events() == ["pending_new", "new", "fill"]
-    assert [update.execution_id is not None for update in made.told] == [False, True, True]
+    assert [update.execution_id is not None for update in made.updates] == [False, True, True]
     filled = made.exchange.order(order.id)
     assert (filled.status, filled.average_price) == (Status.FILLED, Decimal(100))
 
@@ -46,7 +46,7 @@ def test_an_order_is_pending_then_new_then_filled() -> None:
 def test_a_buy_is_filled_gross_and_held_net_of_its_fee() -> None:
     made = bench()
     made.done(qty="1", limit_price="101")
-    fill = made.told[-1].to_wire()
+    fill = made.updates[-1].to_wire()
     assert fill["order"]["filled_qty"] == "1"
     assert fill["qty"] == "1"
     assert fill["position_qty"] == "0.9975"

@@ -190,9 +190,9 @@ class Books(RuleBasedStateMachine):
             self.seen[order.id] = order
 
     @invariant()
-    def nothing_is_told_of_an_order_that_is_over(self) -> None:
+    def no_update_follows_the_end_of_an_order(self) -> None:
         over: set[str] = set()
-        for update in self.bench.told:
+        for update in self.bench.updates:
             assert update.order.id not in over
             if not update.order.is_open:
                 over.add(update.order.id)

@@ -94,7 +94,7 @@ def point(bid: str, ask: str, bid_size: str = "1", ask_size: str = "1") -> Point
     ],
 )
 @pytest.mark.parametrize("name", ["prices.csv", "prices.csv.gz"])
-def test_a_price_file_is_told_by_its_header(
+def test_a_price_file_is_recognised_by_its_header(
     tmp_path: Path, text: str, first: Point, name: str
 ) -> None:
     assert next(read_prices(write(tmp_path / name, text))) == first

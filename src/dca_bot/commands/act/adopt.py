@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
+from dca_bot.commands.act.action import NOT_DONE, action, add_yes
 from dca_bot.commands.act.left import left_at_alpaca
-from dca_bot.commands.act.session import NOT_DONE, add_yes, session
 from dca_bot.core.holdings import is_dust
 from dca_bot.core.ladder import next_safety_price, take_profit_price
 from dca_bot.core.model import new_cycle
@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    with session(arguments) as this:
+    with action(arguments) as this:
         [state] = this.states(arguments.symbol)
         asset = state.asset
         holding = this.broker.holdings().of(asset.coin)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dca_bot.commands.act.session import Session
+from dca_bot.commands.act.action import Action
 from dca_bot.core.model import Allowed, Asset, AssetState
 from dca_bot.program.errors import CycleChanged, StoreUnavailable, UnreadableRow
 
@@ -30,7 +30,7 @@ def describe(state: AssetState, allowed: Allowed) -> str:
 
 
 def allow_all(
-    session: Session,
+    action: Action,
     states: Iterable[AssetState],
     allowed: Allowed,
     *,
@@ -39,18 +39,18 @@ def allow_all(
 ) -> list[Asset]:
     """Set it for each; whoever locks a row after this decides by it.  Returns those it is set for.
 
-    A row that can't be read or is locked stops no other, and is one of the session's troubles.
+    A row that can't be read or is locked stops no other, and is one of the action's troubles.
     `with_all`: all assets are meant, and `dca resume` of all ends it.
     """
     reached, why = [], f"by hand (dca {verb})"
     for state in states:
         asset_id = state.asset.asset_id
         try:
-            before = session.bare_hand.allow(asset_id, allowed, why, with_all=with_all)
+            before = action.bare_hand.allow(asset_id, allowed, why, with_all=with_all)
         except (CycleChanged, StoreUnavailable, UnreadableRow) as error:
-            session.troubles.append(f"{state.asset.symbol} is as it was: {error}")
+            action.troubles.append(f"{state.asset.symbol} is as it was: {error}")
             continue
         reached.append(state.asset)
         already = " already" if before is allowed else ""
-        session.did(f"{state.asset.symbol} {WORDS[allowed]}{already}")
+        action.did(f"{state.asset.symbol} {WORDS[allowed]}{already}")
     return reached

@@ -11,8 +11,8 @@ import time
 from argparse import ArgumentParser, Namespace
 from decimal import Decimal
 
+from dca_bot.commands.act.action import NOT_DONE, Action, action, add_yes
 from dca_bot.commands.act.left import left_at_alpaca
-from dca_bot.commands.act.session import NOT_DONE, Session, add_yes, session
 from dca_bot.commands.arguments import positive
 from dca_bot.core.decide import size_buy
 from dca_bot.core.model import Asset, Cycle, Order, Quote
@@ -30,12 +30,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    with session(arguments) as this:
+    with action(arguments) as this:
         [state] = this.states(arguments.symbol)
         asset, cycle = state.asset, state.cycle
         if cycle is None or cycle.quantity <= 0:
-            told = "its base order comes by itself" if asset.is_enabled else "it is disabled"
-            raise DcaError(f"{asset.symbol} holds nothing to add to: {told}")
+            reason = "its base order comes by itself" if asset.is_enabled else "it is disabled"
+            raise DcaError(f"{asset.symbol} holds nothing to add to: {reason}")
         if not asset.is_enabled:
             raise DcaError(f"{asset.symbol} is disabled: `dca enable {asset.symbol}` first")
         quote = this.quote(asset.symbol)
@@ -47,7 +47,7 @@ def run(arguments: Namespace) -> int:
         return this.finish(left_at_alpaca(this, asset.symbol))
 
 
-def _plan(this: Session, asset: Asset, cycle: Cycle, quote: Quote, arguments: Namespace) -> str:
+def _plan(this: Action, asset: Asset, cycle: Cycle, quote: Quote, arguments: Namespace) -> str:
     rules = this.rules.get(asset.symbol)
     if rules is None:
         raise DcaError(f"Alpaca does not list {asset.symbol}: nothing can be bought")
@@ -64,7 +64,7 @@ def _plan(this: Session, asset: Asset, cycle: Cycle, quote: Quote, arguments: Na
     )
 
 
-def _fresh(this: Session, seen: Quote) -> Quote:
+def _fresh(this: Action, seen: Quote) -> Quote:
     """The quote of now: the question may have waited for an answer.  Raises DcaError."""
     now = this.quote(seen.symbol)
     if now.ask > seen.ask * RISE_MAX:
@@ -75,7 +75,7 @@ def _fresh(this: Session, seen: Quote) -> Quote:
     return now
 
 
-def _buy(this: Session, asset: Asset, quote: Quote, arguments: Namespace) -> Order | None:
+def _buy(this: Action, asset: Asset, quote: Quote, arguments: Namespace) -> Order | None:
     try:
         return this.hand.buy(asset.asset_id, arguments.amount, quote)
     except OrderOutcomeUnknown:
@@ -83,15 +83,15 @@ def _buy(this: Session, asset: Asset, quote: Quote, arguments: Namespace) -> Ord
         return live[0] if live else None
 
 
-def _see_it_filled(this: Session, asset: Asset, order: Order) -> None:
+def _see_it_filled(this: Action, asset: Asset, order: Order) -> None:
     for pause in LOOKS:
         time.sleep(pause)
         try:
-            told = this.hand.look(order)
+            latest = this.hand.refreshed(order)
         except BrokerUnavailable:
             continue
-        if told.status.is_finished:
-            price = f" at {told.filled_average_price:f}" if told.filled_average_price else ""
-            this.did(f"{asset.symbol}: bought {told.filled_quantity:f}{price} ({told.status})")
+        if latest.status.is_finished:
+            price = f" at {latest.filled_average_price:f}" if latest.filled_average_price else ""
+            this.did(f"{asset.symbol}: bought {latest.filled_quantity:f}{price} ({latest.status})")
             return
     this.did(f"{asset.symbol}: the BUY {order.client_order_id} was sent, and waits to fill")

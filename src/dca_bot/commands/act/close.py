@@ -11,11 +11,11 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
 from decimal import Decimal
 
+from dca_bot.commands.act.action import NOT_DONE, Action, action, add_yes
 from dca_bot.commands.act.allowing import allow_all
 from dca_bot.commands.act.closing import sale_of
 from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.act.pursuit import pursue
-from dca_bot.commands.act.session import NOT_DONE, Session, add_yes, session
 from dca_bot.core.model import Allowed, AssetState
 from dca_bot.program.errors import BrokerUnavailable
 
@@ -28,7 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    with session(arguments) as this:
+    with action(arguments) as this:
         states = this.states(arguments.symbol)
         plan = [line for state in states for line in sale_of(this, state, _bid(this, state))]
         if not this.agree(plan, arguments):
@@ -37,15 +37,15 @@ def run(arguments: Namespace) -> int:
         return this.finish(left_at_alpaca(this, arguments.symbol))
 
 
-def close(this: Session, states: Iterable[AssetState]) -> None:
+def close(this: Action, states: Iterable[AssetState]) -> None:
     """Pause these assets, and sell what their cycles hold."""
     assets = allow_all(this, states, Allowed.EXIT, verb="close")
     for asset in pursue(this, assets, this.close_step, outage_seconds=OUTAGE_SECONDS):
         this.did(f"{asset.symbol}: its cycle holds nothing any more")
 
 
-def _bid(session: Session, state: AssetState) -> Decimal | None:
+def _bid(action: Action, state: AssetState) -> Decimal | None:
     try:
-        return session.quote(state.asset.symbol).bid
+        return action.quote(state.asset.symbol).bid
     except BrokerUnavailable:
         return None

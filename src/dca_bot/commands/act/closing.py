@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from dca_bot.commands.act.session import Session
+from dca_bot.commands.act.action import Action
 from dca_bot.core.fees import fee_step, sell_fee
 from dca_bot.core.model import AssetState
 from dca_bot.core.money import FEE_RATE_ESTIMATE
@@ -13,10 +13,10 @@ from dca_bot.core.money import FEE_RATE_ESTIMATE
 CENT = Decimal("0.01")
 
 
-def sale_of(session: Session, state: AssetState, bid: Decimal | None) -> Iterator[str]:
+def sale_of(action: Action, state: AssetState, bid: Decimal | None) -> Iterator[str]:
     """What the sale of one asset's cycle would bring at `bid`; None where no price is known."""
     asset, cycle = state.asset, state.cycle
-    live = [each for each in session.store.live_orders() if each.asset_id == asset.asset_id]
+    live = [each for each in action.store.live_orders() if each.asset_id == asset.asset_id]
     for order in live:
         yield f"{asset.symbol}: the {order.side} order {order.client_order_id} is cancelled."
     if cycle is None and state.problem:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
+from dca_bot.commands.act.action import NOT_DONE, action, add_yes
 from dca_bot.commands.act.allowing import allow_all, describe
 from dca_bot.commands.act.left import left_at_alpaca
-from dca_bot.commands.act.session import NOT_DONE, add_yes, session
 from dca_bot.core.model import Allowed
 
 
@@ -20,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    with session(arguments) as this:
+    with action(arguments) as this:
         states, is_all = this.states(arguments.symbol), arguments.symbol is None
         if is_all:
             states = [state for state in states if state.asset.allowed is not Allowed.EXIT]

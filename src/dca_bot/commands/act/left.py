@@ -4,37 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dca_bot.commands.act.session import Session
+from dca_bot.commands.act.action import Action
 from dca_bot.core.holdings import is_dust
 from dca_bot.core.model import ZERO, AssetState, Holding, OrderUpdate
 from dca_bot.core.order_ids import is_ours
 from dca_bot.program.errors import BrokerUnavailable
 
 
-def left_at_alpaca(session: Session, symbol: str | None = None) -> list[str]:
+def left_at_alpaca(action: Action, symbol: str | None = None) -> list[str]:
     """In sentences, for one asset or all; one sentence when Alpaca does not answer."""
     try:
-        return [*_orders(session, symbol), *_coins(session, symbol)]
+        return [*_orders(action, symbol), *_coins(action, symbol)]
     except BrokerUnavailable as error:
         return [f"not known, since Alpaca does not answer: {error}"]
 
 
-def _orders(session: Session, symbol: str | None) -> Iterator[str]:
-    wanted = {state.asset.symbol for state in session.states(symbol)}
-    for order in session.broker.open_orders():
+def _orders(action: Action, symbol: str | None) -> Iterator[str]:
+    wanted = {state.asset.symbol for state in action.states(symbol)}
+    for order in action.broker.open_orders():
         if is_ours(order.client_order_id) and (symbol is None or order.symbol in wanted):
-            yield told(order)
+            yield describe(order)
 
 
-def told(order: OrderUpdate) -> str:
+def describe(order: OrderUpdate) -> str:
     """An open order in words."""
     filled = f", {order.filled_quantity:f} filled" if order.filled_quantity else ""
     return f"{order.symbol}: an open {order.side} order {order.client_order_id}{filled}"
 
 
-def _coins(session: Session, symbol: str | None) -> Iterator[str]:
-    holdings = session.broker.holdings()
-    for state in session.states(symbol):
+def _coins(action: Action, symbol: str | None) -> Iterator[str]:
+    holdings = action.broker.holdings()
+    for state in action.states(symbol):
         yield from _of_asset(state, holdings.of(state.asset.coin))
 
 

@@ -16,10 +16,10 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from dca_bot.commands.act.action import NOT_DONE, Action, action, add_yes
 from dca_bot.commands.act.closing import sale_of
 from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.act.pursuit import pursue
-from dca_bot.commands.act.session import NOT_DONE, Session, add_yes, session
 from dca_bot.core.model import Allowed, AssetState
 from dca_bot.core.order_ids import is_ours
 from dca_bot.program.clock import utc_now
@@ -37,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    with session(arguments) as this:
+    with action(arguments) as this:
         states = this.states(None)
         bids = _last_bids(this.log_dir)
         plan = [
@@ -52,7 +52,7 @@ def run(arguments: Namespace) -> int:
         return this.finish(left_at_alpaca(this))
 
 
-def panic(this: Session, states: Iterable[AssetState]) -> None:
+def panic(this: Action, states: Iterable[AssetState]) -> None:
     """Pause all these assets, then sell what their cycles hold, then cancel what is left."""
     assets = [state.asset for state in states]
     for asset in pursue(this, assets, _step(this), outage_seconds=math.inf):
@@ -68,7 +68,7 @@ def _last_bids(log_dir: Path) -> Mapping[str, Decimal]:
     return {symbol: each.quote.bid for symbol, each in seen.assets.items() if each.quote}
 
 
-def _step(session: Session) -> Callable[[int], Step]:
+def _step(action: Action) -> Callable[[int], Step]:
     """The steps of one asset: its pause first, then those of its sale.
 
     All assets take their first step before any takes its second, so all are paused before the
@@ -78,15 +78,15 @@ def _step(session: Session) -> Callable[[int], Step]:
 
     def step(asset_id: int) -> Step:
         if asset_id in paused:
-            return session.close_step(asset_id)
-        session.bare_hand.allow(asset_id, Allowed.EXIT, "by hand (dca panic)", with_all=True)
+            return action.close_step(asset_id)
+        action.bare_hand.allow(asset_id, Allowed.EXIT, "by hand (dca panic)", with_all=True)
         paused.add(asset_id)
         return Step("is paused: no BUYs")
 
     return step
 
 
-def cancel_strays(this: Session, *, sleep: Callable[[float], None] = time.sleep) -> None:
+def cancel_strays(this: Action, *, sleep: Callable[[float], None] = time.sleep) -> None:
     """Cancel orders with the bot's name that no cycle follows any more.
 
     Many sales may just have used up what may be asked in a minute, so it is tried some times.

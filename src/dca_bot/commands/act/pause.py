@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
+from dca_bot.commands.act.action import NOT_DONE, action, add_yes
 from dca_bot.commands.act.allowing import allow_all, describe
 from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.act.pursuit import pursue
-from dca_bot.commands.act.session import NOT_DONE, add_yes, session
 from dca_bot.core.model import Allowed, Side
 
 OUTAGE_SECONDS = 15.0
@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    with session(arguments) as this:
+    with action(arguments) as this:
         states, is_all = this.states(arguments.symbol), arguments.symbol is None
         ids = {state.asset.asset_id for state in states}
         resting = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from dca_bot.commands.act.session import Session
+from dca_bot.commands.act.action import Action
 from dca_bot.core.model import Asset
 from dca_bot.program.errors import (
     AssetDeleted,
@@ -29,12 +29,12 @@ PAUSE_SECONDS_MAX = 3.0
 @dataclass
 class _Pursued:
     asset: Asset
-    told: str = ""
+    sentence: str = ""
     tries: int = 0  # without getting on
 
 
 def pursue(
-    session: Session,
+    action: Action,
     assets: Iterable[Asset],
     step: Callable[[int], Step],
     *,
@@ -43,63 +43,63 @@ def pursue(
     """Repeat `step` for each asset until it is over; those that got there.
 
     An outage of Alpaca or the database is waited for, `outage_seconds` at most.  The others are
-    told in the session's troubles.
+    named in the action's troubles.
     """
     waiting = [_Pursued(asset) for asset in assets]
-    arrived, since, pause = [], session.seconds(), PAUSE_SECONDS
+    arrived, since, pause = [], action.seconds(), PAUSE_SECONDS
     while waiting:
-        may_wait = session.seconds() - since < outage_seconds
+        may_wait = action.seconds() - since < outage_seconds
         for pursued in list(waiting):
-            verdict = _try(session, pursued, step, may_wait=may_wait)
+            verdict = _try(action, pursued, step, may_wait=may_wait)
             if verdict is not None:
                 waiting.remove(pursued)
                 if verdict:
                     arrived.append(pursued.asset)
         if waiting:
-            session.sleep(pause)
+            action.sleep(pause)
             pause = min(pause * 1.3, PAUSE_SECONDS_MAX)
     return arrived
 
 
 def _try(
-    session: Session, pursued: _Pursued, step: Callable[[int], Step], *, may_wait: bool
+    action: Action, pursued: _Pursued, step: Callable[[int], Step], *, may_wait: bool
 ) -> bool | None:
     """True: it is over.  False: given up, and said so.  None: again."""
     symbol = pursued.asset.symbol
     try:
         taken = step(pursued.asset.asset_id)
     except AssetDeleted:
-        session.troubles.append(f"{symbol}: its row was deleted meanwhile, nothing more is done")
+        action.troubles.append(f"{symbol}: its row was deleted meanwhile, nothing more is done")
         return False
     except (CycleChanged, OrderOutcomeUnknown):
         return None  # main_app.py was faster, or the answer was lost: look again
     except (BrokerUnavailable, StoreUnavailable) as error:
         if not may_wait:
-            session.troubles.append(f"{symbol}: {error}")
+            action.troubles.append(f"{symbol}: {error}")
             return False
-        _tell(session, pursued, f"{error}; trying again")
+        _tell(action, pursued, f"{error}; trying again")
         return None
     except DcaError as error:
-        return _again(session, pursued, str(error))
+        return _again(action, pursued, str(error))
     if taken.is_over:
         return True
     if taken.needs_others:
-        return _again(session, pursued, taken.told)
+        return _again(action, pursued, taken.sentence)
     pursued.tries = 0
-    _tell(session, pursued, taken.told)
+    _tell(action, pursued, taken.sentence)
     return None
 
 
-def _again(session: Session, pursued: _Pursued, why: str) -> bool | None:
+def _again(action: Action, pursued: _Pursued, why: str) -> bool | None:
     pursued.tries += 1
-    _tell(session, pursued, why)
+    _tell(action, pursued, why)
     if pursued.tries < TRIES:
         return None
-    session.troubles.append(f"{pursued.asset.symbol}: {why}")
+    action.troubles.append(f"{pursued.asset.symbol}: {why}")
     return False
 
 
-def _tell(session: Session, pursued: _Pursued, told: str) -> None:
-    if told != pursued.told:
-        session.say(f"{pursued.asset.symbol}: {told}")
-        pursued.told = told
+def _tell(action: Action, pursued: _Pursued, sentence: str) -> None:
+    if sentence != pursued.sentence:
+        action.say(f"{pursued.asset.symbol}: {sentence}")
+        pursued.sentence = sentence

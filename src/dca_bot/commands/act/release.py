@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
+from dca_bot.commands.act.action import NOT_DONE, action, add_yes
 from dca_bot.commands.act.left import left_at_alpaca
-from dca_bot.commands.act.session import NOT_DONE, add_yes, session
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    with session(arguments) as this:
+    with action(arguments) as this:
         [state] = this.states(arguments.symbol)
         asset, cycle = state.asset, state.cycle
         if cycle is None or cycle.quantity <= 0:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
+from dca_bot.commands.act.action import NOT_DONE, action, add_yes
 from dca_bot.commands.act.allowing import WORDS, allow_all, describe
 from dca_bot.commands.act.left import left_at_alpaca
-from dca_bot.commands.act.session import NOT_DONE, add_yes, session
 from dca_bot.core.model import Allowed, AssetState
 
 
@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    with session(arguments) as this:
+    with action(arguments) as this:
         states = this.states(arguments.symbol)
         again = _again(states, is_all=arguments.symbol is None)
         staying = [state for state in states if state not in [each for each, _ in again]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from decimal import Decimal
 
-from dca_bot.commands.act.session import NOT_DONE, add_yes, session
+from dca_bot.commands.act.action import NOT_DONE, action, add_yes
 from dca_bot.commands.arguments import WrongCall
 from dca_bot.commands.configure.rows import assignments, check, preview
 from dca_bot.core.model import ZERO, Asset
@@ -37,7 +37,7 @@ def run(arguments: Namespace) -> int:
     symbol = arguments.symbol.upper()
     values = {**EXAMPLE, **assignments(arguments.columns)}
     asset = with_values(_blank(symbol), values)
-    with session(arguments) as this:
+    with action(arguments) as this:
         check(this, asset)
         said = ", ".join(f"{column} {value}" for column, value in values.items())
         plan = [f"A row for {symbol}: {said}.", *preview(this, asset)]

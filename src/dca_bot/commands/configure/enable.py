@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from dca_bot.commands.act.session import add_yes
+from dca_bot.commands.act.action import add_yes
 from dca_bot.commands.configure.rows import write
 
 

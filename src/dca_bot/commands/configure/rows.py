@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from dca_bot.commands.act.session import NOT_DONE, Session, session
+from dca_bot.commands.act.action import NOT_DONE, Action, action
 from dca_bot.commands.arguments import WrongCall
 from dca_bot.core.asset_row import buying_problem, pair_problems, trading_problem
 from dca_bot.core.model import ZERO, Asset, AssetState
@@ -34,7 +34,7 @@ def assignments(words: Iterable[str]) -> dict[str, Value]:
         raise WrongCall(str(error)) from None
 
 
-def check(this: Session, asset: Asset) -> None:
+def check(this: Action, asset: Asset) -> None:
     """Refuse a row that could not be traded.  Raises WrongCall and BrokerUnavailable."""
     others = [state.asset for state in this.store.assets() if state.asset.symbol != asset.symbol]
     problems = [
@@ -47,7 +47,7 @@ def check(this: Session, asset: Asset) -> None:
         raise WrongCall(f"nothing was written, since {asset.symbol} could not be traded: {found}")
 
 
-def preview(this: Session, asset: Asset) -> Iterator[str]:
+def preview(this: Action, asset: Asset) -> Iterator[str]:
     """The ladder that the row would buy at the price of now, in a few lines."""
     try:
         price = this.quote(asset.symbol).ask
@@ -68,7 +68,7 @@ def preview(this: Session, asset: Asset) -> Iterator[str]:
 
 def write(arguments: Namespace, values: dict[str, Value]) -> int:
     """Change the row's columns; the exit status."""
-    with session(arguments) as this:
+    with action(arguments) as this:
         [state] = this.states(arguments.symbol)
         after = with_values(state.asset, values)
         if after.is_enabled:
@@ -88,13 +88,13 @@ def write(arguments: Namespace, values: dict[str, Value]) -> int:
 
 def _change(state: AssetState, values: dict[str, Value]) -> str:
     asset, cycle = state.asset, state.cycle
-    told = ", ".join(f"{name} becomes {_shown(name, value)}" for name, value in values.items())
+    changes = ", ".join(f"{name} becomes {_shown(name, value)}" for name, value in values.items())
     running = ""
     if values.get("is_enabled") == 0:
         running = " It gets no orders of any kind then, no take profit either; its coins stay."
     elif cycle is not None and cycle.quantity > 0:
         running = f" Its running cycle holds {cycle.quantity:f} {asset.coin}: it counts for it too."
-    return f"{asset.symbol}: {told}.{running}"
+    return f"{asset.symbol}: {changes}.{running}"
 
 
 def _shown(column: str, value: Value) -> str:

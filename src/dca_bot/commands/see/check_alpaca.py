@@ -28,8 +28,8 @@ def check_account(settings: AlpacaSettings) -> Iterator[Finding]:
     try:
         account = broker.account()
     except DcaError as error:
-        told, _, remedy = str(error).rpartition(": ")
-        yield bad("Alpaca", told or str(error), remedy)
+        problem, _, remedy = str(error).rpartition(": ")
+        yield bad("Alpaca", problem or str(error), remedy)
         return
     where = f"{settings.mode.upper()} on {settings.host}"
     if account.problem:
@@ -62,8 +62,8 @@ def check_rows(settings: Settings) -> Iterator[Finding]:
         newest = max(quote.at for quote in quotes.values())
         apart = (utc_now() - newest).total_seconds()
         if not -CLOCK_SECONDS < apart < CLOCK_SECONDS:
-            told = f"the newest quote is {apart:.0f} s old by this clock"
-            yield note("clock", told, "timedatectl set-ntp true, unless the market is asleep")
+            problem = f"the newest quote is {apart:.0f} s old by this clock"
+            yield note("clock", problem, "timedatectl set-ntp true, unless the market is asleep")
 
 
 def check_streams(settings: Settings) -> Iterator[Finding]:
@@ -73,8 +73,8 @@ def check_streams(settings: Settings) -> Iterator[Finding]:
         if is_connected:
             yield ok(name, "connected")
         else:
-            told = troubles[0] if troubles else f"no answer within {STREAM_SECONDS:.0f} s"
-            yield bad(name, told, "check the APCA_API_* settings, and that no other bot runs")
+            problem = troubles[0] if troubles else f"no answer within {STREAM_SECONDS:.0f} s"
+            yield bad(name, problem, "check the APCA_API_* settings, and that no other bot runs")
 
 
 def _symbols(settings: Settings) -> list[str]:
@@ -110,4 +110,4 @@ async def _listen(
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    return {name: (name in connected, told) for name, told in troubles.items()}
+    return {name: (name in connected, problem) for name, problem in troubles.items()}

@@ -23,7 +23,7 @@ from dca_bot.store.failures import TO_TRADE
 from dca_bot.store.schema import what_is_missing
 from dca_bot.watchdog.bot_process import BotProcess
 from dca_bot.watchdog.channels import failing, try_out
-from dca_bot.watchdog.health import Health
+from dca_bot.watchdog.health import ProcessHealth
 from dca_bot.watchdog.mail import send_mail
 
 PYTHON = (3, 11)
@@ -59,8 +59,8 @@ def check_files(settings: CommonSettings) -> Iterator[Finding]:
     """`.env`, LOG_DIR and the room on its disk."""
     log_dir = settings.log.dir
     for each in exposed(PROJECT_ROOT / ".env", log_dir):
-        told, _, remedy = each.rpartition(": ")
-        yield note("files", told, remedy)
+        problem, _, remedy = each.rpartition(": ")
+        yield note("files", problem, remedy)
     try:
         log_dir.mkdir(parents=True, exist_ok=True)
         probe = log_dir / ".doctor"
@@ -84,8 +84,8 @@ def check_database(settings: DatabaseSettings) -> Iterator[Finding]:
             grants = " ".join(str(row[0]) for row in reader.rows(queries.GRANTS)).upper()
         missing = what_is_missing(settings)
     except DcaError as error:
-        told, _, remedy = str(error).rpartition(": ")
-        yield bad("database", told or str(error), remedy)
+        problem, _, remedy = str(error).rpartition(": ")
+        yield bad("database", problem or str(error), remedy)
         return
     yield ok("database", f"{product} at {settings.host}:{settings.port} as {user}")
     if missing:
@@ -102,8 +102,8 @@ def check_database(settings: DatabaseSettings) -> Iterator[Finding]:
     assert isinstance(at, datetime), at  # noqa: S101 - UTC_TIMESTAMP() gives one
     apart = abs((utc_now() - at.replace(tzinfo=UTC)).total_seconds())
     if apart > CLOCKS_APART_SECONDS:
-        told = f"the database's clock is {apart:.0f} s from ours"
-        yield bad("clocks", told, "timedatectl set-ntp true, on both machines")
+        problem = f"the database's clock is {apart:.0f} s from ours"
+        yield bad("clocks", problem, "timedatectl set-ntp true, on both machines")
 
 
 def check_bot(settings: CommonSettings) -> Iterator[Finding]:
@@ -111,9 +111,9 @@ def check_bot(settings: CommonSettings) -> Iterator[Finding]:
     age_max = settings.limits.heartbeat_max_age_seconds
     bot = BotProcess(settings.log.dir, beat_age_max=age_max, clock=utc_now)
     verdict = bot.verdict()
-    if verdict.health is Health.WELL:
+    if verdict.health is ProcessHealth.WELL:
         yield ok("main_app.py", f"runs: {verdict.why}")
-    elif verdict.health is Health.STOPPED:
+    elif verdict.health is ProcessHealth.STOPPED:
         yield note("main_app.py", verdict.why, "watchdog.py starts it")
     else:
         yield bad("main_app.py", f"{verdict.health}: {verdict.why}", "see main_app.log")
@@ -127,8 +127,8 @@ def check_cron(settings: CommonSettings) -> Iterator[Finding]:
     else:
         lacking = [name for name in SCRIPTS if f"{name}.py" not in lines]
         if lacking:
-            told = f"no line for {', '.join(lacking)}"
-            yield note("cron", told, "install docs/crontab.example")
+            problem = f"no line for {', '.join(lacking)}"
+            yield note("cron", problem, "install docs/crontab.example")
         else:
             yield ok("cron", "all four lines are there")
     for name in SCRIPTS:
@@ -148,8 +148,8 @@ def check_mail(settings: CommonSettings, *, send: bool) -> Iterator[Finding]:
     elif send_mail(alerts, "dca doctor: a test", "This mail was asked for by `dca doctor --send`."):
         yield ok("mail", f"sent to {alerts.receiver}")
     else:
-        told = f"{alerts.smtp_server}:{alerts.smtp_port} did not take it"
-        yield bad("mail", told, "check ALERT_EMAIL_SMTP_* in .env")
+        problem = f"{alerts.smtp_server}:{alerts.smtp_port} did not take it"
+        yield bad("mail", problem, "check ALERT_EMAIL_SMTP_* in .env")
 
 
 def check_channels(settings: CommonSettings, *, send: bool) -> Iterator[Finding]:

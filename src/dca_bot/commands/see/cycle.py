@@ -42,7 +42,7 @@ def _as_json(story: Story) -> dict[str, Any]:
             {
                 "at": event.at,
                 "kind": event.kind,
-                "told": event.told,
+                "sentence": event.sentence,
                 "client_order_id": event.client_order_id,
                 "price": event.price,
                 "against": event.against,
@@ -94,11 +94,11 @@ def _print(story: Story) -> None:
     console.print(shown)
     if any(map(story.is_estimated, story.orders)):
         console.print(Text("* estimated: Alpaca's records tell it hours later", "dim"))
-    told = Table.grid(padding=(0, 2))
+    events = Table.grid(padding=(0, 2))
     console.print()
     for event in story.events:
-        told.add_row(local(event.at, seconds=True)[5:], event.told)
-    console.print(told)
+        events.add_row(local(event.at, seconds=True)[5:], event.sentence)
+    console.print(events)
     console.print()
     console.print(f"paid {amount(line.invested)}, fees {amount(line.fees, 4)}, net ", end="")
     console.print(output.signed(line.net) if line.completed_at else "open: see `dca status`")

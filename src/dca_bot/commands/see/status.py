@@ -113,9 +113,9 @@ def _head(content: dict[str, Any]) -> Text:
 
 def _caretakers(content: dict[str, Any]) -> Text:
     known = content["ages"]["caretakers"]
-    told = [f"{name.replace('_', ' ')} {age(since)}" for name, since in known.items()]
+    ages = [f"{name.replace('_', ' ')} {age(since)}" for name, since in known.items()]
     ago = age(content["ages"]["decision"])
-    return Text(f"last decision {ago} ago; last success: {', '.join(told)}", "dim")
+    return Text(f"last decision {ago} ago; last success: {', '.join(ages)}", "dim")
 
 
 def _money(content: dict[str, Any]) -> Text:

@@ -5,7 +5,7 @@
 
 Quotes, trades and the closes of bars (--closes) are played through exactly.  What a bar does not
 tell - its path, the spread, the delay - is run pessimistically and optimistically, and both are
-shown.  Several pairs share one purse (--cash).  Nothing is ordered, and no account is needed.
+shown.  Several pairs share the cash of --cash.  Nothing is ordered, and no account is needed.
 """
 
 from __future__ import annotations

@@ -98,9 +98,9 @@ async function toggle(row) {
     return;
   }
   row.chart = make("div", { className: "chart" });
-  row.told = make("div", { className: "wide" });
+  row.story = make("div", { className: "wide" });
   row.tables = make("div");
-  row.detail = make("div", { className: "detail" }, make("div", {}, make("h3", {}, "Last day"), row.chart), row.tables, row.told);
+  row.detail = make("div", { className: "detail" }, make("div", {}, make("h3", {}, "Last day"), row.chart), row.tables, row.story);
   row.root.append(row.detail);
   await refresh(row);
 }
@@ -108,22 +108,22 @@ async function toggle(row) {
 async function refresh(row) {
   const answer = await fetch(`asset.json?symbol=${encodeURIComponent(row.symbol)}`);
   if (!answer.ok || !row.isOpen) return;
-  const told = await answer.json();
-  charts.asset(row.chart, told, row.asset);
-  const { prices, ...rest } = told;
+  const detail = await answer.json();
+  charts.asset(row.chart, detail, row.asset);
+  const { prices, ...rest } = detail;
   const key = JSON.stringify(rest);
   if (row.key === key && row.tables.childElementCount) return;
   row.key = key;
-  row.tables.replaceChildren(make("h3", {}, number(row.asset.quantity) > 0 ? "Rungs that are left" : "Ladder from this price"), ladder(told));
-  row.told.replaceChildren(make("h3", {}, "Orders of this cycle"), orders(told.orders), make("h3", {}, make("br"), "What happened"), story(told.events));
+  row.tables.replaceChildren(make("h3", {}, number(row.asset.quantity) > 0 ? "Rungs that are left" : "Ladder from this price"), ladder(detail));
+  row.story.replaceChildren(make("h3", {}, "Orders of this cycle"), orders(detail.orders), make("h3", {}, make("br"), "What happened"), story(detail.events));
 }
 
 const table = (headings, lines) => make("div", { className: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...headings.map((name, place) => make("th", { className: place ? "n" : "" }, name)))),
   make("tbody", {}, ...lines.map((cells) => make("tr", {}, ...cells.map((cell, place) => make("td", { className: place ? `n ${cell?.tone ?? ""}` : "" }, cell?.text ?? cell)))))));
 
-function ladder(told) {
-  const lines = told.rungs.map((rung) => [rung.kind === "base" ? "base" : `safety ${rung.number}`, price(rung.trigger), money(rung.invested), price(rung.take_profit_price), { text: money(rung.net, true), tone: tone(rung.net) }]);
-  const warnings = told.warnings.map((warning) => make("p", { className: "warn" }, warning));
+function ladder(detail) {
+  const lines = detail.rungs.map((rung) => [rung.kind === "base" ? "base" : `safety ${rung.number}`, price(rung.trigger), money(rung.invested), price(rung.take_profit_price), { text: money(rung.net, true), tone: tone(rung.net) }]);
+  const warnings = detail.warnings.map((warning) => make("p", { className: "warn" }, warning));
   if (!lines.length) return make("div", {}, ...warnings, warnings.length ? null : make("p", { className: "dim" }, "None: it waits for its take profit alone."));
   return make("div", {}, table(["buy", "at or below", "in", "sell at", "net"], lines), ...warnings);
 }
@@ -135,6 +135,6 @@ function orders(list) {
 }
 
 const story = (events) => events.length
-  ? make("ol", { className: "story" }, ...events.toReversed().map((event) => make("li", {}, make("time", {}, local(event.at, true)), event.told)))
+  ? make("ol", { className: "story" }, ...events.toReversed().map((event) => make("li", {}, make("time", {}, local(event.at, true)), event.sentence)))
   : make("p", { className: "dim" }, "Nothing yet.");
 

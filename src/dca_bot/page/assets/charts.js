@@ -73,16 +73,16 @@ export function capital(element, points) {
   () => ({ yaxis: { ...layout().yaxis, rangemode: "tozero" } }), "Begins with the first base order.");
 }
 
-export function asset(element, told, row) {
-  plot(element, `${told.prices.length}${told.prices.at(-1)}${told.trades.length}${row.average_price}${row.next_buy_price}`, () => {
-    if (!told.prices.length && !told.trades.length) return null;
-    const from = told.prices.length ? told.prices[0][0] : told.trades[0].at;
+export function asset(element, detail, row) {
+  plot(element, `${detail.prices.length}${detail.prices.at(-1)}${detail.trades.length}${row.average_price}${row.next_buy_price}`, () => {
+    if (!detail.prices.length && !detail.trades.length) return null;
+    const from = detail.prices.length ? detail.prices[0][0] : detail.trades[0].at;
     const trade = (side, symbol, name) => {
-      const of = told.trades.filter((each) => each.side === side && new Date(each.at) >= new Date(from));
+      const of = detail.trades.filter((each) => each.side === side && new Date(each.at) >= new Date(from));
       return { x: of.map((each) => local(each.at)), y: of.map((each) => Number(each.price)), type: "scatter", mode: "markers", name: name,
         marker: { symbol, size: 10, color: colour(side === "buy" ? "blue" : "good"), line: { width: 1.5, color: colour("card") } } };
     };
-    return [{ x: told.prices.map((point) => local(point[0])), y: told.prices.map((point) => Number(point[1])), type: "scatter", mode: "lines", name: "price", line: { color: colour("dim"), width: 1.4 } },
+    return [{ x: detail.prices.map((point) => local(point[0])), y: detail.prices.map((point) => Number(point[1])), type: "scatter", mode: "lines", name: "price", line: { color: colour("dim"), width: 1.4 } },
       trade("buy", "triangle-up", "bought"), trade("sell", "triangle-down", "sold")];
   }, () => {
     const lines = [["average", row.average_price, "blue", "solid"], ["take profit", row.take_profit_price, "good", "dash"], ["next buy", row.next_buy_price, "warn", "dash"]].filter((line) => line[1]);

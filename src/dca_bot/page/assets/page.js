@@ -8,39 +8,39 @@ const by = (id) => document.getElementById(id);
 let cycles = [], shownCycles = new Map();
 
 async function look() {
-  let told;
+  let data;
   try {
     const answer = await fetch("data.json");
-    told = await answer.json();
-    if (!answer.ok) throw new Error(told.error);
+    data = await answer.json();
+    if (!answer.ok) throw new Error(data.error);
   } catch (error) {
     say(by("away"), error instanceof TypeError ? "The page's own process does not answer: start dca page again. What is shown is old." : `${error.message}. What is shown is old.`);
     by("away").hidden = false;
     return;
   }
   by("away").hidden = true;
-  show(told);
+  show(data);
   await assets.refreshOpen();
 }
 
-function show(told) {
-  const status = told.status;
+function show(data) {
+  const status = data.status;
   say(by("mode"), status.mode.toUpperCase(), `badge ${status.mode}`);
   say(by("health"), status.health, `pill ${status.health}`);
   say(by("ages"), `quote ${age(status.ages.quote)}, update ${age(status.ages.trade_stream)}, heartbeat ${age(status.ages.heartbeat)} ago`);
   document.title = `${money(status.realised_net, true)} · DCA bot`;
   list(by("reasons"), status.reasons);
   tiles(status);
-  assets.show(by("assets"), status.assets, told.bought, status.at);
-  charts.earned(by("earned"), told.charts.earned, number(status.invested) ? status.net_if_sold : null);
-  charts.daily(by("daily"), told.charts.days);
-  charts.capital(by("capital"), told.charts.capital);
-  cycles = told.cycles;
+  assets.show(by("assets"), status.assets, data.bought, status.at);
+  charts.earned(by("earned"), data.charts.earned, number(status.invested) ? status.net_if_sold : null);
+  charts.daily(by("daily"), data.charts.days);
+  charts.capital(by("capital"), data.charts.capital);
+  cycles = data.cycles;
   showCycles(status);
-  honesty(told.honesty);
-  tieOut(told.tie_out, status.at);
-  say(by("clock"), `${local(status.at, true)} ${told.zone}.`);
-  say(by("version"), `Version ${told.version}.`);
+  honesty(data.honesty);
+  tieOut(data.tie_out, status.at);
+  say(by("clock"), `${local(status.at, true)} ${data.zone}.`);
+  say(by("version"), `Version ${data.version}.`);
 }
 
 function list(parent, texts) {
@@ -86,25 +86,25 @@ function showCycles(status) {
   say(by("more"), cycles.length ? (wanted.length ? `${wanted.length} shown, ${status.cycles} completed in all. The net of one under way is what a sale now would leave.` : "No cycle fits the filter.") : "No cycles yet: the first begins with the first row of dca_assets.");
 }
 
-function honesty(told) {
-  if (!told) return;
-  const key = JSON.stringify(told);
+function honesty(data) {
+  if (!data) return;
+  const key = JSON.stringify(data);
   if (by("honesty").dataset.key === key) return;
   by("honesty").dataset.key = key;
-  by("honesty").replaceChildren(...told.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  by("honesty").replaceChildren(...data.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
 }
 
-function tieOut(told, now) {
-  const parent = by("tie"), key = JSON.stringify([told, since(told.at, now)]);
+function tieOut(data, now) {
+  const parent = by("tie"), key = JSON.stringify([data, since(data.at, now)]);
   if (parent.dataset.key === key) return;
   parent.dataset.key = key;
-  if (!told.differences) {
-    parent.replaceChildren(make("p", { className: "dim" }, told.at ? `${told.state}.` : "Alpaca is being asked …"));
+  if (!data.differences) {
+    parent.replaceChildren(make("p", { className: "dim" }, data.at ? `${data.state}.` : "Alpaca is being asked …"));
     return;
   }
-  const count = told.differences.length;
+  const count = data.differences.length;
   const head = count ? make("p", { className: "bad" }, `${count} difference${count > 1 ? "s" : ""} between the books and Alpaca's records:`) : make("p", { className: "good" }, "Yes: every fill and every fee of the last days is in the books, and nothing else.");
-  parent.replaceChildren(head, ...(count ? [make("ul", {}, ...told.differences.map((each) => make("li", {}, `${each.symbol ?? ""} ${each.kind}: ${each.what}`)))] : []), make("p", { className: "dim" }, `Compared ${since(told.at, now)} ago, once an hour. At once: dca tie-out`));
+  parent.replaceChildren(head, ...(count ? [make("ul", {}, ...data.differences.map((each) => make("li", {}, `${each.symbol ?? ""} ${each.kind}: ${each.what}`)))] : []), make("p", { className: "dim" }, `Compared ${since(data.at, now)} ago, once an hour. At once: dca tie-out`));
 }
 
 by("filter").addEventListener("input", () => cycles.length && look());

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from dca_bot.core.model import Cycle
-from dca_bot.live.problems import Look
+from dca_bot.live.problems import AssetSnapshot
 from dca_bot.program.clock import OFFSET_MAX, Clock, clock_trouble
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.trading.ports import Broker
@@ -28,7 +28,7 @@ CASH_SECONDS = 30.0
 CASH_SECONDS_AFTER_A_CHANGE = 5.0
 
 
-class Purse:
+class AccountCash:
     """The account's cash, asked for every half minute, and sooner when a cycle has changed."""
 
     def __init__(self, broker: Broker, seconds: Callable[[], float] = time.monotonic) -> None:
@@ -56,8 +56,8 @@ def no_orders(broker: Broker) -> str:
     return clock_trouble(offset) if abs(offset) > OFFSET_MAX else ""
 
 
-async def tell_what_is_seen(
-    looks: Callable[[], Sequence[Look]],
+async def write_sights(
+    snapshots: Callable[[], Sequence[AssetSnapshot]],
     seen: Callable[[], Mapping[str, sight.AssetSight]],
     broker: Broker,
     clock: Clock,
@@ -66,10 +66,10 @@ async def tell_what_is_seen(
     directory: Path,
 ) -> None:
     """Write the sight every two seconds."""
-    purse = Purse(broker)
+    account_cash = AccountCash(broker)
     while True:
-        cycles = [look.state.cycle for look in looks()]
-        cash = await asyncio.to_thread(purse.cash, cycles)
+        cycles = [snapshot.state.cycle for snapshot in snapshots()]
+        cash = await asyncio.to_thread(account_cash.cash, cycles)
         with suppress(OSError):  # a full disk: the heartbeat has said so
             sight.write(sight.Sight(clock(), mode, cash, no_orders(broker), seen()), directory)
         await asyncio.sleep(LOOK_SECONDS)

@@ -41,7 +41,7 @@ NOT_DONE = 1
 
 
 @dataclass
-class Session:
+class Action:
     """One call of a verb: what it works with, by whose time, and what it has done."""
 
     store: Store
@@ -160,11 +160,11 @@ def add_yes(parser: ArgumentParser) -> None:
 
 
 @contextmanager
-def session(arguments: Namespace) -> Iterator[Session]:
+def action(arguments: Namespace) -> Iterator[Action]:
     """Open what a verb works with.  Raises SettingsError and StoreUnavailable."""
     settings = read_settings()
     ensure_schema(settings.database)
     with MySqlStore(settings.database, pool_size=2) as store:
         broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
         budget = Budget.of(settings.limits)
-        yield Session(store, broker, settings.database, budget, settings.log.dir, arguments.json)
+        yield Action(store, broker, settings.database, budget, settings.log.dir, arguments.json)

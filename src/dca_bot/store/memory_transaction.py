@@ -19,7 +19,7 @@ from dca_bot.store.values import PRICE
 
 
 @dataclass(slots=True)
-class Shelf:
+class AssetRows:
     """What `MemoryStore` keeps for an asset; `lock` stands for the lock on its row."""
 
     asset: Asset
@@ -66,19 +66,19 @@ class MemoryTransaction:
 
     def __init__(
         self,
-        shelf: Shelf,
+        rows: AssetRows,
         cycle_ids: Iterator[int],
         clock: Clock,
         expose: Callable[[datetime], Exposure],
         left_behind: Callable[[str], Decimal],
     ) -> None:
-        self._shelf = shelf
+        self._rows = rows
         self._cycle_ids = cycle_ids  # as the database's: never twice, also not after a rollback
         self._clock = clock
         self._expose = expose
         self._left_behind = left_behind
-        self.asset = shelf.asset
-        self.cycle = shelf.active_cycle
+        self.asset = rows.asset
+        self.cycle = rows.active_cycle
         self.cycles: dict[int, Cycle] = {}
         self.orders: dict[str, Order] = {}
         self.last_sell_price: Decimal | None = None
@@ -90,36 +90,36 @@ class MemoryTransaction:
     @property
     def has_written(self) -> bool:
         of_asset = self.allowed or self.last_sell_price is not None
-        told = self.events or self.results or self.losses_from
-        return bool(self.cycles or self.orders or of_asset or told)
+        records = self.events or self.results or self.losses_from
+        return bool(self.cycles or self.orders or of_asset or records)
 
     def cycle_by_id(self, cycle_id: int) -> Cycle | None:
         """Any cycle of this asset, active or not."""
-        return self.cycles.get(cycle_id) or self._shelf.cycles.get(cycle_id)
+        return self.cycles.get(cycle_id) or self._rows.cycles.get(cycle_id)
 
     def previous_cycle(self) -> Cycle | None:
         """The completed cycle with the latest `completed_at`."""
         if not self.cycles:
-            return self._shelf.previous_cycle
-        return latest_completed({**self._shelf.cycles, **self.cycles}.values())
+            return self._rows.previous_cycle
+        return latest_completed({**self._rows.cycles, **self.cycles}.values())
 
     def order(self, client_order_id: str) -> Order | None:
         """An order of this asset."""
-        return self.orders.get(client_order_id) or self._shelf.orders.get(client_order_id)
+        return self.orders.get(client_order_id) or self._rows.orders.get(client_order_id)
 
     def orders_of_cycle(self, cycle_id: int) -> Sequence[Order]:
         """All orders of a cycle of this asset, oldest first."""
         mine = {key: order for key, order in self.orders.items() if order.cycle_id == cycle_id}
-        return list({**self._shelf.of_cycle.get(cycle_id, {}), **mine}.values())
+        return list({**self._rows.of_cycle.get(cycle_id, {}), **mine}.values())
 
     def last_order(self) -> Order | None:
         """The order of this asset that was intended last."""
-        orders = {**self._shelf.orders, **self.orders}.values()
+        orders = {**self._rows.orders, **self.orders}.values()
         return max(reversed(orders), key=lambda order: order.created_at, default=None)
 
     def live_order(self) -> Order | None:
         """The one order of this asset that is intended or open."""
-        before = self._shelf.live_order
+        before = self._rows.live_order
         rest = [] if before is None or before.client_order_id in self.orders else [before]
         return next((o for o in [*self.orders.values(), *rest] if not o.status.is_finished), None)
 
@@ -234,7 +234,7 @@ class MemoryTransaction:
         self.orders[order.client_order_id] = order
 
     def _active_cycle(self) -> Cycle | None:
-        before = self._shelf.active_cycle
+        before = self._rows.active_cycle
         rest = [] if before is None or before.cycle_id in self.cycles else [before]
         return next((c for c in [*self.cycles.values(), *rest] if c.status.is_active), None)
 

@@ -13,10 +13,10 @@ from dca_bot.report.reader import Reader, moment
 from dca_bot.store.assets import ALL_ASSETS, read_state
 from dca_bot.store.orders import ORDERS
 from dca_bot.watchdog import heartbeat, sight
-from dca_bot.watchdog.caretaker_marks import SILENCE_MAX, Mark
+from dca_bot.watchdog.caretaker_marks import SILENCE_MAX, SuccessMark
 
 
-def look(reader: Reader, log_dir: Path, now: datetime, *, mode: str) -> Now:
+def take_snapshot(reader: Reader, log_dir: Path, now: datetime, *, mode: str) -> Now:
     """Everything as it is at `now`; `mode` is what the settings say, where the bot says nothing."""
     seen = sight.read(log_dir)
     orders = defaultdict(list)
@@ -60,5 +60,5 @@ def look(reader: Reader, log_dir: Path, now: datetime, *, mode: str) -> Now:
         beat=heartbeat.read(log_dir),
         sight=seen,
         assets=tuple(assets),
-        caretakers={name: Mark(log_dir, name).time() for name in SILENCE_MAX},
+        caretakers={name: SuccessMark(log_dir, name).time() for name in SILENCE_MAX},
     )
