@@ -51,7 +51,7 @@ def check_rows(settings: Settings) -> Iterator[Finding]:
         yield bad("assets", str(error), "see above")
         return
     if not states:
-        yield note("assets", "dca_assets has no row", "insert one: README, step 5")
+        yield note("assets", "dca_assets has no row", "add one: dca add BTC/USD")
     for state in states:
         problem = state.problem or problem_of(state.asset, rules.get(state.asset.symbol))
         if problem and state.asset.is_enabled:
