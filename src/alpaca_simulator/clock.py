@@ -44,26 +44,6 @@ class WallClock:
         return self._last
 
 
-class SteppedClock:
-    """A clock that a test moves by hand."""
-
-    def __init__(self, start_ns: int) -> None:
-        self._now = start_ns
-
-    def now(self) -> int:
-        """Returns the present, one nanosecond later at every reading."""
-        self._now += 1
-        return self._now
-
-    def timer(self) -> int:
-        """Returns the present."""
-        return self._now
-
-    def advance(self, nanoseconds: int) -> None:
-        """Moves the present on."""
-        self._now += nanoseconds
-
-
 def rfc3339(ns: int) -> str:
     """Given nanoseconds, writes `2024-06-03T16:31:59.23323392Z`: trailing zeros trimmed."""
     seconds, rest = divmod(ns, SECOND)

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from types import TracebackType
 from typing import Self
 
 from dca_bot.core.model import ZERO, OrderKind, OrderStatus
@@ -94,12 +93,7 @@ class Books:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._session.close()
 
     def assets(self, prices: Mapping[str, Prices]) -> tuple[AssetNow, ...]:

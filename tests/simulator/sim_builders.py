@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from alpaca_simulator.clock import MILLISECOND, SECOND, SteppedClock
+from alpaca_simulator.clock import MILLISECOND, SECOND
 from alpaca_simulator.exchange.assets import known_assets
 from alpaca_simulator.exchange.drafts import read_draft
 from alpaca_simulator.exchange.matching import Rules
@@ -15,6 +15,26 @@ from alpaca_simulator.prices.quotes import Quote
 
 START = 1_726_665_890 * SECOND
 BTC_ID = "276e2673-764b-4ab6-a611-caf665ca6340"
+
+
+class SteppedClock:
+    """A clock that a test moves by hand."""
+
+    def __init__(self, start_ns: int) -> None:
+        self._now = start_ns
+
+    def now(self) -> int:
+        """Returns the present, one nanosecond later at every reading."""
+        self._now += 1
+        return self._now
+
+    def timer(self) -> int:
+        """Returns the present."""
+        return self._now
+
+    def advance(self, nanoseconds: int) -> None:
+        """Moves the present on."""
+        self._now += nanoseconds
 
 
 class Bench:

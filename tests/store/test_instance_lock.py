@@ -14,6 +14,7 @@ import pytest
 from dca_bot.program.errors import DcaError, StoreUnavailable
 from dca_bot.program.settings import DatabaseSettings
 from dca_bot.store.instance_lock import SILENCE_SECONDS, InstanceLock, lock_name
+from dca_bot.store.values import Value
 from tests.helpers import eventually, start_script
 from tests.proofs.whole.database_proxy import Cut, DatabaseProxy, Nth, Unnoticed, like
 from tests.store.sql_helpers import SqlClient
@@ -41,30 +42,48 @@ def sql(empty_database: DatabaseSettings) -> Iterator[SqlClient]:
     client.close()
 
 
+class Server:
+    """What the server says of the lock."""
+
+    def __init__(self, sql: SqlClient, database: DatabaseSettings) -> None:
+        self.sql, self._name = sql, lock_name(database.name)
+
+    def holder(self) -> Value:
+        """The number of the connection that has it; None: nobody."""
+        return self.sql.value("SELECT IS_USED_LOCK(%s)", self._name)
+
+    def end_all(self) -> None:
+        """Kill every other connection, and wait until the lock is free."""
+        self.sql.kill(self.sql.connections())
+        eventually(lambda: self.holder() is None)
+
+
+@pytest.fixture
+def server(sql: SqlClient, empty_database: DatabaseSettings) -> Server:
+    return Server(sql, empty_database)
+
+
 def test_a_second_program_is_refused_and_told_where_the_first_is(
-    empty_database: DatabaseSettings,
+    empty_database: DatabaseSettings, server: Server
 ) -> None:
-    with InstanceLock(empty_database) as first:
+    with InstanceLock(empty_database):
+        before = server.holder()
         holder = rf"another main_app.py \(pid {os.getpid()}, from .+\) already trades"
         with pytest.raises(DcaError, match=holder):
             InstanceLock(empty_database, wait_seconds=0).acquire()
-        assert first.is_held()
+        assert server.holder() == before is not None
 
 
-def test_it_is_free_again_afterwards(empty_database: DatabaseSettings) -> None:
-    with InstanceLock(empty_database):
-        pass
-    with InstanceLock(empty_database, wait_seconds=PATIENCE) as second:
-        assert second.is_held()
-
-
-def test_taking_it_twice_is_taking_it_once(empty_database: DatabaseSettings) -> None:
+def test_taking_it_twice_is_taking_it_once_and_it_is_free_again_afterwards(
+    empty_database: DatabaseSettings, server: Server
+) -> None:
     with InstanceLock(empty_database) as lock:
+        first = server.holder()
         lock.acquire()
-        assert lock.is_held()
-    assert not lock.is_held()
-    with InstanceLock(empty_database, wait_seconds=PATIENCE) as next_one:
-        assert next_one.is_held()
+        assert server.holder() == first is not None
+    eventually(lambda: server.holder() is None)
+    with InstanceLock(empty_database):
+        assert server.holder() not in (None, first)
 
 
 def test_other_databases_of_the_server_are_free(
@@ -89,30 +108,29 @@ def test_a_killed_program_leaves_it_free(empty_database: DatabaseSettings) -> No
         with pytest.raises(DcaError):
             InstanceLock(database, wait_seconds=0).acquire()
         holder.kill()
-        with InstanceLock(database, wait_seconds=PATIENCE) as lock:
-            assert lock.is_held()
+        with InstanceLock(database, wait_seconds=PATIENCE):
+            pass
 
 
 def test_a_lost_connection_is_noticed_and_the_lock_taken_again(
-    empty_database: DatabaseSettings, sql: SqlClient
+    empty_database: DatabaseSettings, server: Server
 ) -> None:
     with InstanceLock(empty_database, wait_seconds=PATIENCE) as lock:
-        sql.kill(sql.connections())
-        eventually(lambda: not lock.is_held())
+        server.end_all()
         lock.acquire()
-        assert lock.is_held()
+        assert server.holder() is not None
 
 
 def test_a_lock_that_another_took_meanwhile_is_not_taken_again(
-    empty_database: DatabaseSettings, sql: SqlClient
+    empty_database: DatabaseSettings, server: Server
 ) -> None:
     with InstanceLock(empty_database) as lock:
-        sql.kill(sql.connections())
-        eventually(lambda: not lock.is_held())
-        another = InstanceLock(empty_database, wait_seconds=PATIENCE)
-        with another, pytest.raises(DcaError, match="already trades"):
-            lock.acquire()
-        assert not lock.is_held()
+        server.end_all()
+        with InstanceLock(empty_database):
+            others = server.holder()
+            with pytest.raises(DcaError, match="already trades"):
+                lock.acquire()
+            assert server.holder() == others
 
 
 WHO_HOLDS = like("SELECT IS_USED_LOCK")
@@ -136,7 +154,6 @@ def test_its_own_lost_connection_is_not_taken_for_another_bot(
         sql.kill(sql.connections())
         eventually(lambda: not sql.connections())
         lock.acquire()
-        assert lock.is_held()
 
 
 class Meanwhile:
@@ -151,12 +168,11 @@ class Meanwhile:
 
 
 def test_not_knowing_who_holds_it_is_not_another_bot(
-    empty_database: DatabaseSettings, sql: SqlClient
+    empty_database: DatabaseSettings, server: Server
 ) -> None:
     def let_go() -> None:
         first.release()
-        name = lock_name(empty_database.name)
-        eventually(lambda: sql.value("SELECT IS_USED_LOCK(%s)", name) is None)
+        eventually(lambda: server.holder() is None)
 
     with (
         InstanceLock(empty_database) as first,
@@ -175,17 +191,17 @@ def test_not_knowing_who_holds_it_is_not_another_bot(
 
 
 def test_a_bot_whose_lock_another_has_taken_ends(
-    bot_env: dict[str, str], empty_database: DatabaseSettings, sql: SqlClient, tmp_path: Path
+    bot_env: dict[str, str], empty_database: DatabaseSettings, server: Server, tmp_path: Path
 ) -> None:
-    name, log = lock_name(empty_database.name), tmp_path / "main_app.out"
+    log = tmp_path / "main_app.out"
     other = InstanceLock(empty_database, wait_seconds=PATIENCE)
     with log.open("wb") as output, ThreadPoolExecutor(1) as pool:
         bot = start_script("main_app.py", env=bot_env, output=output)
         try:
             eventually(lambda: "trade stream connected" in log.read_text(), timeout=60)
             waiting = pool.submit(other.acquire)
-            eventually(lambda: sql.value(LOCK_WAITS) == 1)
-            sql.kill([sql.value("SELECT IS_USED_LOCK(%s)", name)])
+            eventually(lambda: server.sql.value(LOCK_WAITS) == 1)
+            server.sql.kill([server.holder()])
             waiting.result(timeout=20)
             assert bot.wait(timeout=30) == 1
             assert "already trades this database" in log.read_text()

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 from dca_bot.program.errors import DcaError, StoreUnavailable
@@ -60,12 +59,7 @@ class InstanceLock:
         self.acquire()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
     def acquire(self) -> None:
@@ -85,11 +79,6 @@ class InstanceLock:
                 session.close()
                 raise
             self._session = session
-
-    def is_held(self) -> bool:
-        """Whether the server still counts the lock as ours; False when it doesn't answer."""
-        with self._guard:
-            return self._is_held()
 
     def release(self) -> None:
         """Let go of the lock; the server does it when the connection ends."""

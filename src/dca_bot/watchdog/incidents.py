@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from dca_bot.program.errors import DcaError
@@ -68,12 +67,7 @@ class Incidents:
         memory.restarts = [at for at in memory.restarts if abs(now - at) < WINDOW]
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # Remembered first: a mail server that hangs must not make us forget a failed start.  On a
         # full disk nothing can be remembered; then it is said at the end, after the mail.
         with suppress(DcaError):
