@@ -8,7 +8,7 @@ Cron runs this every minute.  It cancels
   listed in dca_assets, or whose client order id begins with "dca-" in any symbol.
 A cancel is a request: what was filled meanwhile counts, and a cycle moves on only when Alpaca says
 how its order ended.  Orders in other symbols are never touched.
-Once an hour the fees of SELLs that Alpaca's own records tell by now take the place of estimates.
+Once an hour the fees of SELLs that Alpaca's own records show by now take the place of estimates.
 
 Exit status: 0 done, 1 at least one asset was skipped or nothing could be learnt, 2 a setting is
 wrong.

@@ -4,7 +4,7 @@
 Cron runs this every five minutes.  The bot is well while its heartbeat is younger than
 HEARTBEAT_MAX_AGE_SECONDS and neither of its streams has been silent for five minutes.  A new bot
 must be well within WATCHDOG_START_SECONDS, or it is ended again.  After five failed starts it is
-left alone until an hour after the first of them, after a wrong setting until somebody has mended
+left alone until an hour after the first of them, after a wrong setting until somebody has corrected
 it.
 
   watchdog.py            look once, and do what is needed

@@ -1,4 +1,4 @@
-"""Estimated fees of SELLs give way to what Alpaca's own records tell, and to nothing else."""
+"""Estimated fees of SELLs give way to what Alpaca's own records show, and to nothing else."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_a_row_that_cannot_be_read_is_not_compared(log: Log) -> None:
     log.write(AssetState(ASSET, CYCLE))
     unreadable = AssetState(replace(ASSET, is_enabled=False), None, "allowed is 'none'")
     assert log.write(unreadable, unreadable.problem) == [
-        "not traded until its row is mended: allowed is 'none'"
+        "not traded until its row is corrected: allowed is 'none'"
     ]
     assert log.write(AssetState(ASSET, CYCLE)) == ["usable again: its orders go on"]
 

@@ -403,7 +403,7 @@ def test_a_newer_reading_counts_and_its_problem_stays() -> None:
     assert bench.worker.state.problem == "what is wrong"
 
 
-def test_a_row_with_a_problem_is_not_traded_until_it_is_mended() -> None:
+def test_a_row_with_a_problem_is_not_traded_until_it_is_corrected() -> None:
     bench = Bench()
     bench.worker.follow(replace(bench.floor.state, problem="what is wrong"))
     bench.act(100)

@@ -165,7 +165,7 @@ def test_where_no_order_is_placed_at_all_that_comes_first() -> None:
 
 def test_a_halt_is_not_blamed_on_the_row() -> None:
     now, _ = CASES[State.HALTED]
-    assert "mended" not in why(now, WELL, NOW)
+    assert "corrected" not in why(now, WELL, NOW)
 
 
 def test_a_row_that_only_may_not_buy_still_tells_its_take_profit() -> None:

@@ -286,7 +286,7 @@ def _the_same(update: OrderUpdate, order: Order) -> OrderUpdate:
 
 
 def _in_doubt(order: Order, why: str) -> OrderOutcomeUnknown:
-    what = f"order {order.client_order_id} may or may not work at Alpaca"
+    what = f"order {order.client_order_id} may or may not be live at Alpaca"
     return OrderOutcomeUnknown(f"{what}: {why}; it is asked for until that is known")
 
 

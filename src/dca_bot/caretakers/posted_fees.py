@@ -157,5 +157,5 @@ def _book(store: Store, order: Order, fee: Decimal) -> None:
 def _say(order: Order, symbol: str, fee: Decimal, this_run: Run) -> None:
     if order.fee != fee:
         facts = {"fee": fee, "estimated": order.fee, "client_id": order.client_order_id}
-        sentence = this_run.said("Alpaca's records tell another fee than was estimated")
+        sentence = this_run.said("Alpaca's records show another fee than was estimated")
         asset_log(log, symbol, order.cycle_id).info(event(sentence, **facts))

@@ -2,7 +2,7 @@
 
 Rule: a BUY's fee is taken from the coin that is received, so its net stands in the quantity; a
 SELL's is taken in money, rounded up for each fill (docs/alpaca.md 1.5), and is an estimate until
-Alpaca's own records tell it, hours later.
+Alpaca's own records show it, hours later.
 """
 
 from __future__ import annotations

@@ -106,9 +106,9 @@ def _wants_to_buy(snapshot: AssetSnapshot) -> bool:
 def _unusable(state: AssetState) -> str:
     """What is wrong with the row; "" when nothing is, or when Alpaca is to blame."""
     if state.problem and state.problem != HALTED:
-        return f"no orders until the row is mended: {state.problem}"
+        return f"no orders until the row is corrected: {state.problem}"
     no_buys = buying_problem(state.asset) if state.asset.is_enabled else ""
-    return no_buys and f"no BUYs until the row is mended, it still takes its profit: {no_buys}"
+    return no_buys and f"no BUYs until the row is corrected, it still takes its profit: {no_buys}"
 
 
 def _unsold(

@@ -73,7 +73,7 @@ def _line_about(problem: str, no_buys: str) -> str:
         return f"not traded for now: {problem}"
     if problem:
         every = "; ".join(filter(None, (problem, no_buys)))
-        return f"not traded until its row is mended: {every}"
+        return f"not traded until its row is corrected: {every}"
     if no_buys:
-        return f"no BUYs until its row is mended, what it holds is still sold: {no_buys}"
+        return f"no BUYs until its row is corrected, what it holds is still sold: {no_buys}"
     return ""

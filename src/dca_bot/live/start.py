@@ -133,7 +133,7 @@ def check_account(account: Account) -> None:
     if account.problem:
         raise DcaError(
             f"Alpaca does not let this account trade: {account.problem}; "
-            "mend that in Alpaca's dashboard, then start again"
+            "fix that in Alpaca's dashboard, then start again"
         )
     log.info(event("account is ready", cash_available=account.cash_available))
 

@@ -92,7 +92,7 @@ def _trades_from(values: Values) -> int | None:
     if text.isascii() and text.isdigit() and len(text) < 5:
         return int(text)
     values.problems.append(
-        "ALERT_ON_TRADES must be off, on, or the first safety order to tell of, as in 3"
+        "ALERT_ON_TRADES must be off, on, or the first safety order to report, as in 3"
     )
     return None
 

@@ -98,7 +98,7 @@ def _sentence(now: AssetNow, state: State, at: datetime) -> str:
     asset = now.asset
     match state:
         case State.UNUSABLE:
-            return f"Not traded until its row in dca_assets is mended: {now.problem}."
+            return f"Not traded until its row in dca_assets is corrected: {now.problem}."
         case State.HALTED:
             trades = replace(now, problem="")
             return (
@@ -252,7 +252,7 @@ def _two_prices(now: AssetNow, at: datetime) -> str:
         f"{_percent(now, now.take_profit_price, Side.SELL)}{bid}"
     )
     if now.problem:
-        return f"{sell}; buys no more until its row is mended: {now.problem}."
+        return f"{sell}; buys no more until its row is corrected: {now.problem}."
     if prices.buy_at_or_below is None:
         used = f"all {asset.max_safety_orders} safety orders are used"
         if asset.allowed is Allowed.EXIT:

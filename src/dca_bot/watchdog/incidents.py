@@ -104,7 +104,7 @@ class Incidents:
         if memory.needs_a_human and not self._settings_were_edited():
             return (
                 f"{memory.why}: a setting is wrong; correct .env, or if it isn't there, run "
-                "watchdog.py --resume once it is mended"
+                "watchdog.py --resume once it is corrected"
             )
         if len(memory.failed_starts) >= FAILED_STARTS_MAX:
             at = memory.failed_starts[0] + WINDOW
@@ -160,7 +160,7 @@ class Incidents:
 
     def not_startable(self, found: str, problem: str, *, is_stopped: bool = True) -> None:
         """The settings are wrong, which is seen without a start: that costs none."""
-        self._memory.needs_a_human = False  # seen at every run, also that it was mended
+        self._memory.needs_a_human = False  # checked at every run
         self._down(found, problem, "", is_stopped=is_stopped)
 
     def _down(self, found: str, problem: str, log_lines: str, *, is_stopped: bool) -> None:

@@ -149,7 +149,7 @@ def test_neither_a_symbol_nor_another_ones_order_can_forge_a_line(
         assert done.stderr == ""
         assert not any(each.endswith("take profit filled price=1") for each in lines)
     ours = list(lines_of(bot.output))
-    assert sum("not traded until its row is mended" in each for each in ours) == 2
+    assert sum("not traded until its row is corrected" in each for each in ours) == 2
     written = (Path(bot_env["LOG_DIR"]) / "main_app.log").read_text()
     assert list(lines_of(written)) == ours
 

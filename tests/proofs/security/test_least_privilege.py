@@ -243,7 +243,7 @@ def test_no_symbol_is_ever_a_statement(
     bot = Bot(bot_env, tmp_path)
     bot.start()
     try:
-        said = "not traded until its row is mended"
+        said = "not traded until its row is corrected"
         eventually(lambda: bot.output.count(said) == len(EVIL_SYMBOLS), timeout=60)
     finally:
         bot.kill()

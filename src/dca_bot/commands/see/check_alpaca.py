@@ -33,7 +33,7 @@ def check_account(settings: AlpacaSettings) -> Iterator[Finding]:
         return
     where = f"{settings.mode.upper()} on {settings.host}"
     if account.problem:
-        yield bad("Alpaca", f"{where}: {account.problem}", "mend that in Alpaca's dashboard")
+        yield bad("Alpaca", f"{where}: {account.problem}", "fix that in Alpaca's dashboard")
     else:
         yield ok("Alpaca", f"{where}, cash {account.cash_available:,.2f} USD")
 
@@ -55,7 +55,7 @@ def check_rows(settings: Settings) -> Iterator[Finding]:
     for state in states:
         problem = state.problem or problem_of(state.asset, rules.get(state.asset.symbol))
         if problem and state.asset.is_enabled:
-            yield bad(state.asset.symbol, problem, "mend its row in dca_assets")
+            yield bad(state.asset.symbol, problem, "correct its row in dca_assets")
         elif state.asset.is_enabled:
             yield ok(state.asset.symbol, "can be traded")
     if quotes:
