@@ -10,7 +10,7 @@ NOT_FOUND, NOT_ALLOWED, BY_SIGNAL = 127, 126, 128  # as a shell has them
 
 
 async def run_beside(command: list[str], url: str, key: str, secret: str) -> int:
-    """Runs a command that shall trade at an address; returns the command's exit status."""
+    """Runs a command that is to trade at an address; returns the command's exit status."""
     try:
         own = environment(url, key, secret)
         process = await asyncio.create_subprocess_exec(*command, env=own)

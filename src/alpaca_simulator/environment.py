@@ -10,7 +10,7 @@ PATCH = Path(__file__).parent / "patch"
 def environment(
     url: str, key: str, secret: str, inherited: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """Given where a simulator listens, returns the environment of a program that shall use it.
+    """Given where a simulator listens, returns the environment of a program that is to use it.
 
     Every convention of docs/alpaca.md 7 is served; SDKs without one are patched at their import.
     """

@@ -13,7 +13,7 @@
     │ └ OrderWithheld        ours, not Alpaca's: nothing was sent
     │   └ LossLimitReached   the day has lost enough: pause every asset
     ├ OrderOutcomeUnknown    the order may be working: ask by client_order_id, never resend
-    ├ UnreadableRow          a row edited by hand: this asset stops until it is corrected, others go on
+    ├ UnreadableRow          a row edited by hand: its asset stops until it is corrected
     └ IllegalTransition      our own mistake: this piece of work stops, others go on
 
 Rule: a new class only for a new reaction.  Messages end with what to do next.

@@ -35,7 +35,7 @@ class Column:
     changes: bool = False
 
     def read(self, value: Value) -> Any:
-        """Raises Unreadable."""
+        """Raises UnreadableValue."""
         if value is None and self.null is not NO_NULL:
             return self.null
         try:

@@ -52,7 +52,7 @@ class MySqlTransaction:
         self._has_moved_cycle = False
 
     def commit(self) -> None:
-        """Make everything that was written so, unless nothing was.
+        """Commit what was written; does nothing where nothing was.
 
         COMMIT goes along with the writes when none of them can miss its row.
         """

@@ -64,7 +64,7 @@ EVENTS = Table(
     more="id asset_id symbol events_of_cycle events_of_asset events_by_time",
 )
 
-# Those of before have no `max_safety_orders` and no `drawdown_pct`.
+# Rows of earlier releases have no `max_safety_orders` and no `drawdown_pct`.
 RESULTS = Table(
     "dca_results",
     CycleResult,
@@ -157,7 +157,7 @@ INSERT INTO dca_events (asset_id, symbol, {EVENTS.all()})
 VALUES (%s, %s, {EVENTS.places()})
 """
 
-# News of a late fill replaces what was known before.
+# A late fill replaces the result that was known before.
 PUT_RESULT = f"""
 INSERT INTO dca_results ({RESULTS.all()})
 VALUES ({RESULTS.places()})

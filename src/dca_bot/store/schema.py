@@ -1,4 +1,4 @@
-"""Sees at a program's start that the database has all that the store uses.
+"""Checks at a program's start that the database has all that the store uses.
 
 Rule: a complete database is only looked at; an incomplete one gets `sql/schema.sql`, the same file
 that a user pipes into it by hand.  DDL stands in that file and nowhere else.

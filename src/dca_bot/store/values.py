@@ -39,8 +39,9 @@ class UnusableValue(ValueError):
 class ColumnType:
     """What kind of value a column holds.
 
-    `read` makes the bot's value of it and raises Unreadable; `write` is the way back and raises
-    ValueError or TypeError; `parse` takes what a person wrote and raises UnusableValue.
+    `read` makes the value that the bot works with, or raises UnreadableValue.  `write` is the way
+    back, and raises ValueError or TypeError.  `parse` takes what a person wrote, and raises
+    UnusableValue.
     """
 
     read: Callable[[Any], Any]
