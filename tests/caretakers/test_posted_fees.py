@@ -247,7 +247,7 @@ def test_the_fee_of_a_cycle_that_goes_on_is_taken_over_without_a_result() -> Non
         (
             "0.09",
             [
-                "Alpaca's records tell another fee than was estimated "
+                "Alpaca's records show another fee than was estimated "
                 "fee=0.09 estimated=0.15 client_id=dca-1-tp-1",
                 "fees of SELLs told by Alpaca told=1 of=1",
             ],
