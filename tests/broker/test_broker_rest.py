@@ -321,6 +321,14 @@ def test_not_knowing_is_never_taken_for_nothing(server: NastyHttp, ending: bytes
                 ask()
 
 
+def test_a_page_in_place_of_an_answer_is_called_what_it_is(
+    server: NastyHttp, broker: AlpacaBroker
+) -> None:
+    server.answers = [answer(200, HTML), answer(200, HTML)]
+    with pytest.raises(BrokerUnavailable, match="what it sent is not JSON"):
+        broker.account()
+
+
 def test_open_orders_are_read_page_by_page_and_each_counts_once(
     server: NastyHttp, broker: AlpacaBroker
 ) -> None:

@@ -210,6 +210,38 @@ def test_a_fill_tells_the_position_along_with_it() -> None:
     assert update.position_quantity == Decimal("0.000018141")
 
 
+@pytest.mark.parametrize(
+    ("shown", "meant"),
+    [
+        ("0.20000000000000001", "0.2"),
+        ("0.19949999999999999", "0.1995"),
+        ("1234.5600000000001", "1234.5600000000001"),
+        ("1e-17", "0"),
+        ("70000", "70000"),
+    ],
+)
+def test_a_quantity_with_the_noise_of_floats_is_the_nearest_that_a_column_holds(
+    shown: str, meant: str
+) -> None:
+    position = POSITION | {"qty": shown, "qty_available": shown}
+    read = translate.holding(position, "BTC")
+    assert (read.quantity, read.available) == (Decimal(meant), Decimal(meant))
+    assert str(read.quantity) == meant
+    update = translate.trade_update(
+        fill(order(filled_qty="0.20000000000000001"), position_qty=shown)
+    )
+    assert update is not None
+    assert (update.filled_quantity, update.position_quantity) == (Decimal("0.2"), Decimal(meant))
+
+
+@pytest.mark.parametrize("shown", ["1e15", "1e400"])
+def test_a_quantity_that_no_column_holds_is_unreadable(shown: str) -> None:
+    with pytest.raises(Unreadable):
+        translate.holding(POSITION | {"qty": shown}, "BTC")
+    with pytest.raises(Unreadable):
+        translate.order_update(order(filled_qty=shown))
+
+
 def test_other_events_have_no_position_to_tell() -> None:
     update = translate.trade_update(fill(event="canceled", position_qty="5"))
     assert update is not None

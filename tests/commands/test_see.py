@@ -291,6 +291,7 @@ def test_before_the_bot_has_begun_a_ladder_starts_at_the_ask_of_now(
     database: DatabaseSettings, simulator: Simulator, dca: Dca
 ) -> None:
     add_assets(database)
+    calm(simulator)
     simulator.post("/sim/quote", [{"symbol": "BTC/USD", "bid": "99", "ask": "100"}])
     first, *_ = dca.json("ladder", "BTC/USD")["rungs"]
     assert Decimal(first["trigger"]) == Decimal(100)

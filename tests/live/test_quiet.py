@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -94,9 +95,9 @@ class World:
         """A new quote at Alpaca, which the stream does not bring."""
         self.broker.quote(symbol, 100, 101)
 
-    def stream_brings(self, symbol: str) -> None:
+    def stream_brings(self, symbol: str, *, dated_ahead: timedelta = timedelta(0)) -> None:
         self.market(symbol)
-        at = self.clock().isoformat()
+        at = (self.clock() + dated_ahead).isoformat()
         self.prices.on_quotes([{"T": "q", "S": symbol, "bp": 100.0, "ap": 101.0, "t": at}])
 
     async def look(self) -> None:
@@ -165,6 +166,20 @@ def test_the_price_that_rest_lends_is_looked_at_in_the_meantime() -> None:
             newest = world.prices.newest(A)
             assert newest is not None
             assert newest.at == made_at
+
+    play(scenario)
+
+
+def test_a_quote_from_the_future_hides_no_price_that_comes_after_it() -> None:
+    async def scenario(world: World) -> None:
+        world.stream_brings(A, dated_ahead=timedelta(hours=1))
+        for _ in range(3):
+            world.market(A)
+            made_at = world.clock()
+            await world.look()
+        newest = world.prices.newest(A)
+        assert newest is not None
+        assert newest.at == made_at
 
     play(scenario)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 from msgpack import Timestamp  # type: ignore[import-untyped]
@@ -47,12 +47,13 @@ STATUSES = {
 
 # Which field carries the reason of a refusal or a band cancel is unknown (docs/alpaca.md 1.9).
 REASON_FIELDS = ("reason", "reject_reason", "message")
-
 END_FIELDS = ("filled_at", "canceled_at", "expired_at", "failed_at", "replaced_at", "updated_at")
 
 # The finest step of any crypto pair (docs/alpaca.md 1.3), for a row that leaves its steps out.
 FINEST_STEP = Decimal("0.000000001")
 
+QUANTITY_DIGITS, QUANTITY_STEP = 15, Decimal("1E-15")  # DECIMAL(30, 15)
+WIDE = Context(prec=60)
 NUMERIC = (float, str, int, Decimal)
 
 
@@ -93,7 +94,7 @@ def order_update(raw: Any, *, position_quantity: Decimal | None = None) -> Order
     side = _required(order, "side")
     if side not in tuple(Side):
         raise _in_doubt(order, f"unknown side {side!r}")
-    filled, price = _number(order.get("filled_qty")), _number(order.get("filled_avg_price"))
+    filled, price = _quantity(order.get("filled_qty")), _number(order.get("filled_avg_price"))
     if filled is None or filled < 0 or (status is OrderStatus.FILLED and not filled):
         raise _in_doubt(order, f"{order.get('status')} with a filled_qty that can't be")
     if filled and (price is None or price <= 0):
@@ -130,7 +131,7 @@ def trade_update(raw: Any) -> OrderUpdate | None:
         return None
     news = _mapping(news, "trade update")
     is_fill = news.get("event") in ("fill", "partial_fill")
-    position = _number(news.get("position_qty")) if is_fill else None
+    position = _quantity(news.get("position_qty")) if is_fill else None
     return order_update(news.get("order"), position_quantity=position)
 
 
@@ -168,8 +169,8 @@ def crypto_only(raw: Any, what: str) -> list[Raw]:
 
 def holding(position: Raw, coin: str) -> Holding:
     """A position in `coin`, which was looked up for it; raises Unreadable."""
-    quantity, price = _number(position.get("qty")), _number(position.get("avg_entry_price"))
-    available = _number(position.get("qty_available", position.get("qty")))
+    quantity, price = _quantity(position.get("qty")), _number(position.get("avg_entry_price"))
+    available = _quantity(position.get("qty_available", position.get("qty")))
     if quantity is None or price is None or available is None:
         raise Unreadable("a position without readable quantity and price", symbol=coin)
     return Holding(coin, quantity, available, price)
@@ -277,6 +278,14 @@ def _number(value: Any) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
+
+
+def _quantity(value: Any) -> Decimal | None:
+    """The same for coins, to the nearest that a column holds: what floats show behind is noise."""
+    number = _number(value)
+    if number is None or number.adjusted() >= QUANTITY_DIGITS:
+        return None
+    return Decimal(plain(number.quantize(QUANTITY_STEP, context=WIDE)))
 
 
 def _mapping(raw: Any, what: str) -> Raw:

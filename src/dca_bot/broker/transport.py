@@ -162,6 +162,8 @@ def _cause(error: BaseException) -> str:
     innermost = list(_chain(error))[-1]
     if isinstance(innermost, ssl.SSLCertVerificationError):
         return distrust(innermost)
+    if isinstance(innermost, json.JSONDecodeError):
+        return "what it sent is not JSON, perhaps a page of something in between"
     said = innermost.strerror if isinstance(innermost, OSError) else ""
     return f"{type(innermost).__name__}{f' ({said})' if said else ''}"
 
@@ -171,7 +173,8 @@ def _chain(error: BaseException | None) -> list[BaseException]:
     while error is not None and error not in chain:
         chain.append(error)
         inner = getattr(error, "reason", None) or next(iter(error.args), None)
-        error = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
+        outer = None if error.__suppress_context__ else error.__context__
+        error = inner if isinstance(inner, BaseException) else error.__cause__ or outer
     return chain
 
 

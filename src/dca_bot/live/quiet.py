@@ -29,6 +29,7 @@ LEFT_OUT_EVERY = timedelta(seconds=58)  # once a minute, at a look
 SURELY_LATER = timedelta(seconds=3)
 # The stream and REST may cut a quote's time differently.
 SAME_TIME = timedelta(milliseconds=1)
+AHEAD_MAX = timedelta(seconds=2)  # what two clocks of Alpaca may differ by
 # Should REST know quotes that no stream ever brings, each new connection that did not help makes
 # the next come three times as late.
 PATIENCE_GROWS, TRIES_MAX = 3, 4
@@ -131,8 +132,9 @@ class QuietSymbols:
                 self._prices.on_lent_quote(quote)
 
     def _newest_at(self, symbol: str) -> datetime:
+        """NEVER also for a quote from the future: it would make every other one look older."""
         quote = self._prices.newest(symbol)
-        return quote.at if quote else NEVER
+        return quote.at if quote and quote.at <= self._clock() + AHEAD_MAX else NEVER
 
     def _is_not_held(self, quote: Quote) -> bool:
         return not self._holds_coins(quote.symbol)
