@@ -55,6 +55,23 @@ def test_what_could_not_be_traded_is_not_written(
     assert rows(desk.database, "SELECT * FROM dca_assets") == before
 
 
+@pytest.mark.parametrize(
+    ("there", "symbol", "told"),
+    [
+        (BTC, "BTC/USDC", "BTC/USDC could not be traded: BTC/USD trades BTC already"),
+        ("BTC/USDC", "USDC/USD", "BTC/USDC could not be traded any more: it is paid for with USDC"),
+    ],
+)
+def test_a_row_that_leaves_one_of_two_without_trading_is_not_added(
+    desk: Desk, there: str, symbol: str, told: str
+) -> None:
+    desk.add(there)
+    done = desk.run("add", symbol, "--yes")
+    assert done.returncode == 2
+    assert told in " ".join(done.stderr.split())
+    assert len(rows(desk.database, "SELECT * FROM dca_assets")) == 1
+
+
 def test_columns_are_set_and_unset(desk: Desk) -> None:
     desk.add(BTC)
     desk.dca("set", BTC, "stop_loss_percent=20", "take_profit_after_fees=true")

@@ -6,6 +6,7 @@ What is not said is as in the README's example: 20 for each order, 5 safety orde
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, Namespace
 from decimal import Decimal
 
@@ -25,6 +26,9 @@ EXAMPLE: dict[str, Value] = {
     "cooldown_period": 300,
     "buy_order_price_deviation_percent": Decimal(2),
 }
+
+# Above the ids of all rows: of two rows of a coin the one that was there first trades it.
+NEWEST = sys.maxsize
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -56,7 +60,7 @@ def run(arguments: Namespace) -> int:
 
 def _blank(symbol: str) -> Asset:
     return Asset(
-        asset_id=0,
+        asset_id=NEWEST,
         symbol=symbol,
         is_enabled=True,
         base_order_amount=ZERO,

@@ -35,16 +35,26 @@ def assignments(words: Iterable[str]) -> dict[str, Value]:
 
 
 def check(this: Action, asset: Asset) -> None:
-    """Refuse a row that could not be traded.  Raises WrongCall and BrokerUnavailable."""
+    """Refuse a row that could not be traded, or that would end the trading of another one.
+
+    Raises WrongCall and BrokerUnavailable.
+    """
     others = [state.asset for state in this.store.assets() if state.asset.symbol != asset.symbol]
+    before, after = pair_problems(others), pair_problems([*others, asset])
     problems = [
         trading_problem(asset, this.rules.get(asset.symbol)),
         buying_problem(asset),
-        pair_problems([*others, asset]).get(asset.asset_id, "") if asset.is_enabled else "",
+        after.get(asset.asset_id, ""),
     ]
     found = "; ".join(filter(None, problems))
     if found:
         raise WrongCall(f"nothing was written, since {asset.symbol} could not be traded: {found}")
+    for other in others:
+        if other.asset_id in after and other.asset_id not in before:
+            raise WrongCall(
+                f"nothing was written, since {other.symbol} could not be traded any more: "
+                f"{after[other.asset_id]}"
+            )
 
 
 def preview(this: Action, asset: Asset) -> Iterator[str]:
