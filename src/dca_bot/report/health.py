@@ -74,8 +74,7 @@ def _restrained(now: Now) -> tuple[list[str], bool]:
 
 
 def _is_running(now: Now) -> bool:
-    beat = now.beat
-    return beat is not None and heartbeat.process_start(beat.pid) == beat.process_start
+    return now.beat is not None and heartbeat.is_running(now.beat)
 
 
 def _blind(now: Now, beat_age_max: float) -> Iterator[str]:

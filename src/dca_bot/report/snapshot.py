@@ -14,11 +14,12 @@ from dca_bot.store.assets import ALL_ASSETS, read_state
 from dca_bot.store.orders import ORDERS
 from dca_bot.watchdog import heartbeat, sight
 from dca_bot.watchdog.caretaker_marks import SILENCE_MAX, SuccessMark
+from dca_bot.watchdog.mode import mode_of_running
 
 
 def take_snapshot(reader: Reader, log_dir: Path, now: datetime, *, mode: str) -> Now:
-    """Everything as it is at `now`; `mode` is what the settings say, where the bot says nothing."""
-    seen = sight.read(log_dir)
+    """Everything as it is at `now`; `mode` is what the settings say, where no bot says another."""
+    seen, beat = sight.read(log_dir), heartbeat.read(log_dir)
     orders = defaultdict(list)
     unreadable = {}  # the asset of an order that can't be read, and why; all others are shown
     for row in reader.rows(queries.ORDERS_OF_ACTIVE_CYCLES):
@@ -56,8 +57,8 @@ def take_snapshot(reader: Reader, log_dir: Path, now: datetime, *, mode: str) ->
         )
     return Now(
         at=now,
-        mode=seen.mode if seen else mode,
-        beat=heartbeat.read(log_dir),
+        mode=mode_of_running(seen, beat) or mode,
+        beat=beat,
         sight=seen,
         assets=tuple(assets),
         caretakers={name: SuccessMark(log_dir, name).time() for name in SILENCE_MAX},

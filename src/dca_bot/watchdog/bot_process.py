@@ -58,7 +58,7 @@ class BotProcess:
     def pid(self) -> int | None:
         """The number of the running bot; None: it isn't running."""
         beat = heartbeat.read(self.directory)
-        if beat is not None and heartbeat.process_start(beat.pid) == beat.process_start:
+        if beat is not None and heartbeat.is_running(beat):
             candidates = [beat.pid, heartbeat.read_pid(self.directory)]
         else:
             candidates = [heartbeat.read_pid(self.directory)]

@@ -80,6 +80,11 @@ def read(directory: Path) -> Heartbeat | None:
         return None
 
 
+def is_running(beat: Heartbeat) -> bool:
+    """Whether the process that left the beat is there."""
+    return process_start(beat.pid) == beat.process_start
+
+
 def process_start(pid: int) -> int | None:
     """When the process with this id began, in clock ticks since boot; None: there is none."""
     try:

@@ -18,6 +18,7 @@ from dca_bot.watchdog.caretaker_marks import caretaker_problems
 from dca_bot.watchdog.health import ProcessHealth
 from dca_bot.watchdog.incidents import PAUSE_FILE_NAME
 from dca_bot.watchdog.memory import load
+from dca_bot.watchdog.mode import mode_of_running
 from dca_bot.watchdog.problems import ProblemKind
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,8 @@ def say_status(bot: BotProcess, now: datetime, booted_at: datetime) -> int:
     """Say it; 0 when the bot is well and nothing needs a human, else 1."""
     verdict = bot.verdict()
     facts: dict[str, object] = {"pid": bot.pid(), "version": version("dca-bot")}
-    if seen := sight.read(bot.directory):
-        facts["mode"] = seen.mode
+    if mode := mode_of_running(sight.read(bot.directory), heartbeat.read(bot.directory)):
+        facts["mode"] = mode
     log.info(event(f"main_app.py is {verdict.health}: {verdict.why}", **facts))
     if (bot.directory / PAUSE_FILE_NAME).exists():
         log.info("the watchdog is paused: a stopped bot stays so until watchdog.py --resume")
