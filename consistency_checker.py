@@ -2,7 +2,8 @@
 """Brings the database to what Alpaca says, where the two disagree.
 
 Cron runs this every five minutes.  It looks at every asset in dca_assets:
-- a `buying` or `selling` cycle whose order has ended, or is unknown to Alpaca, moves on;
+- a `buying` or `selling` cycle whose order has ended, or is unknown to Alpaca, moves on; an order
+  that Alpaca had acknowledged must be unknown in two looks, half a minute apart;
 - a `watching` cycle that holds coins where Alpaca has none becomes `error`, a new one begins;
 - a quantity that differs from Alpaca's position is corrected, and the average price with it;
 - an enabled asset without an active cycle gets one;
@@ -21,6 +22,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
@@ -50,6 +52,7 @@ from dca_bot.trading.ports import Broker, Store
 from dca_bot.watchdog.caretaker_marks import SuccessMark
 
 NAME = "consistency_checker"
+LOOKS_APART = timedelta(seconds=30)
 SECOND_LOOK_SECONDS = 31.0
 DEADLINE_SECONDS = 100  # the second look, and two times what other caretakers may take
 
@@ -95,7 +98,7 @@ def check(
     states, live = store.assets(), store.live_orders()
     this_run.count(assets=len(states), settled=0, opened=0, corrected=0, not_owned=0)
     this_run.report_unreadable(states)
-    settler = Settler(store, broker, clock, this_run, budget)
+    settler = Settler(store, broker, clock, this_run, budget, missed_for=LOOKS_APART)
     settler.settle_all(states, live, open_orders)
     for state in states:
         with this_run.contain(state.asset.symbol):
@@ -105,24 +108,29 @@ def check(
                 settler.settle_by_hand(state)
     with nothing_without_alpaca():
         books = Books(store, broker, clock, budget.minding_losses(store, clock))
-        check_positions(store, broker, books, this_run, clock=clock, sleep=sleep)
+        check_positions(store, broker, settler, books, this_run, clock=clock, sleep=sleep)
     return this_run.sum_up()
 
 
 def check_positions(
     store: Store,
     broker: Broker,
+    settler: Settler,
     books: Books,
     this_run: Run,
     *,
     clock: Clock,
     sleep: Callable[[float], None],
 ) -> None:
-    """Put right what differs from Alpaca's positions in two looks."""
+    """Put right what differs from Alpaca's positions in two looks, and give up acknowledged orders
+    that both did not find."""
     first = compare_positions(store, broker, this_run, clock() + broker.clock_offset)
-    if first is None:
+    if first is None and not settler.needs_second_look:
         return
     sleep(SECOND_LOOK_SECONDS)
+    settler.look_again()
+    if first is None:
+        return
     again = compare_positions(store, broker, this_run, clock() + broker.clock_offset)
     if again is None:
         return

@@ -67,7 +67,7 @@ class FakeBroker:
     news of an order goes to `updates`, and to `listener` the moment it happens: so also before
     submit has returned.
 
-    Mishaps: `refuse`, `lose_answer`, `fail`, `ignores_cancels`, `forget`, `end`.
+    Mishaps: `refuse`, `lose_answer`, `fail`, `ignores_cancels`, `unseen`, `end`.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class FakeBroker:
         self.holds_fills = False
         self.answer_shows_fill = False
         self.ignores_cancels = False
+        self.unseen: set[str] = set()  # ids of both kinds under which it finds no order
         self.listener: Callable[[OrderUpdate], None] = lambda _: None
         self.updates: list[OrderUpdate] = []
         self.calls: list[str] = []  # the verbs, in the order in which they were used
@@ -157,11 +158,6 @@ class FakeBroker:
             working = self._orders[client_order_id]
             return self._tell(working, replace(working.update, status=status, reason=reason))
 
-    def forget(self, client_order_id: str) -> None:
-        """Never have heard of an order."""
-        with self._lock:
-            del self._orders[client_order_id]
-
     def refuse(self, message: str, *, needs_cash: bool = False) -> None:
         """Refuse the next order."""
         self._refusals.append((message, needs_cash))
@@ -205,7 +201,7 @@ class FakeBroker:
     def order(self, client_order_id: str) -> OrderUpdate | None:
         with self._lock:
             self._called("order")
-            if client_order_id not in self._orders:
+            if client_order_id not in self._orders.keys() - self.unseen:
                 return None
             return self._without_position(client_order_id)
 
@@ -213,14 +209,16 @@ class FakeBroker:
         with self._lock:
             self._called("order_by_id")
             for client_order_id, working in self._orders.items():
-                if working.update.alpaca_order_id == alpaca_order_id:
+                name = working.update.alpaca_order_id
+                if name == alpaca_order_id and name not in self.unseen:
                     return self._without_position(client_order_id)
             return None
 
     def open_orders(self) -> Sequence[OrderUpdate]:
         with self._lock:
             self._called("open_orders")
-            ids = [name for name, working in self._orders.items() if working.is_open]
+            seen = [each for each in self._orders.items() if each[0] not in self.unseen]
+            ids = [name for name, working in seen if working.is_open]
             return [self._without_position(client_order_id) for client_order_id in ids]
 
     def closed_orders(self, since: datetime) -> Sequence[OrderUpdate]:

@@ -84,6 +84,50 @@ def test_an_order_that_alpaca_does_not_know_is_given_up_once_it_cannot_be_on_its
     assert world.cycle.status is S.WATCHING
 
 
+class OutOfSight(SmallWorld):
+    """Alpaca has acknowledged a BUY long ago and finds it no more, unless it `comes_back` while
+    the checker sleeps."""
+
+    def __init__(self, *, comes_back: bool = False) -> None:
+        super().__init__()
+        self._comes_back = comes_back
+        self.put_cycle()
+        self.broker.holds_fills = True
+        self.trade()
+        [order] = self.store.live_orders()
+        assert order.alpaca_order_id is not None
+        self.broker.unseen = {order.client_order_id, order.alpaca_order_id}
+        self.clock.pass_by(3600)
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        if self._comes_back:
+            self.broker.unseen = set()
+
+
+def test_an_acknowledged_order_that_two_looks_do_not_find_is_given_up() -> None:
+    world = OutOfSight()
+    assert world.check_consistency() == 0
+    assert world.slept == [SECOND_LOOK_SECONDS]
+    assert world.cycle.status is S.WATCHING
+    assert world.cycle.latest_order_id is None
+    assert world.store.live_orders() == []
+
+
+def test_an_acknowledged_order_that_the_second_look_finds_stays_under_way() -> None:
+    world = OutOfSight(comes_back=True)
+    before = world.state, world.store.live_orders()
+    assert world.check_consistency() == 0
+    assert (world.state, world.store.live_orders()) == before
+
+
+def test_order_manager_gives_up_no_acknowledged_order_that_it_does_not_find() -> None:
+    world = OutOfSight()
+    before = world.state, world.store.live_orders()
+    assert world.manage_orders() == 0
+    assert (world.state, world.store.live_orders()) == before
+
+
 def test_an_open_order_is_no_inconsistency() -> None:
     world = SmallWorld()
     world.put_cycle()

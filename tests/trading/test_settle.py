@@ -116,6 +116,76 @@ def test_an_intent_that_never_left_is_given_up_after_a_while() -> None:
     assert floor.cycle == a_cycle(created_at=NOW)
 
 
+def an_order_out_of_sight() -> tuple[Floor, Order]:
+    """Alpaca has acknowledged a BUY long ago, and finds it under neither id any more."""
+    floor = deaf_floor()
+    order = floor.order(placed(floor).client_order_id)
+    assert order.alpaca_order_id is not None
+    floor.clock.pass_by(3600)
+    floor.broker.unseen = {order.client_order_id, order.alpaca_order_id}
+    return floor, order
+
+
+def test_an_acknowledged_order_that_alpaca_does_not_find_once_stays_under_way() -> None:
+    floor, order = an_order_out_of_sight()
+    assert floor.settle(order.client_order_id) is False
+    assert floor.see(99) is None
+    assert floor.order(order.client_order_id) == order
+    assert len(floor.broker.submitted) == 1
+
+
+def test_an_acknowledged_order_is_found_by_alpacas_own_id_too() -> None:
+    floor, order = an_order_out_of_sight()
+    floor.broker.unseen = {order.client_order_id}
+    floor.broker.end(order.client_order_id, OrderStatus.CANCELED)
+    assert floor.settle(order.client_order_id) is True
+    assert floor.order(order.client_order_id).status is OrderStatus.CANCELED
+
+
+def test_an_acknowledged_order_that_alpaca_does_not_find_for_a_minute_is_given_up() -> None:
+    floor, order = an_order_out_of_sight()
+    assert floor.settle(order.client_order_id) is False
+    floor.clock.pass_by(59)
+    assert floor.settle(order.client_order_id) is False
+    floor.clock.pass_by(1)
+    assert floor.settle(order.client_order_id) is True
+    assert floor.order(order.client_order_id).status is OrderStatus.LOST
+    assert floor.cycle.status is CycleStatus.WATCHING
+
+
+def test_an_acknowledged_order_that_is_seen_in_between_is_missed_anew() -> None:
+    floor, order = an_order_out_of_sight()
+    unseen = floor.broker.unseen
+    for is_listed in (True, False):
+        assert floor.settle(order.client_order_id) is False
+        floor.broker.unseen = set()
+        floor.clock.pass_by(40)
+        if is_listed:
+            floor.recover()
+        else:
+            assert floor.settle(order.client_order_id) is True
+        floor.broker.unseen = unseen
+        floor.clock.pass_by(40)
+        assert floor.settle(order.client_order_id) is False
+
+
+def test_a_clock_that_is_set_back_gives_up_no_acknowledged_order() -> None:
+    floor, order = an_order_out_of_sight()
+    floor.clock.pass_by(600)
+    assert floor.settle(order.client_order_id) is False
+    floor.clock.pass_by(-600)
+    assert floor.settle(order.client_order_id) is False
+    floor.clock.pass_by(60)
+    assert floor.settle(order.client_order_id) is True
+
+
+def test_an_acknowledged_order_out_of_sight_is_not_asked_about_in_a_hurry() -> None:
+    floor, order = an_order_out_of_sight()
+    found = recover(floor.trader.books, floor.store, floor.broker)
+    assert found == Recovered(asked=1, ended=0, in_doubt=())
+    assert floor.order(order.client_order_id) == order
+
+
 def test_an_order_whose_answer_was_lost_is_adopted() -> None:
     floor = deaf_floor(holds_fills=False)
     floor.broker.lose_answer(taken=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 from dca_bot.caretakers.closed_orders import LISTED
 from dca_bot.caretakers.run import Run
@@ -27,7 +28,7 @@ from dca_bot.core.transition import UNDER_WAY, let_go
 from dca_bot.program.clock import OFFSET_MAX, Clock
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.program.log_text import asset_log, event
-from dca_bot.trading.books import GIVE_UP_AFTER, Books
+from dca_bot.trading.books import GIVE_UP_AFTER, MISSED_FOR, Books
 from dca_bot.trading.budget import NO_LIMITS, Budget
 from dca_bot.trading.ports import Broker, Store
 
@@ -47,12 +48,17 @@ class Settler:
         clock: Clock,
         this_run: Run,
         budget: Budget = NO_LIMITS,
+        *,
+        missed_for: timedelta = MISSED_FOR,
     ) -> None:
         self._store = store
         self._broker = broker
         self._clock = clock
         self._run = this_run
-        self._books = Books(store, broker, clock, budget.minding_losses(store, clock))
+        self._books = Books(
+            store, broker, clock, budget.minding_losses(store, clock), missed_for=missed_for
+        )
+        self._missed: list[tuple[Asset, Order]] = []  # acknowledged by Alpaca, and not found there
 
     def is_awaited(self, row: Order) -> bool:
         """Whether main_app.py may still be waiting for the answer to this order."""
@@ -71,6 +77,18 @@ class Settler:
             if asset is not None:  # not deleted in between
                 with self._run.contain(asset.symbol):
                     self._settle(asset, row, open_orders.get(name), ended.get(name))
+
+    @property
+    def needs_second_look(self) -> bool:
+        """Whether Alpaca did not find an order that it had acknowledged."""
+        return bool(self._missed)
+
+    def look_again(self) -> None:
+        """Settle what was not found before, some time later."""
+        missed, self._missed = self._missed, []
+        for asset, row in missed:
+            with self._run.contain(asset.symbol):
+                self._settle(asset, row, None, None)
 
     def see_end(
         self,
@@ -121,10 +139,12 @@ class Settler:
         if is_known and listed and listed.filled_quantity == row.filled_quantity:
             return
         if self._run.is_dry_run:
-            update = listed or ended or self._broker.order(row.client_order_id)
+            update = listed or ended or self._books.look_up(row)
             self._tell(asset, row.cycle_id, update)
         elif not self._books.settle_listed(row, listed, ended):
-            return  # still in doubt: too young to be given up
+            if row.alpaca_order_id:
+                self._missed.append((asset, row))
+            return  # too young to be given up
         self._run.count(settled=1)
 
     def _book_end(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from dca_bot.core import story
@@ -44,6 +44,10 @@ from dca_bot.trading.ports import Broker, Store, Transaction
 # is placed for the same intent: longer than a request may wait for its turn (10 s), connect (3 s)
 # and be answered (10 s), with room for Alpaca to find what it has taken.
 GIVE_UP_AFTER = timedelta(seconds=30)
+# How long Alpaca must not find an order that it has acknowledged, until nobody follows it any more:
+# such an order exists, and an answer that doesn't know it is a hole in Alpaca's view before it is
+# anything else.
+MISSED_FOR = timedelta(seconds=60)
 BOOK_TRIES = 3
 
 
@@ -69,7 +73,8 @@ class Entry:
 class Books:
     """Safe to call from several threads and processes: the asset's row is the lock.
 
-    `on_end` is called with each cycle that has just ended.
+    `on_end` is called with each cycle that has just ended.  `missed_for`: how long Alpaca must not find
+    an order that it has acknowledged.
     """
 
     def __init__(
@@ -78,11 +83,15 @@ class Books:
         broker: Broker,
         clock: Clock,
         on_end: Callable[[Cycle], None] = lambda _: None,
+        *,
+        missed_for: timedelta = MISSED_FOR,
     ) -> None:
         self._store = store
         self._broker = broker
         self._clock = clock
         self._on_end = on_end
+        self._missed_for = missed_for
+        self._missed_since: dict[str, datetime] = {}  # by client order id
 
     def on_update(self, asset_id: int, update: OrderUpdate) -> Entry | None:
         """Book what Alpaca says of an order of this asset; None: the books have no such order.
@@ -111,18 +120,30 @@ class Books:
 
         `ended` is how it stands in Alpaca's list of closed orders, if that was asked for.
         An order that Alpaca doesn't know is given up if it couldn't be on its way any more when
-        Alpaca was asked; the answer itself may come much later.
+        Alpaca was asked; the answer itself may come much later.  One that Alpaca has acknowledged
+        is given up when it has not been found for a while.
         """
         asked_at = self._clock()
-        update = ended or self._broker.order(order.client_order_id)
+        update = ended or self.look_up(order)
         if update is None:
             if asked_at - order.created_at < GIVE_UP_AFTER:
                 return False
-            update = conclude(order, OrderStatus.LOST, "Alpaca has never heard of it")
+            if order.alpaca_order_id and self._missed(order, asked_at) < self._missed_for:
+                return False
+            why = "finds it no more" if order.alpaca_order_id else "has never heard of it"
+            update = conclude(order, OrderStatus.LOST, f"Alpaca {why}")
         elif order.side is Side.BUY and update.filled_quantity > order.filled_quantity:
             update = self._with_position(update)
+        self._missed_since.pop(order.client_order_id, None)  # found, asked for alone
         self.on_update(order.asset_id, update)
         return True
+
+    def look_up(self, order: Order) -> OrderUpdate | None:
+        """What Alpaca says of an order by our id, or by its own where it has given one."""
+        update = self._broker.order(order.client_order_id)
+        if update is None and order.alpaca_order_id:
+            update = self._broker.order_by_id(order.alpaca_order_id)
+        return update
 
     def settle_listed(
         self, order: Order, listed: OrderUpdate | None, ended: OrderUpdate | None = None
@@ -132,6 +153,7 @@ class Books:
         What is open and unchanged needs no second question.
         """
         if listed is not None and listed.filled_quantity == order.filled_quantity:
+            self._missed_since.pop(order.client_order_id, None)
             self.on_update(order.asset_id, listed)
             return True
         return self.settle(order, ended)
@@ -206,6 +228,12 @@ class Books:
         # what was booked stays so, whatever others make of it
         with suppress(StoreUnavailable, CycleChanged, UnreadableRow):
             self._on_end(ended)
+
+    def _missed(self, order: Order, asked_at: datetime) -> timedelta:
+        """For how long Alpaca has not found an order; a clock that was set back begins anew."""
+        since = min(asked_at, self._missed_since.get(order.client_order_id, asked_at))
+        self._missed_since[order.client_order_id] = since
+        return asked_at - since
 
     def _with_position(self, update: OrderUpdate) -> OrderUpdate:
         # An order over REST tells the gross fill only; the position tells what the fee has left.

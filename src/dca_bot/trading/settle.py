@@ -18,7 +18,7 @@ ALONE = (RowLocked, Unreadable)  # of these: what concerns one order
 @dataclass(frozen=True, slots=True)
 class Recovered:
     """How many orders were asked about and had left the list of open ones; by client order id,
-    which are still in doubt, and which could not be booked, and why."""
+    which may still be on their way to Alpaca, and which could not be booked, and why."""
 
     asked: int
     ended: int
@@ -58,7 +58,9 @@ def recover(
             stuck.append(f"{order.client_order_id} ({error})")
             continue
         if not is_settled:
-            in_doubt.append(order.client_order_id)
+            # one that Alpaca has acknowledged, and doesn't find, is for the next round
+            if order.alpaca_order_id is None:
+                in_doubt.append(order.client_order_id)
         elif listed is None:
             ended += 1
     return Recovered(len(live), ended, tuple(in_doubt), tuple(stuck))
