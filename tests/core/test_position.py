@@ -84,6 +84,20 @@ def test_what_a_position_says_about_a_cycle_that_holds_one_coin(
     assert verdict(held) is expected
 
 
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        ("0.005", PositionVerdict.AGREES),
+        ("0.004995", PositionVerdict.DIFFERS),  # the fee was not the one that was estimated
+        ("0", PositionVerdict.GONE),
+    ],
+)
+def test_a_cycle_of_a_tiny_fill_is_gone_only_where_nothing_is_held(
+    held: str, expected: PositionVerdict
+) -> None:
+    assert verdict(held, quantity="0.005") is expected
+
+
 def test_an_empty_cycle_owns_no_position() -> None:
     verdict = position_verdict(an_asset(), a_cycle(), a_holding("0.5"), STEP, at_most=Decimal(1))
     assert verdict is PositionVerdict.NOT_OURS

@@ -130,7 +130,7 @@ def position_verdict(
     1. While an order is under way both move, and nothing can be said.
     2. A cycle that holds nothing owns no position; dust is left over from a sale, and nobody's.
     3. Less than one increment is a matter of rounding.
-    4. No position, or dust where there should be one: the cycle's coins were sold elsewhere.
+    4. No position, or dust where there should be more: the cycle's coins were sold elsewhere.
     5. More than the whole ladder could have bought: somebody else's coins are among them.
     """
     if cycle is not None and cycle.status in WAITING_FOR_ORDER:
@@ -144,7 +144,7 @@ def position_verdict(
         return PositionVerdict.AGREES if is_nothing else PositionVerdict.NOT_OURS
     if abs(held - cycle.quantity) < increment:
         return PositionVerdict.AGREES
-    if is_nothing:
+    if held <= 0 or (is_nothing and not is_dust(cycle.quantity, price, asset)):
         return PositionVerdict.GONE
     is_too_much = held > at_most
     return PositionVerdict.TOO_MUCH if is_too_much else PositionVerdict.DIFFERS
