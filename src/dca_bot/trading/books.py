@@ -73,8 +73,8 @@ class Entry:
 class Books:
     """Safe to call from several threads and processes: the asset's row is the lock.
 
-    `on_end` is called with each cycle that has just ended.  `missed_for`: how long Alpaca must not find
-    an order that it has acknowledged.
+    `on_end` is called with each cycle that has just ended.  `missed_for`: how long Alpaca must not
+    find an order that it has acknowledged.
     """
 
     def __init__(
