@@ -309,6 +309,22 @@ def test_tables_fit_into_80_columns_without_colours_and_in_ascii(
         assert max(map(len, shown.splitlines())) <= 80, words
 
 
+def test_the_list_of_cycles_in_json_is_whole_unless_it_is_asked_for_the_last(
+    database: DatabaseSettings, dca: Dca
+) -> None:
+    rows = ", ".join(
+        f"({number}, 1, 'BTC/USD', 'complete', 0, 20, 21, 0, 1, 0, '2026-01-01 12:00:00')"
+        for number in range(1, 2_102)
+    )
+    columns = (
+        "cycle_id, asset_id, symbol, status, safety_orders, cost, proceeds, fees, net, "
+        "left_quantity, completed_at"
+    )
+    query(database, f"INSERT INTO dca_results ({columns}) VALUES {rows}")  # noqa: S608
+    assert len(dca.json("cycles")["cycles"]) == 2_101
+    assert len(dca.json("cycles", "--last", "3")["cycles"]) == 3
+
+
 def test_a_wrong_call_is_one_line_and_status_2(database: DatabaseSettings, dca: Dca) -> None:
     for words in (
         ("stauts",),

@@ -112,11 +112,8 @@ def closed_lines(
         rows = reader.rows(queries.RESULTS_OF_SYMBOL, *span, symbol, limit)
     lines = [_closed(RESULTS.read(row)) for row in rows]
     if len(lines) < limit and since == LONG_AGO:
-        lines += [
-            line
-            for row in reader.rows(queries.CYCLES_WITHOUT_RESULT, limit - len(lines))
-            if symbol in (None, (line := _unknown(row)).symbol)
-        ]
+        rows = reader.rows(queries.CYCLES_WITHOUT_RESULT, symbol, symbol, limit - len(lines))
+        lines += [_unknown(row) for row in rows]
     return lines
 
 
@@ -154,14 +151,14 @@ def _closed(result: CycleResult) -> CycleLine:
 def _unknown(row: Row) -> CycleLine:
     return CycleLine(
         cycle_id=whole(row[0]),
-        symbol=str(row[2]),
-        status=str(row[3]),
+        symbol=str(row[1]),
+        status=str(row[2]),
         net=None,
         fees=None,
         invested=None,
-        safety_orders=whole(row[6]),
-        began_at=None if row[4] is None else moment(row[4]),
-        completed_at=None if row[5] is None else moment(row[5]),
+        safety_orders=whole(row[5]),
+        began_at=None if row[3] is None else moment(row[3]),
+        completed_at=None if row[4] is None else moment(row[4]),
     )
 
 

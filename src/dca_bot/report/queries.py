@@ -70,12 +70,14 @@ SELECT {RESULTS.all()}
  WHERE cycle_id = %s
 """
 
-# What no result is known of: finished before, without an order in the books.
+# What no result is known of: finished before, without an order in the books.  Of one symbol, or
+# with NULL twice of all.
 CYCLES_WITHOUT_RESULT = """
-SELECT c.id, c.asset_id, (SELECT asset_symbol FROM dca_assets a WHERE a.id = c.asset_id),
-       c.status, c.created_at, c.completed_at, c.safety_orders
+SELECT c.id, a.asset_symbol, c.status, c.created_at, c.completed_at, c.safety_orders
   FROM dca_cycles c
+  JOIN dca_assets a ON a.id = c.asset_id
  WHERE c.status IN ('complete', 'error')
+   AND (%s IS NULL OR a.asset_symbol = %s)
    AND NOT EXISTS (SELECT 1 FROM dca_results r WHERE r.cycle_id = c.id)
  ORDER BY c.id DESC
  LIMIT %s

@@ -20,7 +20,7 @@ from dca_bot.report.numbers import age_in_words
 from dca_bot.report.reader import Reader, texts
 
 SHOWN = 40
-IN_JSON = 2_000
+ALL = 2**63 - 1  # the largest number of a LIMIT
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,13 +29,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     which.add_argument("--open", action="store_true", help="only those under way")
     which.add_argument("--closed", action="store_true", help="only those that are over")
     parser.add_argument(
-        "--last", type=count, metavar="N", help=f"how many at most; {SHOWN}, in JSON {IN_JSON}"
+        "--last", type=count, metavar="N", help=f"how many at most; {SHOWN}, in JSON all"
     )
 
 
 def run(arguments: Namespace) -> int:
     settings = read_store_settings()
-    limit = arguments.last or (IN_JSON if arguments.json else SHOWN)
+    limit = arguments.last or (ALL if arguments.json else SHOWN)
     with Reader(settings.database) as reader:
         now, _ = look_here(reader, settings)
         symbol = _spelt(arguments.symbol, reader)
