@@ -19,12 +19,12 @@ from dca_bot.core.ladder import (
     take_profit_price,
     trailing_price,
 )
-from dca_bot.core.model import CycleStatus, Exposure, OrderKind
+from dca_bot.core.model import AfterStopLoss, Allowed, CycleStatus, Exposure, OrderKind
 from dca_bot.program.errors import OrderWithheld
 from dca_bot.program.settings import PROJECT_ROOT
 from dca_bot.trading.budget import Budget
 from dca_bot.trading.ports import Transaction
-from tests.builders import NOW, a_cycle, a_holding_cycle, a_quote, an_asset
+from tests.builders import NOW, Floor, a_cycle, a_holding_cycle, a_quote, an_asset
 
 PAGE = (PROJECT_ROOT / "docs" / "strategy.md").read_text()
 STARTING = an_asset(min_start_price="50000", max_start_price="60000")
@@ -104,6 +104,43 @@ def test_an_example_on_the_page_has_the_numbers_of_the_core(
 def test_a_cycle_begins_between_the_start_prices_of_the_example(ask: str, begins: bool) -> None:
     assert shown(Decimal(ask)) in paragraph("Start prices")
     assert triggers(STARTING, a_cycle()).buys(a_quote(ask)) is begins
+
+
+def test_how_far_an_asset_goes_is_what_the_example_says() -> None:
+    told = paragraph("Allowed")
+    placed = {}
+    for allowed in Allowed:
+        asset = an_asset(allowed=allowed)
+        held, begun = triggers(asset, AT_64000), triggers(asset, a_cycle())
+        assert held.sell_at_or_above == Decimal(64640)
+        placed[allowed] = (held.buy_at_or_below, begun.buys(a_quote("1")))
+    assert placed == {
+        Allowed.ALL: (Decimal(63040), True),
+        Allowed.CYCLE: (Decimal(63040), False),
+        Allowed.EXIT: (None, False),
+    }
+    assert all(shown(Decimal(each)) in told for each in (63040, 64640))
+    assert all(f"`{allowed}`" in told for allowed in Allowed)
+
+
+@pytest.mark.parametrize("after", AfterStopLoss)
+def test_what_follows_a_stop_loss_is_what_the_example_says(after: AfterStopLoss) -> None:
+    told = paragraph("After a stop loss")
+    floor = Floor(stop_loss_pct="12", after_stop_loss=after)
+    floor.see(64000)
+    floor.see(56320)
+    [result] = floor.store.results.values()
+    assert result.net is not None
+    assert f"{shown(-result.net)} are lost" in told
+    again = triggers(floor.asset, floor.cycle).buy_at_or_below
+    if after is AfterStopLoss.COOLDOWN:
+        assert again == Decimal("55193.60")
+        assert f"{shown(again)}\n(`56,320 × (1 − 2.0 / 100)`)" in told
+        return
+    assert (floor.asset.allowed, again) == (Allowed.EXIT, None)
+    floor.put_cycle(status=CycleStatus.WATCHING)
+    assert floor.see(50000) is None
+    assert shown(Decimal(50000)) in told
 
 
 class Today:

@@ -16,7 +16,8 @@ from alpaca_simulator.exchange.orders import Side
 from dca_bot.core.model import ZERO, Asset, CycleStatus
 from tests.proofs.storms.mishaps import Calm
 from tests.proofs.storms.outside.market import RandomMarket
-from tests.proofs.storms.world import COINS, World
+from tests.proofs.storms.outside.rows import COINS
+from tests.proofs.storms.world import World
 
 FEW, MANY = 40, 1_000
 SYMBOLS = tuple(f"{coin}/USD" for coin in COINS)

@@ -12,7 +12,12 @@ import pytest
 
 from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import Allowed, CycleStatus, OrderKind, Side
-from dca_bot.program.errors import BrokerUnavailable, CycleChanged, OrderOutcomeUnknown
+from dca_bot.program.errors import (
+    BrokerUnavailable,
+    CycleChanged,
+    OrderOutcomeUnknown,
+    OrderWithheld,
+)
 from dca_bot.trading.by_hand import Hand
 from dca_bot.trading.ports import Broker, Store
 from tests.builders import Floor
@@ -172,6 +177,33 @@ def test_a_close_beside_a_take_profit_of_the_running_bot_sells_once() -> None:
     floor.trader.on_quote(floor.state, quote)
     close(hand, floor)
     assert floor.kinds_sent == [OrderKind.BASE, OrderKind.TAKE_PROFIT]
+
+
+def test_a_close_leaves_nothing_that_a_fee_only_assumed_has_hidden() -> None:
+    """Alpaca took no fee and told no position: the books took the usual one off."""
+    floor = Floor(at_once=False, broker=FakeBroker(fee_rate="0"), base_order_amount="100000")
+    order = floor.see(100)
+    assert order is not None
+    floor.broker.fail("holdings", BrokerUnavailable("down"))
+    floor.settle(order.client_order_id)
+    assert (floor.cycle.quantity, floor.held) == (Decimal("997.5"), Decimal(1000))
+    close(a_hand(floor, -1)[0], floor)
+    assert floor.cycle.status is CycleStatus.COOLDOWN
+    assert floor.held == 0
+
+
+def test_nothing_is_bought_for_an_asset_that_was_disabled_or_delisted_meanwhile() -> None:
+    floor = Floor()
+    floor.see(100)
+    hand, quote = a_hand(floor, -1)[0], floor.quote(99)
+    floor.edit(is_enabled=False)
+    with pytest.raises(OrderWithheld, match="it is disabled"):
+        hand.buy(floor.asset.asset_id, Decimal(20), quote)
+    floor.edit(is_enabled=True)
+    floor.rules.clear()
+    with pytest.raises(OrderWithheld, match="does not list BTC/USD"):
+        hand.buy(floor.asset.asset_id, Decimal(20), quote)
+    assert floor.kinds_sent == [OrderKind.BASE]
 
 
 def test_no_order_is_sent_by_a_clock_that_is_far_off() -> None:

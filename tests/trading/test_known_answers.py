@@ -100,20 +100,32 @@ class InstantExchange:
         return Decimal("Infinity")
 
     def holdings(self, *, urgent: bool = False) -> Holdings:
-        held = Holding("COIN", self.coins, self.coins, ZERO)
-        return Holdings({"COIN": held} if self.coins else {})
+        coin = self.quote.symbol.partition("/")[0]
+        held = Holding(coin, self.coins, self.coins, ZERO)
+        return Holdings({coin: held} if self.coins else {})
 
 
 class Player:
-    """Plays a market to the trader, looking closely only at quotes that the live bot would."""
+    """Plays a market to the trader, looking closely only at quotes that the live bot would.
 
-    def __init__(self, asset: Asset, market: Market, budget: Budget = NO_LIMITS) -> None:
+    `store`: books that it shares with the players of other assets.
+    """
+
+    def __init__(
+        self,
+        asset: Asset,
+        market: Market,
+        budget: Budget = NO_LIMITS,
+        store: MemoryStore | None = None,
+    ) -> None:
         self.market = market
         self.now = EPOCH
-        self.store = MemoryStore([asset], clock=lambda: self.now)
-        self.exchange = InstantExchange(Quote(SYMBOL, ZERO, ZERO, EPOCH))
-        broker = cast(Broker, self.exchange)
-        self.trader = Trader(self.store, broker, lambda: self.now, {SYMBOL: EXACT}, budget=budget)
+        self.asset_id, self.symbol = asset.asset_id, asset.symbol
+        self.store = store or MemoryStore(clock=lambda: self.now)
+        self.store.put_asset(asset)
+        self.exchange = InstantExchange(Quote(self.symbol, ZERO, ZERO, EPOCH))
+        broker, rules = cast(Broker, self.exchange), {self.symbol: EXACT}
+        self.trader = Trader(self.store, broker, lambda: self.now, rules, budget=budget)
         self.trader.books.open_cycle(asset.asset_id)
         self.watch = Watch(lambda: None)
         self.cooldown_ends = float("inf")  # nanoseconds
@@ -138,7 +150,7 @@ class Player:
         nanoseconds, bid, ask = market.nanoseconds[number], market.bids[number], market.asks[number]
         self.now = EPOCH + timedelta(microseconds=nanoseconds // 1000)
         self.end_cooldown_if_over()
-        quote = Quote(SYMBOL, Decimal(bid), Decimal(ask), self.now)
+        quote = Quote(self.symbol, Decimal(bid), Decimal(ask), self.now)
         self.exchange.quote = quote
         try:
             order = self.trader.on_quote(self.state, quote).order
@@ -175,7 +187,8 @@ class Player:
 
     @property
     def state(self) -> AssetState:
-        return self.store.assets()[0]
+        [state] = [each for each in self.store.assets() if each.asset.asset_id == self.asset_id]
+        return state
 
     @property
     def cycle(self) -> Cycle:

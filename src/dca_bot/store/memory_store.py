@@ -104,7 +104,7 @@ class MemoryStore:
         with self._books:
             all_rows = list(self._all_rows.values())
             cycles = [rows.active_cycle for rows in all_rows if rows.active_cycle]
-            orders = [rows.live_order for rows in all_rows if rows.live_order]
+            orders = self._live_orders()
             results = list(self.results.values())
         waiting = (CycleStatus.BUYING, CycleStatus.SELLING)
         held = sum((each.quantity * each.average_purchase_price for each in cycles), ZERO)
@@ -143,10 +143,12 @@ class MemoryStore:
     def live_orders(self) -> Sequence[Order]:
         """Every intended or open order, oldest first."""
         with self._books:
-            orders = [rows.live_order for rows in self._all_rows.values()]
-            left = [each for each in self._left_behind.values() if not each.status.is_finished]
-        found = left + [order for order in orders if order]
-        return sorted(found, key=lambda order: order.created_at)
+            return sorted(self._live_orders(), key=lambda order: order.created_at)
+
+    def _live_orders(self) -> list[Order]:
+        orders = [rows.live_order for rows in self._all_rows.values()]
+        left = [each for each in self._left_behind.values() if not each.status.is_finished]
+        return left + [order for order in orders if order]
 
     def sells_of_estimated_fee(self, since: datetime) -> Sequence[Order]:
         """SELLs that have ended and whose fee Alpaca has not reported, oldest first."""

@@ -31,7 +31,7 @@ from dca_bot.core.model import (
     new_cycle,
 )
 from dca_bot.core.order_ids import new_order
-from dca_bot.core.position import size_sell, why_nothing_to_sell
+from dca_bot.core.position import why_nothing_to_sell
 from dca_bot.core.transition import adopt, release, start_order
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import (
@@ -45,6 +45,7 @@ from dca_bot.trading.books import Books
 from dca_bot.trading.budget import NO_LIMITS, Budget, allow
 from dca_bot.trading.cash import Cash
 from dca_bot.trading.ports import Broker, Store, Transaction
+from dca_bot.trading.sale import size_of_sale
 from dca_bot.trading.sending import Sender
 
 # A market SELL fills at once; one that has not after so long is cancelled, and sent again.
@@ -131,7 +132,11 @@ class Hand:
                 raise OrderWithheld(
                     f"its cycle is {status}, and holds no coins to add to", side=Side.BUY
                 )
-            sized = size_buy(amount, asset, quote, self._rules[asset.symbol])
+            rules = self._rules.get(asset.symbol)
+            if rules is None or not asset.is_enabled:
+                told = "it is disabled" if rules else f"Alpaca does not list {asset.symbol}"
+                raise OrderWithheld(f"{told}: nothing is bought", side=Side.BUY)
+            sized = size_buy(amount, asset, quote, rules)
             if isinstance(sized, str):
                 raise OrderWithheld(sized, side=Side.BUY)
             quantity, limit = sized
@@ -211,13 +216,13 @@ class Hand:
         rules = self._rules.get(asset.symbol)
         if quote is None or rules is None:
             raise BrokerUnavailable(f"Alpaca returned no price of {asset.symbol}")
-        quantity = size_sell(asset, cycle, holding, quote, rules)
-        if not quantity:
-            return Step(why_nothing_to_sell(cycle, holding), needs_others=True)
-        order = new_order(cycle, OrderKind.CLOSE, quantity=quantity, now=self._clock())
         with self._store.transaction(asset.asset_id) as tx:
             if tx.cycle != cycle:
                 return Step("its cycle has moved meanwhile")
+            quantity = size_of_sale(tx, cycle, holding, quote, rules)
+            if not quantity:
+                return Step(why_nothing_to_sell(cycle, holding), needs_others=True)
+            order = new_order(cycle, OrderKind.CLOSE, quantity=quantity, now=self._clock())
             self._intend(tx, asset, cycle, order, quote)
         try:
             self._send(asset, cycle, order, quote)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import assert_never
 
 from dca_bot.core import story
@@ -28,7 +27,6 @@ from dca_bot.core.decide import (
 )
 from dca_bot.core.ladder import watched
 from dca_bot.core.model import (
-    ZERO,
     Asset,
     AssetRules,
     AssetState,
@@ -43,8 +41,6 @@ from dca_bot.core.model import (
 from dca_bot.core.order_ids import new_order
 from dca_bot.core.position import (
     blocks_base_order,
-    fees_assumed,
-    size_sell,
     why_blocked,
     why_nothing_to_sell,
 )
@@ -60,6 +56,7 @@ from dca_bot.trading.books import Books
 from dca_bot.trading.budget import NO_LIMITS, Budget, pause_for_losses
 from dca_bot.trading.cash import Cash
 from dca_bot.trading.ports import Broker, Store, Transaction
+from dca_bot.trading.sale import size_of_sale
 from dca_bot.trading.sending import Sender
 
 
@@ -220,14 +217,7 @@ class Trader:
                     cycle, kind, rung, quantity=quantity, limit_price=limit_price, now=now
                 )
             case Sell(_, kind):
-                quantity = size_sell(
-                    tx.asset,
-                    cycle,
-                    holding,
-                    quote,
-                    self.rules[quote.symbol],
-                    assumed_fees=_assumed_fees(tx, cycle, holding),
-                )
+                quantity = size_of_sale(tx, cycle, holding, quote, self.rules[quote.symbol])
                 if not quantity:
                     raise OrderWithheld(why_nothing_to_sell(cycle, holding), side=Side.SELL)
                 order = new_order(cycle, kind, quantity=quantity, now=now)
@@ -268,10 +258,3 @@ class Trader:
             tx.save_cycle(cycle, after)
         log_lines.remembered(asset, cycle, after, quote)
         return AssetState(asset, after)
-
-
-def _assumed_fees(tx: Transaction, cycle: Cycle, holding: Holding | None) -> Decimal:
-    """Asked for only where Alpaca has more than the books: a SELL waits for each statement."""
-    if holding is None or holding.available <= cycle.quantity:
-        return ZERO
-    return fees_assumed(tx.orders_of_cycle(cycle.cycle_id))

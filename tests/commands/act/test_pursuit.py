@@ -48,7 +48,7 @@ def test_orders_that_no_cycle_follows_are_cancelled_also_where_alpaca_answers_la
     broker.holds_fills = True
     broker.submit(an_order(client_order_id="dca-7-base-x"), "BTC/USD")
     broker.fail("open_orders", BrokerUnavailable("rate limit"), times=times_away)
-    action = Action(nothing, broker, nothing, NO_LIMITS, Path(), is_json=True)
-    cancel_strays(action, sleep=lambda _: None)
+    action = Action(nothing, broker, nothing, NO_LIMITS, Path(), is_json=True, sleep=lambda _: None)
+    cancel_strays(action)
     assert len(action.troubles) == left
     assert len(broker.open_orders()) == left

@@ -54,6 +54,10 @@ def _report(outcomes: list[Outcome], seconds: float) -> None:
     print("\n| mishap | struck |\n| --- | --- |")
     for name in MISHAPS:
         print(f"| {name} | {struck[name]} |")
+    bites = sum((outcome.bites for outcome in outcomes), Counter[str]())
+    print("\n| rule | held back a BUY that was due |\n| --- | --- |")
+    for rule in sorted(bites):
+        print(f"| {rule} | {bites[rule]} |")
     failed = sorted(outcome.seed for outcome in outcomes if outcome.trouble)
     print(
         f"\n{len(outcomes)} storms in {seconds / 60:.1f} min: "

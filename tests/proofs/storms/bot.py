@@ -7,7 +7,7 @@ with lines and lives; nothing between them is replaced.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,6 @@ from typing import Any
 from dca_bot.broker.alpaca_clock import AlpacaClock
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker, KeysRefused
-from dca_bot.core.model import Cycle, Order
 from dca_bot.live.assets import Assets
 from dca_bot.live.loops import (
     follow_database,
@@ -28,6 +27,7 @@ from dca_bot.live.sight_writer import CASH_SECONDS
 from dca_bot.live.worker import WorkerContext
 from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
 from dca_bot.program.settings import AlpacaSettings
+from dca_bot.trading.budget import Budget
 from dca_bot.trading.ports import Store
 from dca_bot.trading.settle import recover
 from dca_bot.trading.trader import Trader
@@ -37,7 +37,7 @@ from .mishaps import Calm
 from .process import Process
 from .venue import Venue
 from .virtual_time import PowerCut, VirtualClock, VirtualLoop
-from .watched_store import Outage, WatchedStore
+from .watched_store import Committed, Outage, WatchedStore
 
 NOWHERE = AlpacaSettings("key", "secret", "https://the-exchange", "https://data", "wss://data")
 REFRESH_SECONDS = 10.0
@@ -65,14 +65,16 @@ class Surface:
         outage: Outage,
         mishaps: Calm,
         seed: int,
-        committed: Callable[[Sequence[Cycle], Sequence[Order]], None],
+        committed: Committed,
         complain: Callable[[str], None],
+        budget: Budget,
     ) -> None:
         self.loop = loop
         self.clock = clock
         self.mishaps = mishaps
         self.seed = seed
         self.complain = complain
+        self.budget = budget
         self._store = store
         self._venue = venue
         self._outage = outage
@@ -128,7 +130,8 @@ class Bot:
         try:
             self._until_answered(self._broker.account)
             rules = self._until_answered(self._broker.rules)
-            trader = Trader(self._store, self._broker, self._surface.clock.utc, rules)
+            clock, budget = self._surface.clock.utc, self._surface.budget
+            trader = Trader(self._store, self._broker, clock, rules, budget=budget)
             self._until_answered(lambda: recover(trader.books, self._store, self._broker))
         except (StoreUnavailable, KeysRefused):
             self.process.end()  # main_app.py ends with status 1; the watchdog starts it again

@@ -66,7 +66,10 @@ class Cron:
                 manage, store, broker, self._limits, Run(), clock=clock, sleep=process.rest
             )
         if name == "consistency_checker":
-            return partial(check, store, broker, Run(), clock=clock, sleep=process.rest)
+            budget = self._surface.budget
+            return partial(
+                check, store, broker, Run(), budget=budget, clock=clock, sleep=process.rest
+            )
         return lambda: end_cooldowns(store, clock(), Run())
 
     def _contained(self, name: str, work: Callable[[], int]) -> None:

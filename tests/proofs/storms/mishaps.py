@@ -76,7 +76,7 @@ OF_THE_MARKET = {
 }
 OF_THE_USER = {
     "asset disabled for a while": 0.02,
-    "asset paused for a while": 0.02,
+    "asset paused": 0.02,
     "asset edited": 0.05,
     "asset unusable for a while": 0.02,
     "asset inserted": 0.02,
@@ -89,6 +89,11 @@ OF_THE_USER = {
     "coins withdrawn for a while": 0.01,
     "order by hand": 0.02,
     "cash withdrawn for a while": 0.01,
+    "dca pause": 0.02,
+    "dca finish": 0.02,
+    "dca close": 0.02,
+    "dca panic": 0.01,
+    "dca buy": 0.03,
 }
 MISHAPS = {
     **OF_REQUESTS,

@@ -20,6 +20,8 @@ def test_nothing_is_lost_in_a_storm_and_everything_agrees_after_it(seed: int) ->
     outcome = ride_out(seed)
     for (mishap, at), times in outcome.struck.items():
         struck(mishap, times, at=at, seed=seed)
+    for rule, times in outcome.bites.items():
+        struck(f"{rule} holds a BUY back", times, seed=seed)
     assert not outcome.trouble, str(outcome)
     assert outcome.orders > 0
 

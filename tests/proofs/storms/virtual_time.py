@@ -50,16 +50,18 @@ class VirtualLoop(asyncio.BaseEventLoop):
 class VirtualClock:
     """One clock for the bot (aware UTC) and for the exchange (nanoseconds since the epoch)."""
 
-    def __init__(self, loop: VirtualLoop) -> None:
+    def __init__(self, loop: VirtualLoop, started_at: datetime = STARTED_AT) -> None:
         self._loop = loop
+        self._started_at = started_at
         self._last = 0
         self._skewed_from = self._skewed_to = self._skewed_at = 0.0
 
     def utc(self) -> datetime:
-        return STARTED_AT + timedelta(seconds=self._loop.time())
+        return self._started_at + timedelta(seconds=self._loop.time())
 
     def timer(self) -> int:
-        return int(STARTED_AT.timestamp()) * NANOSECONDS + round(self._loop.time() * NANOSECONDS)
+        since_epoch = int(self._started_at.timestamp()) * NANOSECONDS
+        return since_epoch + round(self._loop.time() * NANOSECONDS)
 
     def now(self) -> int:
         """The exchange's time: no two readings are equal."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -39,6 +40,25 @@ class Outage:
         return self._now() < self._back_at
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a transaction has put into the books; `by` is the process.
+
+    `is_allowed`: how far the asset may go was set.  `losses_from`: what has ended until then counts
+    as no loss any more.
+    """
+
+    by: str
+    asset_id: int
+    cycles: Sequence[Cycle]
+    orders: Sequence[Order]
+    is_allowed: bool
+    losses_from: datetime | None
+
+
+Committed = Callable[[Written], None]
+
+
 class WatchedStore:
     """ports.Store for one process; `committed` is told what was written, once it is."""
 
@@ -47,7 +67,7 @@ class WatchedStore:
         store: Store,
         process: Process,
         outage: Outage,
-        committed: Callable[[Sequence[Cycle], Sequence[Order]], None],
+        committed: Committed,
     ) -> None:
         self._store = store
         self._process = process
@@ -66,7 +86,7 @@ class WatchedStore:
                 self._process.step(f"{watched.deed} about to be written")
         if not watched.deed:
             return
-        self._committed(watched.cycles, watched.orders)
+        self._committed(watched.written(self._process.name, asset_id))
         self._process.step_alone(f"{watched.deed} written")
         if self._process.mishaps.strikes("answer to commit lost", watched.deed):
             raise StoreUnavailable("the connection was lost during the commit")
@@ -112,8 +132,15 @@ class WatchedTransaction:
         self._tx = tx
         self._statement = statement
         self._deeds: set[str] = set()
-        self.cycles: list[Cycle] = []
-        self.orders: list[Order] = []
+        self._cycles: list[Cycle] = []
+        self._orders: list[Order] = []
+        self._is_allowed = False
+        self._losses_from: datetime | None = None
+
+    def written(self, by: str, asset_id: int) -> Written:
+        """All of it, for whoever looks."""
+        cycles, orders = self._cycles, self._orders
+        return Written(by, asset_id, cycles, orders, self._is_allowed, self._losses_from)
 
     @property
     def deed(self) -> str:
@@ -152,7 +179,7 @@ class WatchedTransaction:
         is_next = cycle.status is CycleStatus.COOLDOWN
         self._note("completion" if is_next else "new cycle")
         stored = self._tx.add_cycle(cycle)
-        self.cycles.append(stored)
+        self._cycles.append(stored)
         return stored
 
     def save_cycle(self, before: Cycle, after: Cycle) -> None:
@@ -161,19 +188,19 @@ class WatchedTransaction:
         is_end = (before.status, after.status) == (CycleStatus.COOLDOWN, CycleStatus.WATCHING)
         self._note("end of a cooldown" if is_end else "correction")
         self._tx.save_cycle(before, after)
-        self.cycles.append(after)
+        self._cycles.append(after)
 
     def add_order(self, order: Order) -> None:
         self._note("intent")
         self._tx.add_order(order)
-        self.orders.append(order)
+        self._orders.append(order)
 
     def save_order(self, before: Order, after: Order) -> None:
         if before == after:
             return
         self._note("fill" if after.filled_quantity > before.filled_quantity else "outcome")
         self._tx.save_order(before, after)
-        self.orders.append(after)
+        self._orders.append(after)
 
     def set_last_sell_price(self, price: Decimal) -> None:
         self._note("completion")
@@ -190,10 +217,12 @@ class WatchedTransaction:
     def count_losses_from(self, at: datetime) -> None:
         self._note("correction")
         self._tx.count_losses_from(at)
+        self._losses_from = at
 
     def set_allowed(self, allowed: Allowed, before: Allowed | None = None) -> None:
         self._note("correction")
         self._tx.set_allowed(allowed, before)
+        self._is_allowed = True
 
     def orders_of_cycle(self, cycle_id: int) -> Sequence[Order]:
         self._statement("orders of cycle")

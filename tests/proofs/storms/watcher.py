@@ -7,26 +7,22 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 from alpaca_simulator.exchange.orders import Order as VenueOrder
 from alpaca_simulator.exchange.orders import Side, Status
-from dca_bot.core.model import Allowed, Asset, Cycle, CycleStatus, Order, OrderKind, OrderStatus
+from dca_bot.core.model import Asset, Cycle, CycleStatus, Order, OrderKind, OrderStatus
 from dca_bot.trading.ports import Store
 
+from .rules.limits import Limits
+from .rules.orders import DUST_USD_AT_MOST, HUNDRED, Ground, Seen, wrong_buy, wrong_sell
 from .venue import Venue
+from .watched_store import Written
 
 PREFIX = "dca-"
 # A quote may be ten seconds old when it is acted on; the decision takes a few requests more.
 REMEMBERED_SECONDS = 60.0
-HUNDRED = Decimal(100)
-FEE_RATE = Decimal("0.0025")  # where the account has not told another
-QUOTE_AGE_SECONDS = 10
-CLOCKS_APART_SECONDS = 30  # orders are dated by the bot, quotes by the exchange
-# Less than a dollar is left alone; the price may have moved since that was judged.
-DUST_USD_AT_MOST = Decimal("1.2")
 ENDED_IN_BOOKS = {
     OrderStatus.FILLED: {Status.FILLED},
     OrderStatus.CANCELED: {Status.CANCELED, Status.FILLED},
@@ -36,22 +32,20 @@ ENDED_IN_BOOKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What the books said when an order was intended, under the row's lock."""
-
-    asset: Asset
-    cycle: Cycle
-
-
 class Watcher:
     """Complains about the first thing that is wrong, in a sentence."""
 
     def __init__(
-        self, store: Store, venue: Venue, now: Callable[[], float], complain: Callable[[str], None]
+        self,
+        store: Store,
+        venue: Venue,
+        limits: Limits,
+        now: Callable[[], float],
+        complain: Callable[[str], None],
     ) -> None:
         self._store = store
         self._venue = venue
+        self.limits = limits
         self._now = now
         self._complain = complain
         self._grounds: dict[str, Ground] = {}
@@ -66,12 +60,14 @@ class Watcher:
         self.disowned: set[str] = set()  # orders whose rows went with their asset's
         self.touched: set[int] = set()
         self.configured: defaultdict[int, list[Asset]] = defaultdict(list)
+        self.asked: defaultdict[int, Decimal] = defaultdict(Decimal)  # the most, by `dca buy`
 
     @property
     def cycle_ids(self) -> list[int]:
         return sorted(self._quantities)
 
     def quoted(self, symbol: str, bid: Decimal, ask: Decimal) -> None:
+        self.limits.quoted(symbol, ask)
         quotes = self._quotes[symbol]
         quotes.append((self._now(), bid, ask))
         while quotes[0][0] < self._now() - REMEMBERED_SECONDS:
@@ -90,9 +86,10 @@ class Watcher:
         }
         self.order_ids = [name for name in self.order_ids if name not in self.disowned]
 
-    def committed(self, cycles: Sequence[Cycle], orders: Sequence[Order]) -> None:
+    def committed(self, written: Written) -> None:
         """Rows are in the books from now on."""
         self.checks += 1
+        cycles, orders = written.cycles, written.orders
         self._check_completion(cycles)
         for cycle in cycles:
             self._check_end_of_cooldown(cycle)
@@ -107,6 +104,7 @@ class Watcher:
             if order.status is OrderStatus.INTENDED and order.client_order_id not in self._grounds:
                 self._remember(order, cycles)
             self._check_row(order)
+        self._check_limits(written)
 
     def admitted(self, order: VenueOrder) -> None:
         """The exchange has taken an order; nothing of it has filled yet."""
@@ -127,89 +125,70 @@ class Watcher:
             if other.id != order.id and self._is_the_bots(other.terms.client_order_id):
                 self._complain(f"{name} is sent while {other.terms.client_order_id} is open")
         if order.terms.side is Side.BUY:
-            self._check_buy(row, ground)
+            wrong = self._check_buy(row, ground)
         else:
-            self._check_sell(row, ground)
+            seen = self._seen(ground.asset.symbol)
+            wrong = wrong_sell(row, ground, seen, self._bought(ground.cycle))
+        for complaint in wrong:
+            self._complain(f"{name} {complaint}")
 
     def _is_the_bots(self, client_order_id: str) -> bool:
         return client_order_id.startswith(PREFIX) and client_order_id not in self.disowned
+
+    # -- limits for all assets, and pauses
+
+    def _check_limits(self, written: Written) -> None:
+        asset = self._asset(written.asset_id)
+        completed = [each for each in written.cycles if each.status is CycleStatus.COMPLETE]
+        for cycle in completed:
+            self.limits.completed(asset, self._last_order(cycle, written).kind)
+        rows = (*written.cycles, *written.orders)
+        self.limits.count_losses({each.cycle_id for each in rows})
+        if written.losses_from is not None:
+            self.limits.forgotten(written.losses_from)
+        if written.is_allowed and not completed:
+            self.limits.allowed(asset, written.by)
+        for order in written.orders:
+            if order.status is OrderStatus.INTENDED and order.side is Side.BUY:
+                self.limits.intended(order)
+
+    def _asset(self, asset_id: int) -> Asset:
+        with self._store.transaction(asset_id) as tx:
+            return tx.asset
+
+    def _last_order(self, cycle: Cycle, written: Written) -> Order:
+        """The order that has ended a cycle: one of this transaction, or its last one."""
+        if written.orders:
+            return written.orders[-1]
+        with self._store.transaction(cycle.asset_id) as tx:
+            return tx.orders_of_cycle(cycle.cycle_id)[-1]
 
     # -- an order against what was true when it was intended
 
     def _remember(self, order: Order, cycles: Sequence[Cycle]) -> None:
         self.order_ids.append(order.client_order_id)
-        with self._store.transaction(order.asset_id) as tx:
-            asset = tx.asset
+        asset = self._asset(order.asset_id)
         self.configured[asset.asset_id].append(asset)
         self._grounds[order.client_order_id] = Ground(asset, cycles[-1])
 
-    def _check_buy(self, row: Order, ground: Ground) -> None:
-        asset, cycle, name = ground.asset, ground.cycle, row.client_order_id
-        is_base = row.kind is OrderKind.BASE
-        amount, step = asset.base_order_amount, asset.safety_order_deviation_pct
-        if not is_base:
-            amount = asset.safety_order_amount * asset.safety_order_volume_scale ** (row.rung - 1)
-            step *= asset.safety_order_step_scale ** (row.rung - 1)
-        limit = row.limit_price
-        if limit is None:
-            self._complain(f"{name} is a BUY without a limit")
-            return
-        if row.quantity * limit > amount:
-            self._complain(f"{name} costs {row.quantity * limit}, more than {amount}")
-        if not asset.is_enabled:
-            self._complain(f"{name} buys for a disabled asset")
-        if asset.allowed is Allowed.EXIT or (is_base and asset.allowed is not Allowed.ALL):
-            self._complain(f"{name} buys for an asset that may go to {asset.allowed} only")
-        widest, tick = asset.max_spread_pct or HUNDRED, self._venue.widest_tick[asset.symbol]
-        narrow = [a for _, b, a in self._quotes[asset.symbol] if (a - b) * HUNDRED <= widest * a]
-        if not any(0 <= ask - limit < tick for ask in narrow):
-            self._complain(f"{name} buys at {limit}, which nobody asked for in the last minute")
-        if is_base != (cycle.quantity <= 0):
-            self._complain(f"{name} is a {row.kind} order of a cycle that holds {cycle.quantity}")
-        if is_base:
-            self._check_nothing_is_held(row, ground)
-            return
-        if row.rung != cycle.safety_orders + 1 or row.rung > asset.max_safety_orders:
-            self._complain(f"{name} is rung {row.rung} after {cycle.safety_orders}")
-        last = cycle.last_order_fill_price
-        trigger = last and last * (1 - step / HUNDRED)
-        if trigger is None or limit > trigger:
-            self._complain(f"{name} buys at {limit}, above its trigger {trigger}")
+    def _check_buy(self, row: Order, ground: Ground) -> Iterator[str]:
+        symbol, asked = ground.asset.symbol, self.asked[ground.asset.asset_id]
+        yield from wrong_buy(
+            row, ground, self._seen(symbol), self._venue.widest_tick[symbol], asked
+        )
+        if row.kind is OrderKind.BASE:
+            yield from self._check_nothing_is_held(row, ground)
 
-    def _check_nothing_is_held(self, row: Order, ground: Ground) -> None:
+    def _check_nothing_is_held(self, row: Order, ground: Ground) -> Iterator[str]:
         symbol, limit = ground.asset.symbol, row.limit_price or Decimal(0)
         worth = self._venue.held(symbol.partition("/")[0]) * limit
         lately = self._now() - REMEMBERED_SECONDS
         is_old = self._traded_by_hand_at[symbol] < lately
         if worth > DUST_USD_AT_MOST and is_old and not self._venue.hid_positions_since(lately):
-            self._complain(f"{row.client_order_id} is a base order beside {worth} USD of coins")
+            yield f"is a base order beside {worth} USD of coins"
 
-    def _check_sell(self, row: Order, ground: Ground) -> None:
-        asset, cycle, name = ground.asset, ground.cycle, row.client_order_id
-        if not asset.is_enabled:
-            self._complain(f"{name} sells for a disabled asset")
-        # what the books took for the usual fee may be there all the same
-        others = row.quantity - cycle.quantity - self._bought(cycle) * FEE_RATE
-        worth = others * self._quotes[asset.symbol][-1][1]
-        if worth > DUST_USD_AT_MOST:
-            self._complain(f"{name} sells {worth} USD of coins that are not the cycle's")
-        if row.kind is OrderKind.CLOSE:
-            if asset.allowed is not Allowed.EXIT:
-                self._complain(f"{name} is sold by hand, and the asset may buy on")
-            return
-        if row.kind is OrderKind.STOP_LOSS:
-            self._check_stop_loss(row, ground)
-            return
-        target = cycle.average_purchase_price * (1 + asset.take_profit_pct / HUNDRED)
-        if asset.take_profit_after_fees:
-            rate = FEE_RATE if cycle.fee_rate is None else cycle.fee_rate
-            target /= (1 - rate) ** 2
-        if asset.trailing_pct is not None and cycle.highest_bid is None:
-            self._complain(f"{name} sells before its target was ever reached")
-        if not any(bid >= target for _, bid, _ in self._quotes[asset.symbol]):
-            self._complain(f"{name} sells for less than {target}, its target")
-        if cycle.quantity <= 0:
-            self._complain(f"{name} sells for a cycle that holds nothing")
+    def _seen(self, symbol: str) -> Seen:
+        return Seen(tuple((bid, ask) for _, bid, ask in self._quotes[symbol]))
 
     def _bought(self, cycle: Cycle) -> Decimal:
         """The coins of the cycle's BUYs before any fee, as the exchange has filled them."""
@@ -225,8 +204,7 @@ class Watcher:
     def _check_correction(self, cycle: Cycle, before: Decimal) -> None:
         """It never takes more than the ladder could have bought with all its money, at the price
         of its lowest rung; half as much again is allowed for rows that were edited."""
-        with self._store.transaction(cycle.asset_id) as tx:
-            asset = tx.asset
+        asset = self._asset(cycle.asset_id)
         rungs = asset.max_safety_orders
         scale = max(Decimal(1), asset.safety_order_volume_scale) ** rungs
         money = asset.base_order_amount + rungs * asset.safety_order_amount * scale
@@ -236,17 +214,6 @@ class Watcher:
         most = before + money / lowest if lowest > 0 else before
         if cycle.quantity > most * Decimal("1.5"):
             self._complain(f"cycle {cycle.cycle_id} takes {cycle.quantity}, at most {most} is its")
-
-    def _check_stop_loss(self, row: Order, ground: Ground) -> None:
-        asset, cycle, name = ground.asset, ground.cycle, row.client_order_id
-        stop = cycle.average_purchase_price * (1 - (asset.stop_loss_pct or 0) / HUNDRED)
-        if asset.stop_loss_pct is None:
-            self._complain(f"{name} is a stop loss that nobody asked for")
-        if not any(bid <= stop for _, bid, _ in self._quotes[asset.symbol]):
-            self._complain(f"{name} stops above {stop}")
-        waited = (row.created_at - (cycle.stop_loss_since or row.created_at)).total_seconds()
-        if waited < asset.stop_loss_seconds - QUOTE_AGE_SECONDS - CLOCKS_APART_SECONDS:
-            self._complain(f"{name} stops after {waited} s, {asset.stop_loss_seconds} are asked")
 
     # -- what follows a sale
 
@@ -263,8 +230,7 @@ class Watcher:
         ends = cycle.status in (CycleStatus.WATCHING, CycleStatus.BUYING)
         if was is not CycleStatus.COOLDOWN or not ends:
             return
-        with self._store.transaction(cycle.asset_id) as tx:
-            asset = tx.asset
+        asset = self._asset(cycle.asset_id)
         waited = self._now() - self._sold_at.get(cycle.asset_id, -math.inf)
         fall = 1 - asset.restart_deviation_pct / HUNDRED
         trigger = asset.last_sell_price and asset.last_sell_price * fall

@@ -12,6 +12,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,7 @@ from alpaca_simulator.exchange.updates import TradeUpdate
 from dca_bot.core.model import Asset, OrderStatus
 from dca_bot.program.settings import LimitSettings
 from dca_bot.store.memory_store import MemoryStore
+from dca_bot.trading.budget import Budget
 
 from .auditor import Books
 from .bot import Bot, Surface
@@ -28,14 +30,14 @@ from .caretakers import EVERY_MINUTES, LIMITS, Cron
 from .lines import QuoteLine, TradeLine
 from .mishaps import Calm
 from .outside.hand import Hand
+from .outside.person import Person
 from .outside.upsets import Upsets
+from .rules.limits import Limits
 from .venue import Venue
-from .virtual_time import VirtualClock, VirtualLoop
+from .virtual_time import STARTED_AT, VirtualClock, VirtualLoop
 from .watched_store import Outage
 from .watcher import Watcher
 
-COINS = ("BTC", "ETH", "SOL", "DOGE", "LTC", "LINK")
-MONEY = ("USD", "USD", "USDC", "USDT")
 EVENTS_KEPT = 60
 LOGGERS = ("dca_bot", "order_manager", "cooldown_manager", "consistency_checker")
 
@@ -97,17 +99,19 @@ class World:
         watchdog_seconds: tuple[float, float] = (1.0, 300.0),
         limits: LimitSettings = LIMITS,
         every_minutes: Mapping[str, int] = EVERY_MINUTES,
+        started_at: datetime = STARTED_AT,
     ) -> None:
         self.seed = seed
         self._watchdog_seconds = watchdog_seconds
         self.mishaps = mishaps
         self.loop = VirtualLoop()
-        self.clock = VirtualClock(self.loop)
+        self.clock = VirtualClock(self.loop, started_at)
         self.complaints: list[str] = []
         self.events = LastEvents(self.loop.time)
         self.store = MemoryStore(assets, clock=self.clock.utc)
         self.venue = Venue(self.loop, self.clock, mishaps, seed)
-        self.watcher = Watcher(self.store, self.venue, self.loop.time, self.complain)
+        self.limits = Limits(self.store, limits, self.complain)
+        self.watcher = Watcher(self.store, self.venue, self.limits, self.loop.time, self.complain)
         self.trades = TradeLine(self.loop, mishaps, seed)
         self.quotes = QuoteLine(self.loop, mishaps, seed)
         self.venue.admitted = self.watcher.admitted
@@ -122,6 +126,7 @@ class World:
             seed=seed,
             committed=self.watcher.committed,
             complain=self.complain,
+            budget=Budget.of(limits),
         )
         self.cron = Cron(self.surface, limits, every_minutes)
         self.hand = Hand(
@@ -129,6 +134,7 @@ class World:
         )
         self.loop.set_exception_handler(self._unexpected)
         self.upsets = Upsets(self.loop, self.clock, self.venue, mishaps, seed)
+        self.person = Person(self.surface, self.store, self.watcher)
         self._dice = random.Random(f"world:{seed}")
         self.lives = 0
         self.bot: Bot | None = None
@@ -147,6 +153,7 @@ class World:
         while self.loop.time() < until and not self.complaints:
             await asyncio.sleep(min(1.0, until - self.loop.time()))
             self._look_after_bot()
+            self.limits.look()
 
     def close(self) -> None:
         """End every thread and the loop."""

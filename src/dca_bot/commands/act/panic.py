@@ -9,7 +9,6 @@ trade again.
 from __future__ import annotations
 
 import math
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
@@ -86,7 +85,7 @@ def _step(action: Action) -> Callable[[int], Step]:
     return step
 
 
-def cancel_strays(this: Action, *, sleep: Callable[[float], None] = time.sleep) -> None:
+def cancel_strays(this: Action) -> None:
     """Cancel orders with the bot's name that no cycle follows any more.
 
     Many sales may just have used up what may be asked in a minute, so it is tried some times.
@@ -99,7 +98,7 @@ def cancel_strays(this: Action, *, sleep: Callable[[float], None] = time.sleep) 
                     this.did(f"{order.symbol}: cancel of {order.client_order_id} asked for")
         except BrokerUnavailable as error:
             if tries_left:
-                sleep(STRAY_PAUSE_SECONDS)
+                this.sleep(STRAY_PAUSE_SECONDS)
             else:
                 this.troubles.append(f"orders that no cycle follows may be left: {error}")
         else:

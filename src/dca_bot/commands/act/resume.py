@@ -27,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     with action(arguments) as this:
         states = this.states(arguments.symbol)
-        again = _again(states, is_all=arguments.symbol is None)
+        again = to_resume(states, is_all=arguments.symbol is None)
         staying = [state for state in states if state not in [each for each, _ in again]]
         plan = [describe(state, allowed) for state, allowed in again]
         if not this.agree([*plan, *map(_stays, staying)], arguments):
@@ -38,7 +38,7 @@ def run(arguments: Namespace) -> int:
         return this.finish(left_at_alpaca(this, arguments.symbol))
 
 
-def _again(states: Sequence[AssetState], *, is_all: bool) -> list[tuple[AssetState, Allowed]]:
+def to_resume(states: Sequence[AssetState], *, is_all: bool) -> list[tuple[AssetState, Allowed]]:
     """What is resumed, and how far it may go then."""
     found = []
     for state in states:

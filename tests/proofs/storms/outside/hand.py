@@ -53,9 +53,7 @@ class Hand:
         self._to_put_back: list[Callable[[], None]] = []
         self._moods: dict[str, Callable[[AssetState], None]] = {
             "asset disabled for a while": lambda state: self._for_a_while(state, is_enabled=False),
-            "asset paused for a while": lambda state: self._for_a_while(
-                state, allowed=self._dice.choice((Allowed.EXIT, Allowed.CYCLE))
-            ),
+            "asset paused": self._pause,
             "asset unusable for a while": lambda state: self._for_a_while(
                 state, base_order_amount=Decimal(5), safety_order_amount=Decimal(-1)
             ),
@@ -78,9 +76,11 @@ class Hand:
         self._loop.call_later(EVERY_SECONDS, self._tick)
 
     def put_back(self) -> None:
-        """Mend every row and bring every dollar back."""
+        """Mend every row, bring every dollar back, and let cycles begin at any price."""
         for undo in list(self._to_put_back):
             self._put_back(undo)
+        for state in self._store.assets():
+            self._put(state.asset.asset_id, min_start_price=None, max_start_price=None)
 
     def follow_advice(self) -> None:
         """Sell what the log says is nobody's: a position of an asset whose cycle holds nothing, and
@@ -111,6 +111,12 @@ class Hand:
         if _is_as_it_should_be(state.asset):
             self._put(asset_id, **columns)
             self._put_back_later(lambda: self._put(asset_id, **before))
+
+    def _pause(self, state: AssetState) -> None:
+        """By SQL; the person at the terminal resumes it."""
+        if _is_as_it_should_be(state.asset):
+            allowed = self._dice.choice((Allowed.EXIT, Allowed.CYCLE))
+            self._put(state.asset.asset_id, allowed=allowed)
 
     def _put_back_later(self, undo: Callable[[], None], seconds: float = 0) -> None:
         self._to_put_back.append(undo)
