@@ -1,5 +1,7 @@
-"""How much of a cycle a SELL takes, by the books and by what Alpaca lets go; for the bot's own
-sales and for those by hand."""
+"""How much of a cycle a SELL takes, by the books and by what Alpaca lets go.
+
+Rule: the bot's own sales and those by hand take the same.
+"""
 
 from __future__ import annotations
 
