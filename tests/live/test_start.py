@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -14,6 +15,7 @@ from dca_bot.broker.rest import KeysRefused
 from dca_bot.live.problems import Problems
 from dca_bot.live.start import (
     AGAIN_SECONDS,
+    FIRST_ANSWERS,
     alone_in,
     beats_while_waiting,
     say_where,
@@ -84,6 +86,44 @@ def test_alpaca_is_waited_for_as_well(waiting: Waiting) -> None:
     away = BrokerUnavailable("no connection")
     assert waiting.until(answering(away, StoreUnavailable("lost"), "yes")) == "yes"
     assert set(waiting.waited_for) == {"Alpaca", "the database"}
+
+
+def test_an_answer_that_takes_long_is_waited_for_with_the_heartbeat_going() -> None:
+    has_beaten, told = Event(), []
+
+    def beat(waits_for: str, why: str) -> None:
+        told.append((waits_for, why))
+        has_beaten.set()
+
+    def ask() -> str:
+        assert has_beaten.wait(30)
+        return "yes"
+
+    assert until_answered(ask, beat, slow_after=0) == "yes"
+    assert set(told) == {(FIRST_ANSWERS, "")}
+
+
+def test_while_it_asks_again_the_heartbeat_tells_why_it_had_to() -> None:
+    has_beaten, told, answers = Event(), [], answering(AWAY, "yes")
+
+    def beat(waits_for: str, why: str) -> None:
+        told.append((waits_for, why))
+        has_beaten.set()
+
+    def ask() -> str:
+        assert has_beaten.wait(30)
+        has_beaten.clear()
+        return answers()
+
+    assert until_answered(ask, beat, sleep=lambda _: has_beaten.clear(), slow_after=0) == "yes"
+    assert told[0] == (FIRST_ANSWERS, "")
+    assert told[-1] == ("the database", str(AWAY))
+
+
+def test_a_start_that_gets_a_quick_no_leaves_no_sign_of_life(waiting: Waiting) -> None:
+    with pytest.raises(KeysRefused):
+        waiting.until(answering(KeysRefused("the host refuses the keys")))
+    assert waiting.waited_for == []
 
 
 def test_one_line_tells_of_a_wait_however_long(

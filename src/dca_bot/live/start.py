@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Event, Thread
 from typing import TypeVar
 
 from dca_bot.broker.rest import KeysRefused
@@ -35,7 +37,11 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 AGAIN_SECONDS = 5
+# An attempt that is quick leaves no sign of life, so that the watchdog sees how the start ends.
+# A slow one, such as a change of large tables, hangs only after a quarter of an hour.
+SLOW_SECONDS, HANGS_SECONDS = 5, 900
 ALPACA, DATABASE = "Alpaca", "the database"
+FIRST_ANSWERS = "the first answers of Alpaca and the database"
 CHECK_ALPACA = "; if that lasts, check this machine's network and APCA_API_BASE_URL"
 
 
@@ -81,16 +87,20 @@ def until_answered(
     say_alive: Callable[[str, str], None],
     *,
     sleep: Callable[[float], None] = time.sleep,
+    slow_after: float = SLOW_SECONDS,
 ) -> T:
     """What `ask` returns, however long Alpaca or the database is away.
 
     Raises errors that waiting won't fix: KeysRefused, and the Failure of a database that says no.
-    Waiting is not hanging: every second `say_alive` is given what is waited for, and why.
+    Waiting is not hanging: every second `say_alive` is given what is waited for, and why; also,
+    from a thread, while an answer takes longer than `slow_after` seconds.
     """
     logged: set[str] = set()
+    away, why = FIRST_ANSWERS, ""
     while True:
         try:
-            answer = ask()
+            with _beating(partial(say_alive, away, why), slow_after):
+                answer = ask()
         except (BrokerUnavailable, StoreUnavailable) as error:
             if isinstance(error, KeysRefused) or (isinstance(error, Failure) and error.is_refusal):
                 raise
@@ -108,6 +118,27 @@ def until_answered(
         for _ in range(AGAIN_SECONDS):
             say_alive(away, why)
             sleep(1)
+
+
+@contextmanager
+def _beating(beat: Callable[[], None], slow_after: float) -> Iterator[None]:
+    is_over = Event()
+
+    def go_on() -> None:
+        pause = slow_after
+        for _ in range(HANGS_SECONDS):
+            if is_over.wait(pause):
+                return
+            beat()
+            pause = 1
+
+    thread = Thread(target=go_on, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def beats_while_waiting(log_dir: Path, problems: Problems) -> Callable[[str, str], None]:
