@@ -7,7 +7,7 @@ Cron runs this every five minutes.  It looks at every asset in dca_assets:
 - a `watching` cycle that holds coins where Alpaca has none becomes `error`, a new one begins;
 - a quantity that differs from Alpaca's position is corrected, and the average price with it;
 - an enabled asset without an active cycle gets one;
-- a position that no cycle owns is reported.  It is never sold.
+- a position that no cycle of an enabled asset owns is reported.  It is never sold.
 A position that differs is looked at again half a minute later, since Alpaca's positions lag behind
 its fills, and corrected only if nothing has moved meanwhile; never within a minute of the end of
 the last order in its coin, whoever placed it, unless orders by hand account for the whole

@@ -292,14 +292,17 @@ def test_a_position_that_no_cycle_owns_is_reported_with_its_average(
     assert line.endswith("quantity=0.5 average=100")
 
 
-def test_of_a_disabled_row_without_a_cycle_its_position_is_reported_as_well(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize("has_cycle", [True, False])
+def test_a_position_in_the_coin_of_a_disabled_row_is_the_users_own_matter(
+    has_cycle: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     world = SmallWorld(is_enabled=False)
+    if has_cycle:
+        world.put_cycle()
     world.broker.hold(BTC, "0.5", "100")
     assert world.check_consistency() == 0
-    [line] = lines(caplog, "no cycle owns")
-    assert line.startswith("BTC/USD Alpaca holds a position")
+    assert lines(caplog, "no cycle owns") == []
+    assert world.slept == []
 
 
 # -- what the watchdog is left

@@ -148,6 +148,8 @@ def _difference(
     verdict = position_verdict(asset, cycle, holding, increment, at_most=most)
     if verdict is PositionVerdict.AGREES:
         return None
+    if verdict is PositionVerdict.NOT_OURS and not asset.is_enabled:
+        return None  # it keeps no order back, and what to do about it is done
     return PositionDifference(asset, cycle, holding, verdict)
 
 
