@@ -7,6 +7,9 @@
 -- to an existing table asks information_schema first and is prepared only where it is missing.
 -- Rule: every statement ends with a semicolon at the end of its line, and no other line does.
 
+-- Some clients and servers refuse an UPDATE that names no key.
+SET SESSION sql_safe_updates = 0;
+
 CREATE TABLE IF NOT EXISTS dca_assets (
     id INT AUTO_INCREMENT PRIMARY KEY,
     asset_symbol VARCHAR(25) NOT NULL UNIQUE, -- e.g., 'BTC/USD'

@@ -22,7 +22,15 @@ README_SQL = (Path(__file__).parent / "readme.sql").read_bytes()
 README_TABLES, _, README_ASSET = README_SQL.partition(b"INSERT INTO")
 SCHEMA_SQL = (PROJECT_ROOT / "sql" / "schema.sql").read_bytes()
 TABLES = ("dca_assets", "dca_cycles", "dca_orders", "dca_events", "dca_budget", "dca_results")
-BEGINNINGS = ("SET @", "PREPARE", "EXECUTE", "DEALLOCATE", "UPDATE dca_", "INSERT IGNORE")
+BEGINNINGS = (
+    "SET @",
+    "SET SESSION",
+    "PREPARE",
+    "EXECUTE",
+    "DEALLOCATE",
+    "UPDATE dca_",
+    "INSERT IGNORE",
+)
 USERS_ROWS = b"""
 INSERT INTO dca_cycles (asset_id, status, quantity, completed_at, updated_at) VALUES
     (1, 'complete', 0, '2026-01-02 03:04:05', '2026-01-02 03:04:05'),
@@ -119,6 +127,28 @@ def test_two_programs_that_start_together_both_succeed(
     apply_sql(empty_database, README_TABLES)
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(ensure_schema, [empty_database] * 4)) == [None] * 4
+    assert shape(sql) == complete_shape
+
+
+def test_it_is_piped_in_where_updates_must_name_a_key(
+    empty_database: DatabaseSettings, sql: SqlClient, complete_shape: object
+) -> None:
+    apply_sql(empty_database, b"SET sql_safe_updates = 1;" + SCHEMA_SQL)
+    assert shape(sql) == complete_shape
+
+
+def test_a_server_with_the_safeguards_of_a_client_is_worked_with_all_the_same(
+    empty_database: DatabaseSettings, sql: SqlClient, complete_shape: object
+) -> None:
+    sql.run("SET GLOBAL sql_safe_updates = 1, GLOBAL sql_select_limit = 1")
+    try:
+        ensure_schema(empty_database)
+        both = b"INSERT INTO" + README_ASSET + b"INSERT INTO" + README_ASSET.replace(b"BTC", b"ETH")
+        apply_sql(empty_database, both)
+        with MySqlStore(empty_database) as store:
+            assert [each.asset.symbol for each in store.assets()] == ["BTC/USD", "ETH/USD"]
+    finally:
+        sql.run("SET GLOBAL sql_safe_updates = 0, GLOBAL sql_select_limit = DEFAULT")
     assert shape(sql) == complete_shape
 
 

@@ -36,7 +36,12 @@ COLLATION = "utf8mb4_general_ci"
 # Locking reads take no gap locks, and plain reads see what was committed last.  The variable
 # behind it has two names in MySQL and MariaDB, this statement has one.
 SET_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
-SET_LOCK_WAIT = "SET SESSION innodb_lock_wait_timeout = %s"
+# The other two are for people at a client, and a server may have them for everybody: they refuse
+# statements that name no key, and cut answers.
+SET_VARIABLES = (
+    "SET SESSION innodb_lock_wait_timeout = %s, sql_safe_updates = 0,"
+    f" sql_select_limit = {2**64 - 1}"
+)
 COMMIT = b"COMMIT"
 
 
@@ -63,7 +68,7 @@ class Session:
         self._converter: MySQLConverter = self._cnx.converter
         try:
             self.write(SET_ISOLATION)
-            self.write(SET_LOCK_WAIT, (lock_wait_seconds,))
+            self.write(SET_VARIABLES, (lock_wait_seconds,))
         except Failure:
             self.close()
             raise
