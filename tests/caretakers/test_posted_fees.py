@@ -243,19 +243,19 @@ def test_the_fee_of_a_cycle_that_goes_on_is_taken_over_without_a_result() -> Non
 @pytest.mark.parametrize(
     ("amount", "fees"),
     [
-        ("0.15", ["fees of SELLs told by Alpaca told=1 of=1"]),
+        ("0.15", ["fees of SELLs taken from Alpaca's records known=1 of=1"]),
         (
             "0.09",
             [
                 "Alpaca's records show another fee than was estimated "
                 "fee=0.09 estimated=0.15 client_id=dca-1-tp-1",
-                "fees of SELLs told by Alpaca told=1 of=1",
+                "fees of SELLs taken from Alpaca's records known=1 of=1",
             ],
         ),
         ("0.77", []),
     ],
 )
-def test_a_fee_that_differs_is_told_and_how_many_were_learnt(
+def test_a_fee_that_differs_is_reported_and_how_many_are_known(
     amount: str, fees: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")

@@ -1,4 +1,4 @@
-"""The desk and its workers on a real event loop, with fakes of the database and of Alpaca."""
+"""All assets and their workers on a real event loop, with fakes of the database and of Alpaca."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def play(
     patience_seconds: float = 30,
     budget: Budget = NO_LIMITS,
 ) -> None:
-    """Run a scenario on a desk whose broker tells its updates as the trade stream would."""
+    """Run a scenario whose broker sends its updates as the trade stream would."""
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
@@ -614,7 +614,7 @@ def test_a_row_given_another_symbol_while_its_worker_is_busy_is_watched() -> Non
         await until(world.broker.asked.is_set)
         world.store.put_asset(replace(BTC, symbol="ETH/USD"))
         world.broker.may_answer.set()
-        await world.idle()  # the worker has read the row before the desk does
+        await world.idle()  # the worker has read the row before the assets are read
         assert world.late() == set()
         await world.assets.refresh()
         assert world.assets.wanted_symbols() == ["ETH/USD"]
@@ -839,7 +839,7 @@ def test_a_reading_of_rows_that_lack_nothing_is_one_question_and_locks_none() ->
 def test_what_is_wrong_with_a_disabled_row_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(world: World) -> None:
         await world.assets.refresh()
-        assert world.assets.looks()[0].state.problem == ""
+        assert world.assets.snapshots()[0].state.problem == ""
 
     play(scenario, replace(BTC, is_enabled=False, take_profit_pct=Decimal(0)))
     assert [each for each in caplog.records if each.levelname == "ERROR"] == []
@@ -851,7 +851,7 @@ def test_a_row_that_cannot_be_read_keeps_its_problem_and_gets_no_cycle() -> None
         world.store.problems = {1: "status is 'wachting': correct it"}
         transactions = world.store.transactions
         await world.assets.refresh()
-        assert world.assets.looks()[0].state.problem == "status is 'wachting': correct it"
+        assert world.assets.snapshots()[0].state.problem == "status is 'wachting': correct it"
         assert world.assets.wanted_symbols() == []
         assert world.store.transactions == transactions
 
@@ -877,12 +877,12 @@ def test_an_edit_while_an_order_is_under_way_is_followed_once_that_has_ended() -
         await until(world.broker.asked.is_set)
         world.store.put_asset(replace(BTC, take_profit_pct=Decimal(50)))
         await world.assets.refresh()
-        assert world.assets.looks()[0].state.asset == BTC
+        assert world.assets.snapshots()[0].state.asset == BTC
         assert world.prices.watches["BTC/USD"].buy_at_or_below == NEVER_BUY
         world.broker.may_answer.set()
         await until(lambda: world.cycle().quantity > 0)
         await world.idle()
         await world.assets.refresh()
-        assert world.assets.looks()[0].state.asset.take_profit_pct == 50
+        assert world.assets.snapshots()[0].state.asset.take_profit_pct == 50
 
     play(scenario)

@@ -27,7 +27,7 @@ LOOKS_AN_HOUR = int(3600 / LOOK_SECONDS)
 
 
 class NoWork(Executor):
-    """The desk's workers are no matter here."""
+    """The workers do not matter here."""
 
     def submit(self, *_: Any, **__: Any) -> Any:
         raise AssertionError("no quote here is at a price that counts")

@@ -1,4 +1,4 @@
-"""What a real market does to the desk: resting BUYs at the take profit, halts, orders that are too
+"""What a real market does to the bot: resting BUYs at the take profit, halts, orders that are too
 large, rows that stand in each other's way."""
 
 from __future__ import annotations

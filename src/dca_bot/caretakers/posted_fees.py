@@ -62,7 +62,13 @@ def take_over(store: Store, activities: Activities, this_run: Run, now: datetime
                     _book(store, order, fee)
                 learnt += 1
     if learnt:
-        log.info(event(this_run.said("fees of SELLs now known"), known=learnt, of=len(waiting)))
+        log.info(
+            event(
+                this_run.said("fees of SELLs taken from Alpaca's records"),
+                known=learnt,
+                of=len(waiting),
+            )
+        )
 
 
 def fees_by_order(

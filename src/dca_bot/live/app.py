@@ -1,4 +1,4 @@
-"""One trading process: the streams, the desk and the loops beside them, from start to clean end.
+"""One trading process: the streams, the assets and the loops beside them, from start to clean end.
 
 Rule: every task belongs to the TaskGroup; an unexpected exception in one ends the process, and
 the watchdog starts a new one.

@@ -68,7 +68,7 @@ async def keep_orders_settled(
 async def watch_clock(broker: Broker) -> None:
     """Say it once when our clock is wrong, and when it is right again (behaviour 15).
 
-    Every answer tells Alpaca's time, and one comes at least each half minute (sight_writer.py).
+    Every answer carries Alpaca's time, and one comes at least each half minute (sight_writer.py).
     """
     logged: Level | None = None
     while True:
