@@ -286,6 +286,16 @@ def test_an_exact_receipt_replaces_an_estimate() -> None:
     assert after.cycle.quantity == Decimal("0.998")
 
 
+@pytest.mark.parametrize("position", [None, "0.9975"])
+def test_a_fill_told_twice_forgets_nothing_that_was_seen_since(position: str | None) -> None:
+    cycle, order = a_cycle(status=CycleStatus.BUYING), an_order()
+    fill = a_fill(order, 1, position=position)
+    once = booked(cycle, order, fill)
+    seen = replace(once.cycle, highest_bid=Decimal(103), stop_loss_since=NOW)
+    again = apply_update(an_asset(), seen, once.order, fill, NOW)
+    assert (again.cycle, again.order) == (seen, once.order)
+
+
 def test_an_estimate_never_replaces_an_exact_receipt() -> None:
     cycle, order = buying()
     after = booked(cycle, order, a_fill(order, 1, position="0.998"), a_fill(order, 1))

@@ -207,6 +207,8 @@ def _book_buy(cycle: Cycle, order: Order, updated: Order, update: OrderUpdate) -
     if untouched:
         net = received(updated.filled_quantity, before, update.position_quantity)
         average = weighted_average(before, average_before, net, price)
+        if (net, price) == (order.received_quantity, order.filled_average_price) and not growth:
+            return Booked(cycle, order)  # what was remembered since the fill still holds
     else:
         more = estimated_receipt(growth)
         net = order.received_quantity + more
