@@ -664,6 +664,19 @@ def test_a_row_that_cannot_be_read_says_nothing_about_its_position(world: SmallW
     assert world.slept == []
 
 
+def test_a_position_in_the_symbol_that_a_row_was_given_is_not_taken_for_its_cycles() -> None:
+    world = SmallWorld()
+    world.listen()
+    world.put_cycle()
+    world.trade()
+    before = world.cycle
+    world.broker.hold("ETH/USD", "0.1", "100")
+    world.store.put_asset(an_asset(symbol="ETH/USD"))
+    world.clock.pass_by(120)
+    assert world.check_consistency() == 1
+    assert world.cycle == before
+
+
 def test_a_position_in_another_symbol_is_nobodys_business(world: SmallWorld) -> None:
     world.broker.hold("ETH/USD", "5", "10")
     world.check_consistency()

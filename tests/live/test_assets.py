@@ -613,6 +613,7 @@ def test_a_row_given_another_symbol_while_its_worker_is_busy_is_watched() -> Non
         world.quote("BTC/USD", "99", "100")
         await until(world.broker.asked.is_set)
         world.store.put_asset(replace(BTC, symbol="ETH/USD"))
+        world.broker.refuse("no")
         world.broker.may_answer.set()
         await world.idle()  # the worker has read the row before the assets are read
         assert world.late() == set()
@@ -623,6 +624,31 @@ def test_a_row_given_another_symbol_while_its_worker_is_busy_is_watched() -> Non
         await until(lambda: len(world.broker.submitted) > count)
 
     play(scenario)
+
+
+@pytest.mark.parametrize("price", ["50", "200"])  # where it would buy more, and where it would sell
+def test_coins_of_one_symbol_are_never_traded_as_those_of_another(
+    price: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        world.broker.hold("ETH/USD", "5", "100")  # the user's own
+        world.store.put_asset(replace(BTC, symbol="ETH/USD"))
+        for _ in range(2):
+            await world.assets.refresh()
+        world.quote("ETH/USD", price, price)
+        await world.idle()
+        assert [order.asset_id for order in world.broker.submitted] == [1]
+        assert world.assets.wanted_symbols() == []
+        world.store.put_asset(BTC)
+        await world.assets.refresh()
+        world.quote("BTC/USD", "102", "103")
+        await until(lambda: len(world.broker.submitted) == 2)
+
+    play(scenario)
+    told = [each.getMessage() for each in caplog.records if each.levelname in ("ERROR", "WARNING")]
+    assert len(told) == 1
+    assert "set asset_symbol back to BTC/USD" in told[0]
 
 
 def test_a_row_that_is_deleted_while_a_quote_is_acted_on_is_no_trouble(

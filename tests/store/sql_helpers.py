@@ -77,7 +77,9 @@ class MySqlWorld:
     def put_asset(self, asset: Asset) -> None:
         if self.sql.rows("SELECT id FROM dca_assets WHERE id = %s", asset.asset_id):
             self.sql.run(
-                "UPDATE dca_assets SET is_enabled = %s, take_profit_percent = %s WHERE id = %s",
+                "UPDATE dca_assets SET asset_symbol = %s, is_enabled = %s,"
+                " take_profit_percent = %s WHERE id = %s",
+                asset.symbol,
                 asset.is_enabled,
                 asset.take_profit_pct,
                 asset.asset_id,

@@ -672,3 +672,35 @@ class StoreContract:
         world.put_asset(edited)
         with store.transaction(1) as tx:
             assert (tx.asset, tx.cycle) == (edited, cycle)
+
+    def test_a_row_given_another_symbol_while_its_cycle_has_coins_has_a_problem(
+        self, world: World, store: Store
+    ) -> None:
+        cycle = start_cycle(store, quantity=Decimal("0.5"))
+        filled = {"status": OrderStatus.FILLED, "filled_quantity": Decimal("0.5")}
+        start_order(store, cycle, **filled)
+        assert store.assets()[0].problem == ""
+        world.put_asset(make_asset(1, symbol="OTHER/USD"))
+        [state, other] = store.assets()
+        assert (state.cycle, state.bought_as, other.problem) == (cycle, "COIN1/USD", "")
+        assert "set asset_symbol back to COIN1/USD" in state.problem
+        world.put_asset(make_asset(1))
+        assert store.assets()[0].problem == ""
+
+    @pytest.mark.parametrize("status", [OrderStatus.INTENDED, OrderStatus.OPEN])
+    def test_a_row_given_another_symbol_while_an_order_is_under_way_has_a_problem(
+        self, world: World, store: Store, status: OrderStatus
+    ) -> None:
+        start_order(store, start_cycle(store), status=status)
+        world.put_asset(make_asset(1, symbol="OTHER/USD"))
+        assert "its cycle has an order of COIN1/USD" in store.assets()[0].problem
+
+    def test_a_row_whose_cycle_has_nothing_may_be_given_another_symbol(
+        self, world: World, store: Store
+    ) -> None:
+        before = start_cycle(store, status=CycleStatus.COMPLETE)
+        filled = {"status": OrderStatus.FILLED, "filled_quantity": Decimal("0.5")}
+        start_order(store, before, **filled)
+        start_order(store, start_cycle(store), 2, status=OrderStatus.CANCELED)
+        world.put_asset(make_asset(1, symbol="OTHER/USD"))
+        assert store.assets()[0].problem == ""

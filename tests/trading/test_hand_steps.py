@@ -14,6 +14,7 @@ from dca_bot.program.errors import (
     IllegalTransition,
     OrderOutcomeUnknown,
     OrderRefused,
+    OrderWithheld,
 )
 from dca_bot.trading.budget import NO_LIMITS, Budget
 from dca_bot.trading.by_hand import Hand
@@ -335,3 +336,20 @@ def test_a_cycle_that_moves_while_its_price_is_asked_for_is_looked_at_again() ->
     step = hand_of(floor).close(1)
     assert (step.sentence, step.is_over) == ("its cycle has moved meanwhile", False)
     assert floor.kinds_sent == [OrderKind.BASE]
+
+
+# -- a row that was given another symbol
+
+
+def test_coins_of_another_symbol_are_neither_sold_nor_added_to() -> None:
+    floor = bought()
+    floor.broker.hold("ETH/USD", "5", "100")
+    floor.edit(symbol="ETH/USD")
+    floor.rules["ETH/USD"] = floor.rules["BTC/USD"]
+    hand, quote = hand_of(floor), floor.quote(100)
+    assert "set asset_symbol back to BTC/USD" in hand.close(1).sentence
+    with pytest.raises(OrderWithheld, match="set asset_symbol back to BTC/USD"):
+        hand.buy(1, Decimal(30), quote)
+    assert floor.kinds_sent == [OrderKind.BASE]
+    hand.release(1)
+    assert floor.state.problem == ""

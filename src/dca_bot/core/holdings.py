@@ -1,4 +1,4 @@
-"""What the account holds, by coin, and what is too little to be worth an order.
+"""What the account holds, by coin, what is too little to be worth an order, and whose it can be.
 
 Rule: not knowing is not nothing; a position that can't be read is never taken for none.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from dca_bot.core.model import USD_LIKE, Asset, Holding
+from dca_bot.core.model import USD_LIKE, Asset, AssetState, Cycle, Holding
 from dca_bot.program.errors import BrokerUnavailable
 
 # What remains of a sold position below this value is dust: it completes the cycle (behaviour 6).
@@ -44,3 +44,19 @@ def is_dust(rest: Decimal, price: Decimal, asset: Asset) -> bool:
     """
     limit = DUST_USD if asset.quote_currency in USD_LIKE else asset.base_order_amount / 100
     return rest * price < limit
+
+
+def state_of(asset: Asset, cycle: Cycle | None, bought_as: str) -> AssetState:
+    """The asset with its active cycle; `bought_as` is the other symbol in which that has coins or
+    an order under way, "" where there is none.
+
+    Coins of one symbol must never be sold, bought or counted as those of another.
+    """
+    if cycle is None or not bought_as:
+        return AssetState(asset, cycle)
+    holds = f"holds {cycle.quantity.normalize():f}" if cycle.quantity > 0 else "has an order"
+    problem = (
+        f"its cycle {holds} of {bought_as}: set asset_symbol back to {bought_as}, or let the coins "
+        f"go unsold with `dca release {asset.symbol}`"
+    )
+    return AssetState(asset, cycle, problem, bought_as)

@@ -183,13 +183,14 @@ def new_cycle(asset_id: int, status: CycleStatus = CycleStatus.WATCHING) -> Cycl
 class AssetState:
     """An asset with its active cycle, if it has one.
 
-    `problem` says why a hand-edited row can't be read (an unknown status, say); `cycle` is None
-    then.
+    `problem` says why a hand-edited row can't be read (an unknown status, say; `cycle` is None
+    then), or that the cycle's coins are `bought_as` another symbol than the row has now.
     """
 
     asset: Asset
     cycle: Cycle | None
     problem: str = ""
+    bought_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

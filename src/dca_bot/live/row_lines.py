@@ -45,7 +45,8 @@ class RowLines:
                 )
 
     def gone(self, asset_id: int, symbol: str, cycle: Cycle | None) -> None:
-        """A row was deleted, or has another symbol now; `cycle`: the last that it had."""
+        """A row was deleted, or has another symbol now; `cycle`: the last that it had, if that
+        went with it."""
         if self._assets.pop(asset_id, None) is None:
             return
         if cycle is None or not cycle.quantity:

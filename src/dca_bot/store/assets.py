@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dca_bot.core.holdings import state_of
 from dca_bot.core.model import (
     ZERO,
     AfterStopLoss,
@@ -38,6 +39,8 @@ from dca_bot.store.values import (
     word,
 )
 
+SYMBOL = text(25)
+
 
 def _of_asset(field: str, kind: ColumnType, *, null: Any = NO_NULL) -> Column:
     return Column(column_of(field), kind, field, null)
@@ -47,7 +50,7 @@ ASSETS = Table(
     "dca_assets",
     Asset,
     _of_asset("asset_id", WHOLE),
-    _of_asset("symbol", text(25)),
+    _of_asset("symbol", SYMBOL),
     _of_asset("is_enabled", TRUTH),
     _of_asset("base_order_amount", PRICE),
     _of_asset("safety_order_amount", PRICE),
@@ -102,9 +105,16 @@ SELECT {ASSETS.all("a")},
    FOR UPDATE
 """
 
+# Last, the other symbol in which the cycle has coins or an order: somebody has edited the row's.
 ALL_ASSETS = f"""
 SELECT {ASSETS.all("a")},
-       {CYCLES.all("c")}
+       {CYCLES.all("c")},
+       (SELECT o.symbol
+          FROM dca_orders o
+         WHERE o.cycle_id = c.id AND o.asset_id = a.id
+           AND BINARY o.symbol <> BINARY a.asset_symbol
+           AND (o.live_asset_id IS NOT NULL OR (o.filled_quantity > 0 AND c.quantity > 0))
+         LIMIT 1)
   FROM dca_assets a
   LEFT JOIN dca_cycles c ON c.active_asset_id = a.id
  ORDER BY a.id
@@ -191,20 +201,22 @@ UPDATE dca_budget
 
 
 def read_state(row: Row) -> AssetState:
-    """Asset and active cycle of one row; a `problem` where a hand-edited row can't be read."""
+    """Asset and active cycle of one row of ALL_ASSETS; a `problem` where a hand-edited row can't be
+    read, or is about another symbol than its cycle."""
     try:
         asset = ASSETS.read(row)
     except UnreadableRow as error:
         return AssetState(_unreadable_asset(row), None, str(error))
     try:
-        return AssetState(asset, read_active_cycle(row))
+        return state_of(asset, read_active_cycle(row), SYMBOL.read(row[-1]) if row[-1] else "")
     except UnreadableRow as error:
         return AssetState(asset, None, str(error))
 
 
 def read_active_cycle(row: Row) -> Cycle | None:
     """The cycle after the asset's columns; None where the outer join found none."""
-    return None if row[ASSETS.width] is None else CYCLES.read(row[ASSETS.width :])
+    end = ASSETS.width + CYCLES.width
+    return None if row[ASSETS.width] is None else CYCLES.read(row[ASSETS.width : end])
 
 
 def read_exposure(row: Row) -> Exposure:

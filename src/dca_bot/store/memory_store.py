@@ -62,7 +62,7 @@ class MemoryStore:
         with self._all_rows[asset_id].lock, self._books:
             rows = self._all_rows.pop(asset_id)
             self._left_behind |= rows.orders
-            self._symbols_left |= dict.fromkeys(rows.orders, rows.asset.symbol)
+            self._symbols_left |= rows.symbols
 
     @contextmanager
     def transaction(self, asset_id: int) -> Iterator[MemoryTransaction]:
@@ -130,7 +130,7 @@ class MemoryStore:
         """Every asset with its active cycle."""
         with self._books:
             all_rows = sorted(self._all_rows.items())
-            return [AssetState(rows.asset, rows.active_cycle) for _, rows in all_rows]
+            return [rows.state for _, rows in all_rows]
 
     def order(self, client_order_id: str) -> Order | None:
         """Without a lock."""
@@ -182,7 +182,7 @@ class MemoryStore:
                     raise CycleChanged(f"{client_order_id} was used before: decide again")
             for order in transaction.orders.values():
                 self._owners[order.client_order_id] = asset_id
-                rows.put_order(order)
+                rows.put_order(order, transaction.asset.symbol)
             # the finished cycle first: it makes room for the active one
             for cycle in sorted(transaction.cycles.values(), key=lambda c: c.status.is_active):
                 rows.put_cycle(cycle)

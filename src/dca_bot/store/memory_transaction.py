@@ -8,7 +8,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from dca_bot.core.model import Allowed, Asset, Cycle, CycleStatus, Exposure, Order
+from dca_bot.core.holdings import state_of
+from dca_bot.core.model import (
+    Allowed,
+    Asset,
+    AssetState,
+    Cycle,
+    CycleStatus,
+    Exposure,
+    Order,
+)
 from dca_bot.core.records import CycleResult, Event
 from dca_bot.core.transition import whole_second
 from dca_bot.program.clock import Clock
@@ -26,6 +35,7 @@ class AssetRows:
     lock: threading.Lock = field(default_factory=threading.Lock)
     cycles: dict[int, Cycle] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
+    symbols: dict[str, str] = field(default_factory=dict)  # what the orders were of
     of_cycle: dict[int, dict[str, Order]] = field(default_factory=dict)
     active_cycle: Cycle | None = None
     previous_cycle: Cycle | None = None
@@ -42,13 +52,28 @@ class AssetRows:
         else:
             self.previous_cycle = latest_completed(filter(None, (self.previous_cycle, cycle)))
 
-    def put_order(self, order: Order) -> None:
+    def put_order(self, order: Order, symbol: str) -> None:
         self.orders[order.client_order_id] = order
+        self.symbols.setdefault(order.client_order_id, symbol)
         self.of_cycle.setdefault(order.cycle_id, {})[order.client_order_id] = order
         if not order.status.is_finished:
             self.live_order = order
         elif self.live_order and self.live_order.client_order_id == order.client_order_id:
             self.live_order = None
+
+    @property
+    def state(self) -> AssetState:
+        """As ALL_ASSETS reads it."""
+        cycle = self.active_cycle
+        if cycle is None:
+            return AssetState(self.asset, None)
+        others = [
+            symbol
+            for key, order in self.of_cycle.get(cycle.cycle_id, {}).items()
+            if (symbol := self.symbols[key]) != self.asset.symbol
+            and (not order.status.is_finished or (order.filled_quantity > 0 and cycle.quantity > 0))
+        ]
+        return state_of(self.asset, cycle, others[0] if others else "")
 
 
 def latest_completed(cycles: Iterable[Cycle]) -> Cycle | None:

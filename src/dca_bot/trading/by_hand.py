@@ -125,6 +125,8 @@ class Hand:
 
         Raises OrderRefused, BrokerUnavailable and OrderOutcomeUnknown, as Trader.on_quote does.
         """
+        if problem := self._other_symbol(asset_id):
+            raise OrderWithheld(problem, side=Side.BUY)
         with self._store.transaction(asset_id) as tx:
             asset, cycle = tx.asset, tx.cycle
             if cycle is None or cycle.status is not CycleStatus.WATCHING or cycle.quantity <= 0:
@@ -210,7 +212,15 @@ class Hand:
             return Step(f"{name}: cancel asked for")
         return Step(f"{name} is about to fill")
 
+    def _other_symbol(self, asset_id: int) -> str:
+        """What is wrong where the cycle's coins are of another symbol than its row has now."""
+        states = self._store.assets()
+        found = [each.problem for each in states if each.asset.asset_id == asset_id]
+        return "".join(found)
+
     def _sell(self, asset: Asset, cycle: Cycle) -> Step:
+        if problem := self._other_symbol(asset.asset_id):
+            return Step(problem, needs_others=True)
         holding = self._broker.holdings(urgent=True).of(asset.coin)
         quote = self._broker.latest_quotes([asset.symbol]).get(asset.symbol)
         rules = self._rules.get(asset.symbol)

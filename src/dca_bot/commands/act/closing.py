@@ -22,6 +22,9 @@ def sale_of(action: Action, state: AssetState, bid: Decimal | None) -> Iterator[
     if cycle is None and state.problem:
         yield f"{asset.symbol}: its row can't be read, so it is left as it is: {state.problem}"
         return
+    if state.bought_as:
+        yield f"{asset.symbol}: nothing is sold: {state.problem}"
+        return
     if cycle is None or cycle.quantity <= 0:
         yield f"{asset.symbol}: its cycle holds nothing to sell; the asset is paused."
         return

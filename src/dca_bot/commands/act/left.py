@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from dca_bot.commands.act.action import Action
 from dca_bot.core.holdings import is_dust
@@ -35,7 +36,8 @@ def describe(order: OrderUpdate) -> str:
 def _coins(action: Action, symbol: str | None) -> Iterator[str]:
     holdings = action.broker.holdings()
     for state in action.states(symbol):
-        yield from _of_asset(state, holdings.of(state.asset.coin))
+        asset = replace(state.asset, symbol=state.bought_as or state.asset.symbol)
+        yield from _of_asset(replace(state, asset=asset), holdings.of(asset.coin))
 
 
 def _of_asset(state: AssetState, holding: Holding | None) -> Sequence[str]:

@@ -25,9 +25,9 @@ def run(arguments: Namespace) -> int:
             this.did(f"{asset.symbol}: its cycle holds nothing, so nothing is released")
             return this.finish(left_at_alpaca(this, asset.symbol))
         plan = (
-            f"{asset.symbol}: {cycle.quantity:f} {asset.coin}, bought at "
+            f"{asset.symbol}: {cycle.quantity:f} {state.bought_as or asset.coin}, bought at "
             f"{cycle.average_purchase_price.normalize():f} on average, leave the books unsold. "
-            f"The bot does not sell them, and begins no cycle while Alpaca holds them."
+            f"The bot does not sell them, and buys no more of their coin while Alpaca holds them."
         )
         if not this.agree([plan], arguments):
             return NOT_DONE
