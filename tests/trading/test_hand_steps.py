@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -99,6 +101,22 @@ def test_an_asset_without_a_cycle_is_not_added_to() -> None:
     floor.put_cycle(status=CycleStatus.ERROR)
     with pytest.raises(OrderRefused, match="its cycle is not there"):
         hand_of(floor).buy(1, Decimal(30), floor.quote(90))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ahead", "is_bought"), [(10, 0, True), (11, 0, False), (6, 5, False)]
+)
+def test_an_extra_buy_is_not_at_a_price_that_is_too_old(
+    seconds: int, ahead: int, *, is_bought: bool
+) -> None:
+    floor = bought()
+    quote = floor.quote(90)
+    floor.clock.pass_by(seconds)
+    floor.broker.clock_offset = timedelta(seconds=ahead)
+    with nullcontext() if is_bought else pytest.raises(OrderRefused, match="11 s old"):
+        hand_of(floor).buy(1, Decimal(30), quote)
+    assert (OrderKind.EXTRA in floor.kinds_sent) is is_bought
+    assert floor.cycle.status is CycleStatus.WATCHING
 
 
 def test_an_extra_buy_below_the_minimum_is_refused_before_it_is_intended() -> None:

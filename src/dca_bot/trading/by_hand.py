@@ -74,12 +74,15 @@ class Hand:
         clock: Clock,
         rules: Mapping[str, AssetRules],
         budget: Budget = NO_LIMITS,
+        *,
+        quote_age_max: timedelta = timedelta(seconds=10),
     ) -> None:
         self._store = store
         self._broker = broker
         self._clock = clock
         self._rules = rules
         self._budget = budget
+        self._quote_age_max = quote_age_max
         self._books = Books(store, broker, clock, budget.minding_losses(store, clock))
         self._sender = Sender(broker, self._books.close, Cash(broker.cash), clock)
 
@@ -141,6 +144,14 @@ class Hand:
             sized = size_buy(amount, asset, quote, rules)
             if isinstance(sized, str):
                 raise OrderWithheld(sized, side=Side.BUY)
+            # by Alpaca's clock, and looked at with the row locked: that may have taken long
+            age = self._clock() + self._broker.clock_offset - quote.at
+            if age > self._quote_age_max:
+                raise OrderWithheld(
+                    f"Alpaca's last quote is {age.total_seconds():.0f} s old, too old by "
+                    "QUOTE_MAX_AGE_SECONDS: nothing was bought, try again",
+                    side=Side.BUY,
+                )
             quantity, limit = sized
             self._budget.check(tx, OrderKind.EXTRA, quantity * limit, self._clock())
             order = new_order(

@@ -13,6 +13,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from textwrap import fill
 
@@ -50,6 +51,7 @@ class Action:
     budget: Budget
     log_dir: Path
     is_json: bool
+    quote_age_max: timedelta = timedelta(seconds=10)
     clock: Clock = utc_now
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -67,7 +69,14 @@ class Action:
     @property
     def hand(self) -> Hand:
         """A hand that may trade.  Raises BrokerUnavailable."""
-        return Hand(self.store, self.broker, self.clock, self.rules, self.budget)
+        return Hand(
+            self.store,
+            self.broker,
+            self.clock,
+            self.rules,
+            self.budget,
+            quote_age_max=self.quote_age_max,
+        )
 
     @property
     def bare_hand(self) -> Hand:
@@ -166,5 +175,12 @@ def action(arguments: Namespace) -> Iterator[Action]:
     ensure_schema(settings.database)
     with MySqlStore(settings.database, pool_size=2) as store:
         broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
-        budget = Budget.of(settings.limits)
-        yield Action(store, broker, settings.database, budget, settings.log.dir, arguments.json)
+        yield Action(
+            store,
+            broker,
+            settings.database,
+            Budget.of(settings.limits),
+            settings.log.dir,
+            arguments.json,
+            quote_age_max=timedelta(seconds=settings.limits.quote_max_age_seconds),
+        )
