@@ -24,7 +24,7 @@ from dca_bot.core.model import (
 )
 from dca_bot.live.watch import NEVER_BUY, NEVER_SELL
 from dca_bot.live.worker import Worker, WorkerContext
-from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
+from dca_bot.program.errors import BrokerUnavailable, CycleChanged, StoreUnavailable
 from tests.builders import Floor, a_fill, an_asset, an_order, an_update
 
 
@@ -260,6 +260,77 @@ def test_an_order_that_ended_unfilled_pauses_its_side() -> None:
     assert bench.worker.pause_of(Side.BUY) == 0
 
 
+def test_a_rejection_that_the_answer_to_the_order_says_pauses_its_side() -> None:
+    bench = Bench()
+    bench.floor.broker.holds_fills = True
+
+    def reject(update: OrderUpdate) -> None:
+        if update.status is OrderStatus.OPEN:
+            bench.floor.broker.end(update.client_order_id, OrderStatus.REJECTED)
+
+    bench.floor.broker.listener = reject
+    bench.floor.broker.answer_shows_fill = True
+    pauses = []
+    for _ in range(5):
+        bench.act(100)
+        bench.act(100)  # paused
+        pauses.append(bench.worker.pause_of(Side.BUY))
+        bench.loop.pass_by(pauses[-1])
+    assert pauses == [5, 15, 45, 135, 300]
+    assert len(bench.sent) == 5
+
+
+@pytest.mark.parametrize("price", [100, 98])
+def test_an_end_that_somebody_else_has_booked_pauses_its_side(price: int) -> None:
+    bench = Bench()
+    if price == 98:
+        bench.bought()
+    bench.floor.broker.holds_fills = True
+    bench.act(price)
+    order = bench.floor.broker.submitted[-1]
+    bench.floor.broker.end(order.client_order_id, OrderStatus.REJECTED)
+    bench.floor.settle(order.client_order_id)
+    bench.worker.follow(bench.floor.state)
+    assert (bench.worker.pause_of(Side.BUY), bench.worker.pause_of(Side.SELL)) == (5, 0)
+    assert bench.worker.trouble == "buy order ended with nothing filled"
+
+
+def test_an_order_in_doubt_that_was_rejected_pauses_its_side() -> None:
+    bench = Bench()
+    bench.floor.broker.holds_fills = True
+    bench.doubtful(taken=True)
+    [sent] = bench.floor.broker.submitted
+    bench.floor.broker.end(sent.client_order_id, OrderStatus.REJECTED)
+    bench.loop.pass_by(1)
+    bench.work()
+    assert bench.worker.pause_of(Side.BUY) == 5
+
+
+def test_a_part_filled_unheard_is_no_reason_for_a_pause() -> None:
+    bench = Bench()
+    bench.floor.broker.holds_fills = True
+    bench.act(100)
+    [sent] = bench.floor.broker.submitted
+    bench.floor.broker.fill(sent.client_order_id, "0.1")
+    bench.floor.settle(sent.client_order_id)
+    bench.worker.follow(bench.floor.state)
+    bench.floor.broker.end(sent.client_order_id, OrderStatus.CANCELED)
+    bench.floor.settle(sent.client_order_id)
+    bench.worker.follow(bench.floor.state)
+    assert bench.floor.cycle.status is CycleStatus.WATCHING
+    assert bench.worker.pause_of(Side.BUY) == 0
+
+
+def test_a_row_that_has_moved_does_not_hide_why_the_last_order_was_refused() -> None:
+    bench = Bench()
+    bench.floor.broker.refuse("not active")
+    bench.act(100)
+    bench.loop.pass_by(5)
+    bench.floor.broker.fail("holdings", CycleChanged("it has moved"))
+    bench.act(100)
+    assert bench.worker.trouble == "not active"
+
+
 def test_news_of_an_order_that_is_open_pauses_nothing() -> None:
     bench = Bench()
     bench.floor.broker.holds_fills = True
@@ -315,7 +386,8 @@ def test_an_order_in_doubt_is_asked_about_soon_and_then_less_and_less_often() ->
     bench.work()
     assert bench.floor.cycle.status is CycleStatus.WATCHING
     assert bench.worker.state.cycle == bench.floor.cycle
-    assert bench.loop.waits() == []
+    assert bench.loop.waits() == [5]  # nothing was bought: a pause, and no question
+    bench.loop.pass_by(5)
     bench.act(100)
     assert bench.sent == [OrderKind.BASE, OrderKind.BASE]
 
@@ -389,7 +461,7 @@ def test_once_the_buy_has_ended_all_is_sold_at_the_price_that_was_due() -> None:
     bench.work()
     assert bench.sent[-1] is OrderKind.TAKE_PROFIT
     bench.tell_all()
-    assert bench.loop.waits() == []
+    assert bench.loop.waits() == [5]
 
 
 # -- the row

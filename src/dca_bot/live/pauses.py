@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from decimal import Decimal
+
+from dca_bot.core.model import Cycle, CycleStatus, Side
 
 FIRST_SECONDS = 5.0
 FACTOR = 3.0
@@ -17,6 +20,30 @@ FORGIVEN_AFTER_SECONDS = 60.0  # trouble this long after the last pause is a new
 class Pause:
     until: float  # monotonic seconds
     length: float
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """An order that a cycle waits for, and what the cycle held before it."""
+
+    cycle_id: int
+    side: Side
+    quantity: Decimal
+
+    @classmethod
+    def by(cls, cycle: Cycle, before: Cycle | None) -> Awaited:
+        """The order that `cycle` waits for; `before` is what was known until now."""
+        known = before if before and before.cycle_id == cycle.cycle_id else cycle
+        side = Side.BUY if cycle.status is CycleStatus.BUYING else Side.SELL
+        return cls(cycle.cycle_id, side, known.quantity)
+
+    def brought_nothing(self, cycle: Cycle | None) -> bool:
+        """Whether the order has left the cycle, which waits no more, as it was."""
+        return (
+            cycle is not None
+            and cycle.cycle_id == self.cycle_id
+            and cycle.quantity == self.quantity
+        )
 
 
 class Pauses:

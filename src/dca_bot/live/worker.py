@@ -26,8 +26,9 @@ from dca_bot.core.model import (
     OrderUpdate,
     Side,
 )
+from dca_bot.core.overdue import WAITING_FOR_ORDER
 from dca_bot.core.story import MEANINGS
-from dca_bot.live.pauses import MAX_SECONDS, OURS_MAX_SECONDS, Pauses
+from dca_bot.live.pauses import MAX_SECONDS, OURS_MAX_SECONDS, Awaited, Pauses
 from dca_bot.live.watch import Watch
 from dca_bot.program.errors import (
     CycleChanged,
@@ -72,6 +73,7 @@ class Worker:
         self._settling: int | None = None  # how often the order under way was asked about
         self._is_withdrawing = False  # a resting BUY was cancelled, so that its coins can be sold
         self._pauses = Pauses(context.loop.time)
+        self._awaited: Awaited | None = None
         self._reason = ""
         self.limit = ""  # the setting that keeps a BUY back which its price asks for
         self._is_stopped = False
@@ -93,7 +95,7 @@ class Worker:
             self._reason = self.limit = ""
             if state.asset.allowed is not self.state.asset.allowed:
                 asset_log(log, self.symbol).warning(MEANINGS[state.asset.allowed])
-        self.state = state
+        self._take(state)
         self._arm()
 
     def stop(self) -> None:
@@ -135,6 +137,19 @@ class Worker:
         paused = {side for side in Side if self._pauses.left(side)}
         return paused | {Side.BUY} if buying_problem(asset) else paused
 
+    def _take(self, state: AssetState) -> None:
+        """On the loop: the asset is like this now.  Whoever booked it and wherever it was heard, an
+        order that ended with nothing filled is not tried again at once (behaviour 8)."""
+        before, self.state = self.state, state
+        if state.cycle is not None and state.cycle.status in WAITING_FOR_ORDER:
+            self._awaited = self._awaited or Awaited.by(state.cycle, before.cycle)
+            return
+        awaited, self._awaited = self._awaited, None
+        if awaited is not None and awaited.brought_nothing(state.cycle):
+            seconds = self._pauses.begin(awaited.side)
+            reason = f"{awaited.side} order ended with nothing filled"
+            self._say(f"{reason}: next try in {seconds:.0f} s", reason)
+
     def _call_later(self, seconds: float, what: Callable[[], None]) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -145,7 +160,7 @@ class Worker:
         self.is_busy = False
         self.version += 1
         if self._learned is not None:
-            self.state = replace(self._learned, problem=self.state.problem)
+            self._take(replace(self._learned, problem=self.state.problem))
             self._learned = None
         if self._updates:
             self._start()
@@ -197,9 +212,6 @@ class Worker:
                 self.watch.look_again()  # more than Alpaca takes in one order is sold in parts
         if update.filled_quantity:
             self._pauses.clear()
-        elif entry is not None and entry.is_news and update.status.is_finished:
-            seconds = self._pauses.begin(update.side)
-            self._say(f"{update.side} {update.status}: next try in {seconds:.0f} s")
 
     def _on_quote(self, raw: dict[str, Any]) -> None:
         state, quote = self.state, translate.quote(raw)
@@ -207,8 +219,9 @@ class Worker:
             return
         acted = self._context.trader.on_quote(state, quote, paused=self._paused(state.asset))
         self._learn(acted.state)
-        if acted.order is not None:
+        if acted.order is not None and state.cycle is not None:
             self._reason = self.limit = ""
+            self._awaited = Awaited(state.cycle.cycle_id, acted.order.side, state.cycle.quantity)
         if acted.withdrawn:
             self._settling, self._is_withdrawing = 0, True
 
@@ -265,7 +278,7 @@ class Worker:
         # A reason that lasts is logged once; the pause between two tries grows meanwhile.
         if reason and reason == self._reason:
             level = logging.DEBUG
-        self._reason = reason
+        self._reason = reason or self._reason
         cycle = self.state.cycle
         prefix = asset_log(log, self.state.asset.symbol, cycle.cycle_id if cycle else None)
         prefix.log(level, line)
