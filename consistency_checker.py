@@ -105,7 +105,7 @@ def check(
             if state.cycle is None and state.asset.is_enabled and not state.problem:
                 settler.open_cycle(state.asset)
             elif lacks_order_row(state.cycle, live):
-                settler.settle_by_hand(state)
+                settler.settle_without_row(state)
     with nothing_without_alpaca():
         books = Books(store, broker, clock, budget.minding_losses(store, clock))
         check_positions(store, broker, settler, books, this_run, clock=clock, sleep=sleep)

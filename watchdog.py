@@ -142,7 +142,7 @@ def restart(bot: BotProcess, incidents: Incidents, verdict: Verdict, start_secon
     except SettingsError as error:
         incidents.not_startable(found, str(error), is_stopped=bot.pid() is None)
         raise
-    if problem := replace(bot, start_seconds):
+    if problem := stop_and_start(bot, start_seconds):
         log.error("main_app.py could not be started: %s; see main_app.log for why", problem)
         needs_a_human = bot.exit_status == SETTINGS_ARE_WRONG
         incidents.start_failed(
@@ -162,7 +162,7 @@ def restart(bot: BotProcess, incidents: Incidents, verdict: Verdict, start_secon
     return 0
 
 
-def replace(bot: BotProcess, start_seconds: float) -> str:
+def stop_and_start(bot: BotProcess, start_seconds: float) -> str:
     """End the old bot, start a new one, and see it well; "" or what went wrong.
 
     One that does not become well is ended, or the next run would start another one beside it.

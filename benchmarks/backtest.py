@@ -37,7 +37,7 @@ from dca_bot.backtest.exchange import Terms
 from dca_bot.backtest.parameters import ladder_cost, sample_asset
 from dca_bot.backtest.prices.months import MINUTE, Month, Stored, months, write_month
 from dca_bot.backtest.prices.recording import Form, Recording
-from dca_bot.backtest.prices.series import Prices, narrowed
+from dca_bot.backtest.prices.series import PriceSeries, narrowed
 from dca_bot.backtest.result import result_of
 from dca_bot.backtest.sweep import fast
 from dca_bot.backtest.sweep.grid import Grid
@@ -71,26 +71,28 @@ def a_walk(points: int, *, step: float, back: float) -> np.typing.NDArray[np.int
     return np.round(2_000_000 * np.exp(walk)).astype(np.int64)
 
 
-def prices_of(values: np.typing.NDArray[np.int64], nanoseconds: int, *, spread: int = 0) -> Prices:
+def prices_of(
+    values: np.typing.NDArray[np.int64], nanoseconds: int, *, spread: int = 0
+) -> PriceSeries:
     times = START + np.arange(len(values)) * nanoseconds
     bids = narrowed(values)
     asks = narrowed(values + spread) if spread else bids
-    return Prices(PAIR, times, bids, asks, 2)
+    return PriceSeries(PAIR, times, bids, asks, 2)
 
 
-def afresh(prices: Prices) -> Prices:
+def afresh(prices: PriceSeries) -> PriceSeries:
     """The same without what has been worked out of it."""
     return prices.between(0, len(prices))
 
 
-def exactly(prices: Prices) -> int:
+def exactly(prices: PriceSeries) -> int:
     replay = Replay(prices, ASSET, Terms())
     play([replay])
     result_of([replay], ladder_cost(ASSET))
     return len(replay.fills)
 
 
-def by_plain_loop(prices: Prices) -> int:
+def by_plain_loop(prices: PriceSeries) -> int:
     """The same decisions, found by looking at every point, two comparisons each."""
     replay = Replay(prices, ASSET, Terms())
     asks, bids = prices.asks.tolist(), prices.bids.tolist()
@@ -121,7 +123,7 @@ def in_turns(rounds: int, **works: Callable[[], Any]) -> dict[str, Took]:
     }
 
 
-def engine(prices: Prices, rounds: int, *, plain_rounds: int) -> dict[str, Any]:
+def engine(prices: PriceSeries, rounds: int, *, plain_rounds: int) -> dict[str, Any]:
     actions = exactly(afresh(prices))
     exact = in_turns(rounds, exact=lambda: exactly(afresh(prices)))["exact"]
     plain = in_turns(plain_rounds, plain=lambda: by_plain_loop(afresh(prices)))["plain"]
@@ -137,7 +139,7 @@ def engine(prices: Prices, rounds: int, *, plain_rounds: int) -> dict[str, Any]:
     }
 
 
-def sweep(prices: Prices, rounds: int) -> dict[str, Any]:
+def sweep(prices: PriceSeries, rounds: int) -> dict[str, Any]:
     values = {
         "safety_order_deviation": tuple(Decimal(each) / 10 for each in range(10, 30)),
         "take_profit_percent": tuple(Decimal(each) / 10 for each in range(8, 18)),
@@ -252,7 +254,7 @@ def peers(python: str, values: np.typing.NDArray[np.int64], rounds: int) -> list
     ]
 
 
-def exact_events(prices: Prices) -> tuple[int, int]:
+def exact_events(prices: PriceSeries) -> tuple[int, int]:
     """Buys and sells of the exact engine."""
     replay = Replay(prices, ASSET, Terms())
     play([replay])

@@ -25,7 +25,7 @@ from common import SECRET_KEY, symbols
 from dca_bot.broker.streams import AS_DATETIME, QuoteStream
 from dca_bot.core.model import Asset, AssetRules, Cycle, CycleStatus
 from dca_bot.live.assets import Assets
-from dca_bot.live.prices import Prices
+from dca_bot.live.prices import LivePrices
 from dca_bot.live.worker import WorkerContext
 from dca_bot.program.clock import utc_now
 from dca_bot.program.settings import AlpacaSettings
@@ -81,7 +81,7 @@ async def bot(url: str, names: list[str]) -> None:
         on_store_trouble=lambda: None,
         on_refusal=lambda: None,
     )
-    prices = Prices()
+    prices = LivePrices()
     assets = Assets(context, prices, on_gap=lambda: None)
     stream = QuoteStream(
         settings,

@@ -18,7 +18,7 @@ from dca_bot.store.connection import LOCK_WAIT_SECONDS, Session
 from dca_bot.store.schema import ensure_schema
 from dca_bot.store.values import Row
 from dca_demo.state import AssetNow, Flow, OrderNow
-from dca_sandbox.exchange import Prices
+from dca_sandbox.exchange import BidAsk
 
 ORDERS_SHOWN_MAX = 20
 
@@ -96,7 +96,7 @@ class Books:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
-    def assets(self, prices: Mapping[str, Prices]) -> tuple[AssetNow, ...]:
+    def assets(self, prices: Mapping[str, BidAsk]) -> tuple[AssetNow, ...]:
         """Every asset with what its orders have moved so far."""
         states = [read_state(row) for row in self._session.rows(ALL_ASSETS)]
         flows, completed = self._flows(), self._completed()

@@ -16,7 +16,7 @@ from dca_bot.watchdog.heartbeat import Heartbeat
 from dca_demo.books import Books
 from dca_demo.caretakers import Caretakers
 from dca_demo.state import AssetNow, DemoState
-from dca_sandbox.exchange import Prices, SimulatedExchange
+from dca_sandbox.exchange import BidAsk, SimulatedExchange
 from dca_sandbox.growing_file import GrowingFile
 
 LOG_LINES_KEPT = 100
@@ -42,7 +42,7 @@ class Observer:
         self._bot_log = GrowingFile(log_dir / "main_app.log")
         self._log_lines: deque[str] = deque(maxlen=LOG_LINES_KEPT)
         self._assets: tuple[AssetNow, ...] = books.assets({})
-        self._prices: dict[str, Prices] = {}
+        self._prices: dict[str, BidAsk] = {}
         self._started = time.monotonic()
 
     def observe(self) -> DemoState:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from dca_bot.core.decide import triggers
 from dca_bot.core.ladder import Triggers
 from dca_bot.core.model import ZERO, Asset, Cycle, CycleStatus, OrderKind, OrderStatus
-from dca_sandbox.exchange import Prices
+from dca_sandbox.exchange import BidAsk
 
 FEE_RATE = Decimal("0.0025")  # of a market order, on both sides (Alpaca's lowest tier)
 HALF = Decimal("0.5")
@@ -49,7 +49,7 @@ class AssetNow:
 
     asset: Asset
     cycle: Cycle | None
-    prices: Prices | None
+    prices: BidAsk | None
     this_cycle: Flow = Flow()
     finished: Flow = Flow()
     cycles_completed: int = 0

@@ -26,7 +26,7 @@ ANSWER_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
+class BidAsk:
     """The best bid and ask of one pair."""
 
     bid: Decimal
@@ -69,12 +69,12 @@ class SimulatedExchange:
             stream_url=self.url.replace("http", "ws", 1),
         )
 
-    def prices(self, symbols: Sequence[str]) -> dict[str, Prices]:
+    def prices(self, symbols: Sequence[str]) -> dict[str, BidAsk]:
         """The best bid and ask in force; nothing where it does not answer in time."""
         try:
             quotes = self._get(f"/v1beta3/crypto/us/latest/quotes?{_query(symbols)}")["quotes"]
             return {
-                symbol: Prices(Decimal(quote["bp"]), Decimal(quote["ap"]))
+                symbol: BidAsk(Decimal(quote["bp"]), Decimal(quote["ap"]))
                 for symbol, quote in quotes.items()
             }
         except (OSError, http.client.HTTPException, ValueError, KeyError):

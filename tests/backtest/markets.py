@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dca_bot.backtest.prices.recording import Form, Recording
-from dca_bot.backtest.prices.series import Prices
+from dca_bot.backtest.prices.series import PriceSeries
 from dca_bot.program.settings import PROJECT_ROOT
 from tests.summary import NO_RECORDINGS
 
@@ -52,12 +52,12 @@ def columns_of(parameters: dict[str, Any]) -> dict[str, Any]:
 
 def some_points(
     prices: Sequence[int | str], *, seconds: int = 1, spread: int = 0, digits: int = 2
-) -> Prices:
+) -> PriceSeries:
     """One point a price, `seconds` apart; the ask is `spread` steps above the bid."""
     steps = np.array([int(Decimal(price).scaleb(digits)) for price in prices], np.int64)
     times = START + np.arange(len(steps)) * seconds * SECOND
     asks = steps + spread if spread else steps
-    return Prices(SYMBOL, times, steps, asks, digits)
+    return PriceSeries(SYMBOL, times, steps, asks, digits)
 
 
 def a_walk(seed: int, points: int, *, percent: float = 0.2, first: int = 100_000) -> list[int]:
@@ -70,13 +70,13 @@ def a_walk(seed: int, points: int, *, percent: float = 0.2, first: int = 100_000
     return walk
 
 
-def a_walk_of_quotes(seed: int, points: int) -> Prices:
+def a_walk_of_quotes(seed: int, points: int) -> PriceSeries:
     """A walk with a spread that changes, at moments that are not evenly apart."""
     dice = random.Random(seed)
     bids = np.array(a_walk(seed, points), np.int64)
     asks = bids + np.array([dice.choice([1, 1, 2, 10, 200]) for _ in range(points)])
     times = START + np.cumsum([dice.randint(1, 90_000) for _ in range(points)]) * 10**6
-    return Prices(SYMBOL, times.astype(np.int64), bids, asks, 2)
+    return PriceSeries(SYMBOL, times.astype(np.int64), bids, asks, 2)
 
 
 def some_bars(rows: Sequence[tuple[int, int, int, int]], *, seconds: int = 60) -> Recording:

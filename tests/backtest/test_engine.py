@@ -7,7 +7,7 @@ from dca_bot.backtest.cases import Market, Question, run_cases
 from dca_bot.backtest.engine import Replay, play
 from dca_bot.backtest.exchange import SharedCash, Terms
 from dca_bot.backtest.prices.recording import Path, path
-from dca_bot.backtest.prices.series import Prices
+from dca_bot.backtest.prices.series import PriceSeries
 from dca_bot.core.model import Asset, CycleStatus, OrderKind
 from tests.backtest.markets import SECOND, START, SYMBOL, a_walk, some_bars, some_points
 from tests.builders import an_asset
@@ -30,7 +30,7 @@ def plain(**columns: Any) -> Asset:
     return an_asset(**usual | columns)
 
 
-def played(prices: Prices, asset: Asset, terms: Terms = FREE) -> Replay:
+def played(prices: PriceSeries, asset: Asset, terms: Terms = FREE) -> Replay:
     replay = Replay(prices, asset, terms)
     play([replay])
     return replay

@@ -11,7 +11,7 @@ from dca_bot.backtest.engine import Replay, play
 from dca_bot.backtest.exchange import Fill, Terms
 from dca_bot.backtest.prices.price_files import read_prices
 from dca_bot.backtest.prices.recording import points
-from dca_bot.backtest.prices.series import Prices
+from dca_bot.backtest.prices.series import PriceSeries
 from dca_bot.core.model import ZERO, AfterStopLoss, Side
 from tests.backtest.markets import (
     DATA,
@@ -99,7 +99,7 @@ class Attentive(Player):
             self.act(number)
 
 
-def as_market(prices: Prices) -> Market:
+def as_market(prices: PriceSeries) -> Market:
     bids = [str(prices.price(int(steps))) for steps in prices.bids]
     asks = [str(prices.price(int(steps))) for steps in prices.asks]
     return Market([int(at) for at in prices.times], bids, asks, [], [])

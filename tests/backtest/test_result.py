@@ -9,7 +9,7 @@ from dca_bot.backtest.drawdown import deepest_drawdown
 from dca_bot.backtest.engine import Replay, play
 from dca_bot.backtest.exchange import Terms
 from dca_bot.backtest.prices.recording import Form, Recording
-from dca_bot.backtest.prices.series import Prices
+from dca_bot.backtest.prices.series import PriceSeries
 from dca_bot.backtest.result import Result, result_of
 from dca_bot.backtest.words import sentence
 from dca_bot.core.model import ZERO, Side
@@ -20,13 +20,13 @@ CAPITAL = Decimal(120)
 FREE = Terms(fee_percent=Decimal(0))
 
 
-def played(prices: Prices, terms: Terms | None = None, **columns: object) -> Replay:
+def played(prices: PriceSeries, terms: Terms | None = None, **columns: object) -> Replay:
     replay = Replay(prices, an_asset(symbol=SYMBOL, **columns), terms or Terms())
     play([replay])
     return replay
 
 
-def result(prices: Prices, terms: Terms | None = None, **columns: object) -> Result:
+def result(prices: PriceSeries, terms: Terms | None = None, **columns: object) -> Result:
     return result_of([played(prices, terms, **columns)], CAPITAL)
 
 

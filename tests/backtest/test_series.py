@@ -6,13 +6,13 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from dca_bot.backtest.prices.series import BLOCK, NEVER_BUY, Limits, Prices, narrowed
+from dca_bot.backtest.prices.series import BLOCK, NEVER_BUY, Limits, PriceSeries, narrowed
 from tests.backtest.markets import SYMBOL, a_walk, a_walk_of_quotes, some_points
 
 MANY = 5 * BLOCK + 17
 
 
-def brute(prices: Prices, start: int, end: int, limits: Limits) -> int:
+def brute(prices: PriceSeries, start: int, end: int, limits: Limits) -> int:
     for index in range(start, end):
         bid, ask = int(prices.bids[index]), int(prices.asks[index])
         buys = limits.buy_above <= ask <= limits.buy
@@ -63,7 +63,7 @@ def test_a_single_dip_is_found_in_whatever_block_it_lies(block: int) -> None:
     steps = np.full(60 * BLOCK + 3, 1_000, np.int64)
     place = block * BLOCK + 7 * block % BLOCK
     steps[place] = 900
-    prices = Prices(SYMBOL, np.arange(len(steps)), steps, steps, 2)
+    prices = PriceSeries(SYMBOL, np.arange(len(steps)), steps, steps, 2)
     assert prices.first_hit(0, len(prices), 900, prices.limit) == place
     assert prices.first_hit(0, place, 900, prices.limit) == place
     assert prices.first_hit(place + 1, len(prices), 900, prices.limit) == len(prices)

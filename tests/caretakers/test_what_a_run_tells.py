@@ -140,7 +140,7 @@ def test_the_end_of_an_order_of_a_cycle_that_is_over_is_reported_once(
     world.broker.holds_fills = True
     order = world.trade()
     assert order is not None
-    world.main_app.books.close(world.store.live_orders()[0], OrderStatus.LOST, "given up")
+    world.main_app.books.conclude(world.store.live_orders()[0], OrderStatus.LOST, "given up")
     world.edit_cycle(status=S.ERROR, completed_at=world.clock())
     world.put_cycle()
     world.clock.pass_by(LIMITS.orphan_order_seconds + 1)

@@ -94,6 +94,17 @@ def test_the_next_rung_is_its_own_step_below_the_last_fill_and_has_its_own_amoun
     assert (decision.rung, decision.quantity) == (3, Decimal("3.75"))
 
 
+def test_an_amount_that_a_scale_made_too_small_names_both_columns() -> None:
+    asset = an_asset(safety_order_amount=9, safety_order_volume_scale="0.5")
+    for filled, columns in (
+        (0, "safety_order_amount in dca_assets"),
+        (1, "safety_order_amount and safety_order_volume_scale in dca_assets"),
+    ):
+        decision = decided(asset, a_holding_cycle(safety_orders=filled), 1)
+        assert isinstance(decision, Hold)
+        assert decision.reason.endswith(f": see {columns}")
+
+
 def test_scales_of_one_change_no_digit() -> None:
     asset = an_asset(safety_order_amount="20.1234567891", safety_order_deviation_pct="1.2345")
     assert safety_amount(asset, 5) == asset.safety_order_amount

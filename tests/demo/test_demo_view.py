@@ -19,7 +19,7 @@ from dca_demo.picture import save
 from dca_demo.state import AssetNow, CaretakerNow, DemoState, Flow, OrderNow
 from dca_demo.view import render
 from dca_sandbox.environment import environment
-from dca_sandbox.exchange import Prices
+from dca_sandbox.exchange import BidAsk
 from dca_sandbox.growing_file import GrowingFile
 from tests.test_docs import setting_names
 
@@ -53,7 +53,7 @@ HOLDING = cycle(
     last_order_fill_price=Decimal(70_000),
     safety_orders=1,
 )
-PRICES = Prices(bid=Decimal("70175.00"), ask=Decimal("70175.02"))
+PRICES = BidAsk(bid=Decimal("70175.00"), ask=Decimal("70175.02"))
 
 
 def order(**columns: object) -> OrderNow:

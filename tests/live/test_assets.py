@@ -16,7 +16,7 @@ import pytest
 
 from dca_bot.core.model import Asset, AssetRules, AssetState, Cycle, Order, OrderStatus, OrderUpdate
 from dca_bot.live.assets import Assets
-from dca_bot.live.prices import Prices
+from dca_bot.live.prices import LivePrices
 from dca_bot.live.watch import NEVER_BUY
 from dca_bot.live.worker import WorkerContext
 from dca_bot.program.clock import Clock
@@ -129,7 +129,7 @@ class World:
     store: UnsteadyStore
     broker: SlowBroker
     assets: Assets
-    prices: Prices
+    prices: LivePrices
     pool: CountingPool
     gaps: list[str]
     refusals: list[str]
@@ -207,7 +207,7 @@ def play(
                 on_store_trouble=lambda: gaps.append("store"),
                 on_refusal=lambda: refusals.append("refused"),
             )
-            prices = Prices()
+            prices = LivePrices()
             assets = Assets(context, prices, on_gap=lambda: gaps.append("gap"))
 
             def tell(update: OrderUpdate) -> None:

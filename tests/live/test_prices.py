@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from dca_bot.live.prices import Prices
+from dca_bot.live.prices import LivePrices
 from dca_bot.live.watch import Watch
 from tests.builders import BTC, NOW, a_quote
 
@@ -15,7 +15,7 @@ AGE_MAX = timedelta(seconds=10)
 
 def test_a_quote_that_came_in_time_is_not_called_late_as_it_ages() -> None:
     passed = 0.0
-    prices = Prices(lambda: passed)
+    prices = LivePrices(lambda: passed)
     prices.watches["BTC/USD"] = Watch(lambda: None)
     made_at = (NOW - AGE_MAX).isoformat()
     prices.on_quotes([{"T": "q", "S": "BTC/USD", "bp": 99.0, "ap": 100.0, "t": made_at}])
@@ -30,7 +30,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.prices = Prices(lambda: self.now)
+        self.prices = LivePrices(lambda: self.now)
         self.prices.watches[BTC] = Watch(lambda: None)
 
     def hear(self, *, age: float) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from dca_bot.core.model import Cycle, CycleStatus, Quote
 from dca_bot.live.assets import Assets
-from dca_bot.live.prices import Prices
+from dca_bot.live.prices import LivePrices
 from dca_bot.live.quiet import LOOK_SECONDS, QuietSymbols
 from dca_bot.live.worker import WorkerContext
 from dca_bot.program.errors import BrokerUnavailable
@@ -44,7 +44,7 @@ class Stream:
         self.called_silent.append(what)
 
 
-class ListeningPrices(Prices):
+class ListeningPrices(LivePrices):
     """Writes down what REST lends."""
 
     def __init__(self) -> None:

@@ -86,7 +86,7 @@ def test_an_order_that_nobody_knows_is_reported_when_it_is_let_go() -> None:
     floor = Floor()
     floor.put_cycle(status=CycleStatus.BUYING, latest_order_id="no-such-order")
     settler = Settler(floor.store, floor.broker, floor.clock, Run())
-    settler.settle_by_hand(floor.state)
+    settler.settle_without_row(floor.state)
     _, event = floor.store.events[-1]
     assert event.kind is EventKind.LET_GO
     assert "no-such-order" in event.sentence

@@ -14,7 +14,7 @@ from dca_bot.backtest.engine import Replay, play
 from dca_bot.backtest.exchange import SharedCash, Terms
 from dca_bot.backtest.parameters import ladder_cost
 from dca_bot.backtest.prices.recording import Form, Path, Recording, path, points
-from dca_bot.backtest.prices.series import Prices
+from dca_bot.backtest.prices.series import PriceSeries
 from dca_bot.backtest.result import Result, result_of
 from dca_bot.core.model import Asset
 
@@ -82,12 +82,12 @@ def run_cases(question: Question) -> list[Case]:
     return [replace(worse, name="pessimistic"), replace(better, name="optimistic")]
 
 
-def _prices(recording: Recording, walk: Path) -> Prices:
+def _prices(recording: Recording, walk: Path) -> PriceSeries:
     return path(recording, walk) if recording.form is Form.BARS else points(recording)
 
 
 def _case(
-    name: str, question: Question, latency_ms: int, prices_of: Callable[[Recording], Prices]
+    name: str, question: Question, latency_ms: int, prices_of: Callable[[Recording], PriceSeries]
 ) -> Case:
     shared_cash = SharedCash(question.cash)
     terms = Terms(question.market.fee_percent, latency_ms * MILLISECOND)

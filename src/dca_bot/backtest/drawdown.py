@@ -12,13 +12,13 @@ from decimal import Decimal
 import numpy as np
 
 from dca_bot.backtest.exchange import Fill
-from dca_bot.backtest.prices.series import BLOCK, Prices, Whole
+from dca_bot.backtest.prices.series import BLOCK, PriceSeries, Whole
 from dca_bot.core.model import ZERO
 
 SHORT = 8 * BLOCK  # points that are looked at one by one without asking their blocks first
 
 
-def deepest_drawdown(prices: Prices, fills: Sequence[Fill]) -> Decimal:
+def deepest_drawdown(prices: PriceSeries, fills: Sequence[Fill]) -> Decimal:
     """In the quote currency, 0 or more, over every point of `prices`."""
     cash = peak = deepest = ZERO
     ends = [fill.index for fill in fills[1:]] + [len(prices) - 1]
@@ -39,7 +39,7 @@ def deepest_drawdown(prices: Prices, fills: Sequence[Fill]) -> Decimal:
     return deepest
 
 
-def _range(prices: Prices, start: int, stop: int) -> tuple[int, int]:
+def _range(prices: PriceSeries, start: int, stop: int) -> tuple[int, int]:
     """The lowest and the highest bid of the points from `start` on, before `stop`."""
     if stop - start <= SHORT:
         bids = prices.bids[start:stop]
@@ -48,7 +48,7 @@ def _range(prices: Prices, start: int, stop: int) -> tuple[int, int]:
     return int(lows.min()), int(highs.max())
 
 
-def _deepest_fall(prices: Prices, start: int, stop: int) -> int:
+def _deepest_fall(prices: PriceSeries, start: int, stop: int) -> int:
     """The deepest fall of the bid from a peak before it, in steps."""
     if stop - start <= SHORT:
         return _fall_within(prices.bids[start:stop])
@@ -65,7 +65,7 @@ def _fall_within(bids: Whole) -> int:
     return int((np.maximum.accumulate(bids) - bids).max())
 
 
-def _pieces(prices: Prices, start: int, stop: int) -> tuple[Whole, Whole, list[int]]:
+def _pieces(prices: PriceSeries, start: int, stop: int) -> tuple[Whole, Whole, list[int]]:
     """Whole blocks between what is left at both ends: lows, highs, and where each begins."""
     first, last = -(-start // BLOCK), stop // BLOCK
     head, tail = prices.bids[start : first * BLOCK], prices.bids[last * BLOCK : stop]

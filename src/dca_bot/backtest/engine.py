@@ -14,7 +14,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from dca_bot.backtest import exchange
 from dca_bot.backtest.exchange import Execution, Fill, Lapse, SharedCash, Terms
-from dca_bot.backtest.prices.series import Prices
+from dca_bot.backtest.prices.series import PriceSeries
 from dca_bot.backtest.steps import EPOCH, MICROSECOND, limits_of, moment_of, rules_for
 from dca_bot.core.booking import apply_update
 from dca_bot.core.decide import (
@@ -52,7 +52,7 @@ from dca_bot.core.transition import end_cooldown, start_order
 class Replay:
     """One pair played through.  `seek` says where something may happen next, `act` does it."""
 
-    prices: Prices
+    prices: PriceSeries
     asset: Asset
     terms: Terms
     shared_cash: SharedCash = field(default_factory=SharedCash)

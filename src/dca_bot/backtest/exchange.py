@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from dca_bot.backtest.prices.series import Prices
+from dca_bot.backtest.prices.series import PriceSeries
 from dca_bot.core.model import OrderKind
 
 STALE_NANOSECONDS = 300 * 10**9  # as STALE_ORDER_SECONDS: then order_manager.py cancels a BUY
@@ -82,7 +82,7 @@ class Lapse:
 
 
 def buy(
-    prices: Prices, latency: int, index: int, *, limit: int, sell_at_or_above: int
+    prices: PriceSeries, latency: int, index: int, *, limit: int, sell_at_or_above: int
 ) -> Execution | Lapse:
     """What becomes of a BUY that is sent at point `index`, with a limit in steps.
 
@@ -101,7 +101,7 @@ def buy(
     return Lapse(found)
 
 
-def sell(prices: Prices, latency: int, index: int, *, bid: int) -> Execution:
+def sell(prices: PriceSeries, latency: int, index: int, *, bid: int) -> Execution:
     """What a market SELL gets that is sent at point `index`, where the bid is `bid`."""
     sent = int(prices.times[index])
     if not latency:
@@ -112,11 +112,11 @@ def sell(prices: Prices, latency: int, index: int, *, bid: int) -> Execution:
     return Execution(there, sent + latency, int(prices.bids[there]))
 
 
-def _in_force(prices: Prices, at: int) -> int:
+def _in_force(prices: PriceSeries, at: int) -> int:
     return int(np.searchsorted(prices.times, at, "right")) - 1
 
 
-def _after_delay(prices: Prices, latency: int, index: int, bid: int) -> int:
+def _after_delay(prices: PriceSeries, latency: int, index: int, bid: int) -> int:
     """On a path: for the delay the price falls as fast as the bar's whole range would take."""
     first = index - index % prices.points_per_bar
     bar = prices.bids[first : first + prices.points_per_bar]

@@ -16,7 +16,7 @@ from dca_bot.backtest.engine import Replay
 from dca_bot.backtest.exchange import Fill
 from dca_bot.backtest.html_page import Figure, place, section, table, write_page
 from dca_bot.backtest.prices.recording import SECOND, moment
-from dca_bot.backtest.prices.series import Prices
+from dca_bot.backtest.prices.series import PriceSeries
 from dca_bot.backtest.result import Result, Round, days, equity_at
 from dca_bot.backtest.words import figures, sentence
 from dca_bot.core.decide import triggers
@@ -190,7 +190,7 @@ def _cycle(each: Round, result: Result) -> list[str]:
     ]
 
 
-def _extremes(prices: Prices) -> NDArray[np.int64]:
+def _extremes(prices: PriceSeries) -> NDArray[np.int64]:
     """Points that show every deep fall and high peak: the lowest and highest of equal parts."""
     if len(prices) <= POINTS:
         return np.arange(len(prices))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from dca_bot.backtest.prices.series import Limits, Prices
+from dca_bot.backtest.prices.series import Limits, PriceSeries
 from dca_bot.core.ladder import Triggers
 from dca_bot.core.model import AssetRules
 
@@ -16,7 +16,7 @@ MICROSECOND = timedelta(microseconds=1)
 STEP_WORTH_DIGITS, STEP_DIGITS_MAX = 10, 15
 
 
-def rules_for(prices: Prices) -> AssetRules:
+def rules_for(prices: PriceSeries) -> AssetRules:
     """The exchange's increments: of a price those of the recording, of a quantity very fine."""
     magnitude = prices.highest_bid.adjusted() + 1
     digits = min(STEP_DIGITS_MAX, max(0, STEP_WORTH_DIGITS + magnitude))
@@ -24,7 +24,7 @@ def rules_for(prices: Prices) -> AssetRules:
     return AssetRules(prices.symbol, True, step, Decimal(1).scaleb(-prices.digits))
 
 
-def limits_of(at: Triggers, prices: Prices) -> Limits:
+def limits_of(at: Triggers, prices: PriceSeries) -> Limits:
     """Trigger prices in whole steps, so that a comparison says the same."""
     between = None
     if at.sell_between is not None:

@@ -27,7 +27,9 @@ class Shared(Generic[T]):
         """The answer, or what asking raised."""
         with self._lock:
             is_first = self._gathering is None
-            answer = self._gathering = self._gathering or Future()
+            if self._gathering is None:
+                self._gathering = Future()
+            answer = self._gathering
         if is_first:
             self._ask_for(answer)
         return answer.result()

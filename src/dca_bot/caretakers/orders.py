@@ -141,7 +141,7 @@ class Settler:
         if self._run.is_dry_run:
             update = listed or ended or self._books.look_up(row)
             self._tell(asset, row.cycle_id, update)
-        elif not self._books.settle_listed(row, listed, ended):
+        elif not self._books.settle_from_list(row, listed, ended):
             if row.alpaca_order_id:
                 self._missed.append((asset, row))
             return  # too young to be given up
@@ -155,7 +155,7 @@ class Settler:
         if row is not None and not row.status.is_finished:
             self._books.settle(row, ended)
         elif row is None and state and state.cycle and _waits_for(state.cycle, order):
-            self.settle_by_hand(state)
+            self.settle_without_row(state)
         elif update := ended or self._broker.order(order.client_order_id):
             if row is not None:
                 self._books.on_update(row.asset_id, update)
@@ -171,7 +171,7 @@ class Settler:
             self._books.open_cycle(asset.asset_id)
         self._run.count(opened=1)
 
-    def settle_by_hand(self, state: AssetState) -> None:
+    def settle_without_row(self, state: AssetState) -> None:
         """Settle a `buying` or `selling` cycle whose order has no live row in `dca_orders`.
 
         1. Alpaca is asked by `latest_order_id`; while the order is open, everything stays.

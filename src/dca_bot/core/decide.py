@@ -206,7 +206,10 @@ def _buy(kind: OrderKind, rung: int, asset: Asset, quote: Quote, rules: AssetRul
     amount = asset.base_order_amount if kind is OrderKind.BASE else safety_amount(asset, rung)
     found = size_buy(amount, asset, quote, rules)
     if isinstance(found, str):
-        return Hold(f"{found}: see {kind}_order_amount in dca_assets", reported=True)
+        columns = f"{kind}_order_amount"
+        if rung > 1 and asset.safety_order_volume_scale != 1:
+            columns += " and safety_order_volume_scale"
+        return Hold(f"{found}: see {columns} in dca_assets", reported=True)
     return Buy(kind, rung, *found)
 
 

@@ -24,7 +24,7 @@ from dca_bot.live.loops import (
     keep_orders_settled,
     watch_clock,
 )
-from dca_bot.live.prices import Prices
+from dca_bot.live.prices import LivePrices
 from dca_bot.live.problems import Problems
 from dca_bot.live.quiet import QuietSymbols, look_after_quotes
 from dca_bot.live.sight_writer import write_sights
@@ -77,7 +77,7 @@ class App:
             on_store_trouble=self._on_store_trouble,
             on_refusal=self._on_refusal,
         )
-        self._prices = Prices()
+        self._prices = LivePrices()
         self._assets = Assets(context, self._prices, on_gap=self._gap.set)
         self._quotes = QuoteStream(
             settings.alpaca,

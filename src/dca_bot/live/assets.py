@@ -16,7 +16,7 @@ from dca_bot.broker import translate
 from dca_bot.core.asset_row import buying_problem, pair_problems, trading_problem
 from dca_bot.core.model import AssetState, Side
 from dca_bot.core.order_ids import is_ours
-from dca_bot.live.prices import Prices
+from dca_bot.live.prices import LivePrices
 from dca_bot.live.problems import AssetSnapshot
 from dca_bot.live.row_lines import RowLines
 from dca_bot.live.worker import Worker, WorkerContext
@@ -31,7 +31,7 @@ class Assets:
     """`on_gap` is called when updates may have been missed, so that Alpaca is asked."""
 
     def __init__(
-        self, context: WorkerContext, prices: Prices, *, on_gap: Callable[[], None]
+        self, context: WorkerContext, prices: LivePrices, *, on_gap: Callable[[], None]
     ) -> None:
         self._context = context
         self._prices = prices

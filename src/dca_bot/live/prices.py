@@ -18,7 +18,7 @@ HEARD_SECONDS = 5.0
 LENT = "lent"  # a raw quote with this key came over REST
 
 
-class Prices:
+class LivePrices:
     """`watches` are the assets' own, by symbol; a quote of any other symbol is dropped."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from dca_bot.core.model import Quote
 from dca_bot.live.loop_parts import happens_within, log_what_is_new
-from dca_bot.live.prices import Prices
+from dca_bot.live.prices import LivePrices
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.trading.ports import Broker
@@ -36,7 +36,7 @@ PATIENCE_GROWS, TRIES_MAX = 3, 4
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-class Stream(Protocol):
+class Subscriptions(Protocol):
     """What is needed of the quote stream."""
 
     @property
@@ -51,10 +51,10 @@ class QuietSymbols:
 
     def __init__(
         self,
-        prices: Prices,
+        prices: LivePrices,
         broker: Broker,
         clock: Clock,
-        stream: Stream,
+        stream: Subscriptions,
         *,
         wanted: Callable[[], Sequence[str]],
         holds_coins: Callable[[str], bool],

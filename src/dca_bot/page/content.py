@@ -21,7 +21,7 @@ from dca_bot.core.model import OrderKind, Side
 from dca_bot.page.charts import capital_curve, daily, earned_curve
 from dca_bot.page.history import History, Past
 from dca_bot.page.honest_words import in_words
-from dca_bot.page.prices import Prices
+from dca_bot.page.prices import ChartPrices
 from dca_bot.page.tie_out import tie_out
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError
@@ -63,7 +63,7 @@ class Content:
         self._settings = settings
         self._mode = mode
         self._reader = Reader(settings.database)
-        self._prices = Prices(data_url)
+        self._prices = ChartPrices(data_url)
         self._lock = asyncio.Lock()
         self._looked_at = float("-inf")
         self._look: dict[str, Any] = {}

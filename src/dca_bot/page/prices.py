@@ -24,7 +24,7 @@ BARS_MAX = 1_500
 Point = tuple[str, str]  # a time in ISO 8601, a price
 
 
-class Prices:
+class ChartPrices:
     """One day of each asset, by symbol."""
 
     def __init__(self, data_url: str) -> None:

@@ -111,7 +111,7 @@ class Books:
                 self._tell_end(entry.booked.cycle)
         return entry
 
-    def close(self, order: Order, status: OrderStatus, reason: str) -> None:
+    def conclude(self, order: Order, status: OrderStatus, reason: str) -> None:
         """Book that an order was refused or never sent; why is for the caller to say."""
         self._book(order.asset_id, conclude(order, status, reason))
 
@@ -145,7 +145,7 @@ class Books:
             update = self._broker.order_by_id(order.alpaca_order_id)
         return update
 
-    def settle_listed(
+    def settle_from_list(
         self, order: Order, listed: OrderUpdate | None, ended: OrderUpdate | None = None
     ) -> bool:
         """Settle an order; `listed` is how it stands among Alpaca's open ones, if it does.

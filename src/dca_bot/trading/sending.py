@@ -16,15 +16,15 @@ from dca_bot.trading.ports import Broker
 # How old an intent may be when its request begins.  A process that stood still after the commit (a
 # suspended machine, SIGSTOP) wakes up when others may have given its order up, and bought.
 SEND_WITHIN = timedelta(seconds=5)
-Close = Callable[[Order, OrderStatus, str], None]
+Conclude = Callable[[Order, OrderStatus, str], None]
 
 
 class Sender:
-    """Safe to call from several threads, one per asset.  `close` is `Books.close`."""
+    """Safe to call from several threads, one per asset.  `conclude` is `Books.conclude`."""
 
-    def __init__(self, broker: Broker, close: Close, cash: Cash, clock: Clock) -> None:
+    def __init__(self, broker: Broker, conclude: Conclude, cash: Cash, clock: Clock) -> None:
         self._broker = broker
-        self._close = close
+        self._conclude = conclude
         self._cash = cash
         self._clock = clock
 
@@ -47,10 +47,10 @@ class Sender:
         except OrderRefused as refusal:
             if refusal.needs_cash:
                 self._cash.is_short(asset)
-            self._close(order, OrderStatus.REJECTED, str(refusal))
+            self._conclude(order, OrderStatus.REJECTED, str(refusal))
             raise
         except BrokerUnavailable as error:
-            self._close(order, OrderStatus.LOST, str(error))
+            self._conclude(order, OrderStatus.LOST, str(error))
             raise
         self._cash.sufficed(asset)
         return update

@@ -50,7 +50,7 @@ def recover(
     for order in live:
         listed = open_at_alpaca.get(order.client_order_id)
         try:
-            is_settled = books.settle_listed(order, listed)
+            is_settled = books.settle_from_list(order, listed)
         except Exception as error:
             if isinstance(error, AWAY) and not isinstance(error, ALONE):
                 raise

@@ -91,7 +91,7 @@ class Trader:
         self._budget = budget
         self.books = Books(store, broker, clock, budget.minding_losses(store, clock))
         self._cash = Cash(broker.cash)
-        self._sender = Sender(broker, self.books.close, self._cash, clock)
+        self._sender = Sender(broker, self.books.conclude, self._cash, clock)
 
     def on_quote(self, known: AssetState, quote: Quote, *, paused: Collection[Side] = ()) -> Acted:
         """Act on a quote that seems to trigger something, without orders of the `paused` sides.

@@ -21,7 +21,7 @@ from dca_bot.live.loops import (
     follow_rules,
     keep_orders_settled,
 )
-from dca_bot.live.prices import Prices
+from dca_bot.live.prices import LivePrices
 from dca_bot.live.quiet import QuietSymbols, look_after_quotes
 from dca_bot.live.sight_writer import CASH_SECONDS
 from dca_bot.live.worker import WorkerContext
@@ -165,7 +165,7 @@ class Bot:
             on_store_trouble=lambda: loop.call_soon_threadsafe(gap.set),  # type: ignore[arg-type]
             on_refusal=lambda: loop.call_soon_threadsafe(refusal.set),  # type: ignore[arg-type]
         )
-        prices = Prices()
+        prices = LivePrices()
         self._assets = assets = Assets(context, prices, on_gap=gap.set)
         quotes: Any = self._quotes
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from dca_bot.backtest.prices.series import Prices, Whole, narrowed
+from dca_bot.backtest.prices.series import PriceSeries, Whole, narrowed
 from dca_bot.program.errors import DcaError
 
 Column = NDArray[np.int64]
@@ -86,18 +86,20 @@ class Path:
     spread_bps: Decimal = Decimal(0)
 
 
-def points(recording: Recording, spread_bps: Decimal = Decimal(0)) -> Prices:
+def points(recording: Recording, spread_bps: Decimal = Decimal(0)) -> PriceSeries:
     """Each row as one point: quotes as they are, else the price or close with a spread around."""
     if recording.form is Form.QUOTES:
         bids, asks = _alike(recording.columns["bid"], recording.columns["ask"])
-        return Prices(recording.symbol, recording.times, bids, asks, recording.digits)
+        return PriceSeries(recording.symbol, recording.times, bids, asks, recording.digits)
     column = recording.columns["close" if recording.form is Form.BARS else "price"]
     spread = _Spread.over(int(column.min()), recording.digits, spread_bps)
     bids, asks = _alike(*spread.around(column))
-    return Prices(recording.symbol, recording.times, bids, asks, recording.digits + spread.finer)
+    return PriceSeries(
+        recording.symbol, recording.times, bids, asks, recording.digits + spread.finer
+    )
 
 
-def path(recording: Recording, walk: Path) -> Prices:
+def path(recording: Recording, walk: Path) -> PriceSeries:
     """Four points a bar: its open, its two extremes in the order of `walk`, and its close."""
     extremes = ("low", "high") if walk.low_first else ("high", "low")
     lowest = int(recording.columns["low"].min())
@@ -110,7 +112,7 @@ def path(recording: Recording, walk: Path) -> Prices:
     times = (recording.times[:, None] + quarters).reshape(-1)
     bids, asks = _alike(bids, asks)
     digits = recording.digits + spread.finer
-    return Prices(recording.symbol, times, bids, asks, digits, points_per_bar=4)
+    return PriceSeries(recording.symbol, times, bids, asks, digits, points_per_bar=4)
 
 
 def _bar_lengths(times: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -40,7 +40,7 @@ class Limits:
 
 
 @dataclass(frozen=True, eq=False)
-class Prices:
+class PriceSeries:
     """A pair's prices, oldest first: `times` in nanoseconds since the epoch, UTC.
 
     `bids` and `asks` are in steps of 10^-digits.  With `points_per_bar` above 1 the points are
@@ -179,11 +179,11 @@ class Prices:
         """Of all."""
         return self.price(int(self.highest_bids.max()))
 
-    def between(self, start: int, end: int) -> Prices:
+    def between(self, start: int, end: int) -> PriceSeries:
         """The points from `start` up to `end`, without a copy."""
         bids = self.bids[start:end]
         asks = bids if self.asks is self.bids else self.asks[start:end]
-        return Prices(
+        return PriceSeries(
             self.symbol, self.times[start:end], bids, asks, self.digits, self.points_per_bar
         )
 

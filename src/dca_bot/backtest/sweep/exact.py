@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dca_bot.backtest.engine import Replay, play
 from dca_bot.backtest.exchange import Fill, Terms
 from dca_bot.backtest.parameters import ladder_cost
-from dca_bot.backtest.prices.series import Prices
+from dca_bot.backtest.prices.series import PriceSeries
 from dca_bot.backtest.result import Result, result_of
 from dca_bot.backtest.sweep.score import Score
 from dca_bot.core.model import Asset, Side
@@ -16,7 +16,7 @@ MASK = 2**64 - 1
 FNV_START, FNV_PRIME = 0xCBF29CE484222325, 1_099_511_628_211
 
 
-def exact_score(prices: Prices, asset: Asset, terms: Terms) -> Score:
+def exact_score(prices: PriceSeries, asset: Asset, terms: Terms) -> Score:
     """Play one set through."""
     replay = Replay(prices, asset, terms)
     play([replay])

@@ -14,7 +14,7 @@ import numpy as np
 
 from dca_bot.backtest.exchange import Terms
 from dca_bot.backtest.parameters import ladder_cost
-from dca_bot.backtest.prices.series import Prices
+from dca_bot.backtest.prices.series import PriceSeries
 from dca_bot.backtest.steps import rules_for
 from dca_bot.backtest.sweep.score import Score
 from dca_bot.core.model import Asset
@@ -61,7 +61,7 @@ def is_there() -> bool:
     return True
 
 
-def knows(prices: Prices, asset: Asset, terms: Terms) -> bool:
+def knows(prices: PriceSeries, asset: Asset, terms: Terms) -> bool:
     """Whether the kernel takes the same decisions as the exact engine for this asset."""
     if prices.points_per_bar > 1 or terms.latency or not asset.is_enabled:
         return False
@@ -84,7 +84,7 @@ def knows(prices: Prices, asset: Asset, terms: Terms) -> bool:
     return ladder_cost(asset) / prices.lowest_ask / step < QUANTITY_MAX
 
 
-def market_of(prices: Prices) -> Market:
+def market_of(prices: PriceSeries) -> Market:
     """Built once for all sets."""
     from dca_bot.backtest.sweep import kernel
 
@@ -96,7 +96,7 @@ def market_of(prices: Prices) -> Market:
     return Market((prices.times, bids, bids if same else asks, low_asks, high_bids, low_bids))
 
 
-def run(prices: Prices, market: Market, assets: Sequence[Asset], terms: Terms) -> list[Score]:
+def run(prices: PriceSeries, market: Market, assets: Sequence[Asset], terms: Terms) -> list[Score]:
     """The scores of assets that the kernel knows."""
     from dca_bot.backtest.sweep import kernel
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dca_bot.backtest.exchange import Terms
-from dca_bot.backtest.prices.series import Prices
+from dca_bot.backtest.prices.series import PriceSeries
 from dca_bot.backtest.sweep import fast
 from dca_bot.backtest.sweep.score import Score
 from dca_bot.core.model import Asset
@@ -17,8 +17,8 @@ from dca_bot.core.model import Asset
 class Parts:
     """The prices to choose sets on, and those to judge them by."""
 
-    train: Prices
-    test: Prices
+    train: PriceSeries
+    test: PriceSeries
     is_exact: bool = False  # the kernel is not wanted
 
     @cached_property

@@ -92,7 +92,7 @@ class Action:
                     state.cycle, self.store.live_orders()
                 ):
                     settler = Settler(self.store, self.broker, self.clock, Run(), self.budget)
-                    settler.settle_by_hand(state)
+                    settler.settle_without_row(state)
         return step
 
     def states(self, symbol: str | None) -> Sequence[AssetState]:

@@ -24,7 +24,7 @@ from dca_bot.backtest.exchange import Terms
 from dca_bot.backtest.html_page import require_plotly
 from dca_bot.backtest.parameters import Value, option
 from dca_bot.backtest.prices.recording import points
-from dca_bot.backtest.prices.series import Prices
+from dca_bot.backtest.prices.series import PriceSeries
 from dca_bot.backtest.sweep.grid import read_grid
 from dca_bot.backtest.sweep.outcome import Sweep, Tried
 from dca_bot.backtest.sweep.parts import Parts
@@ -105,7 +105,7 @@ def run(arguments: Namespace) -> int:
     return 0 if sweep.is_whole else 1
 
 
-def _parts(prices: Prices, arguments: Namespace) -> Parts:
+def _parts(prices: PriceSeries, arguments: Namespace) -> Parts:
     if arguments.test_from is None:
         place = len(prices) * 2 // 3
     else:
