@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from dca_bot.report.gains import Deal, deals_of, gains
+from dca_bot.report.gains import Gain, newest_gains, sales
 from tests.builders import BTC, NOW
 
 DAY = timedelta(days=1)
 
 
-def bought(quantity: str, price: str, days: int) -> Deal:
-    coins, at = Decimal(quantity), (NOW + days * DAY).timestamp()
-    return Deal(BTC, at, coins, coins * Decimal(price))
+def bought(quantity: str, price: str, days: int) -> str:
+    worth = Decimal(quantity) * Decimal(price)
+    return f"{(NOW + days * DAY).timestamp()} {worth} {quantity}"
 
 
-def sold(quantity: str, price: str, days: int, fee: str = "0") -> Deal:
-    at, coins = (NOW + days * DAY).timestamp(), Decimal(quantity)
-    return Deal(BTC, at, coins, coins * Decimal(price), is_sell=True, fee=Decimal(fee))
+def sold(quantity: str, price: str, days: int, fee: str = "0") -> str:
+    return f"{bought(quantity, price, days)} {fee} 1"
+
+
+def gains(orders: Sequence[str]) -> list[Gain]:
+    """Lot by lot; what a sale says of all its lots together is what they come to."""
+    lots = []
+    for sale in sales([(BTC, ",".join(orders))]):
+        of_sale = list(sale.gains())
+        assert sale.lot_count == len(of_sale)
+        known = [each.gain for each in of_sale if each.gain is not None]
+        assert abs(sale.gain - sum(known)) < Decimal("0.01")
+        lots += of_sale
+    return lots
 
 
 def test_the_oldest_lot_is_sold_first_and_a_part_of_one_keeps_its_share_of_the_cost() -> None:
@@ -53,10 +65,23 @@ def test_a_crumb_of_earlier_dust_is_no_lot_of_its_own() -> None:
     assert only.quantity == 1
 
 
-def test_the_orders_of_a_cycle_are_read_from_its_text() -> None:
-    buy, sell = deals_of(BTC, "10.5 200.5 1.995,20.25 219.45 1.995 0.55 1")
-    assert buy == Deal(BTC, 10.5, Decimal("1.995"), Decimal("200.5"))
-    fee = Decimal("0.55")
-    assert sell == Deal(BTC, 20.25, Decimal("1.995"), Decimal("219.45"), True, fee, True)
-    (lot,) = gains([buy, sell])
-    assert (lot.cost, lot.proceeds) == (Decimal("200.5"), Decimal("218.9"))
+def test_the_last_lots_are_the_newest() -> None:
+    orders = [
+        *(bought("1", "100", 0), bought("1", "90", 1), bought("1", "80", 2)),
+        *(sold("2", "110", 3), sold("1", "120", 4)),
+    ]
+    found = list(sales([(BTC, ",".join(orders))]))
+    assert [each.cost for each in newest_gains(found, 2)] == [90, 80]
+    assert [each.cost for each in newest_gains(found, 9)] == [100, 90, 80]
+
+
+def test_a_sale_of_another_coin_leaves_a_lot_alone() -> None:
+    months = [(BTC, bought("1", "100", 0)), ("ETH/USD", sold("1", "90", 1))]
+    _, sale = sales([*months, (BTC, sold("1", "110", 2))])
+    assert sale.gain == 10
+
+
+def test_a_fee_that_alpaca_has_not_told_is_estimated() -> None:
+    at = (NOW + DAY).timestamp()
+    [sale] = sales([(BTC, f"{bought('1', '100', 0)},{at} 100 1 - 0")])
+    assert (sale.fee, sale.gain, sale.fee_is_known) == (Decimal("0.25"), Decimal("-0.25"), False)

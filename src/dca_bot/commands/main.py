@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from dca_bot.commands.verbs import VERBS, load
+from dca_bot.program.logs import warn_on_stderr
 from dca_bot.program.script import run
 
 WRONG_CALL = 2
@@ -28,6 +29,7 @@ setting is wrong.
 
 def main() -> int:
     """The console script: what follows `dca` on the command line."""
+    warn_on_stderr("dca")
     return run(lambda: call(sys.argv[1:]))
 
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TextIO, cast
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, TextIO, cast
 
 from dca_bot.commands.as_json import print_json as print_json
 from dca_bot.program.clock import utc_now
 from dca_bot.report.numbers import age_in_words, price_in_words
+
+if TYPE_CHECKING:  # `--json` needs none of it, and loading it takes longer than most verbs
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 IN_ASCII = str.maketrans(
     {"●": "o", "┿": "+", "━": "=", "─": "-", "…": "~", "–": "-", "≤": "<", "│": "|", "→": ">"}
@@ -27,12 +29,16 @@ IN_ASCII = str.maketrans(
 
 def console() -> Console:
     """Where tables go; rich leaves colours out by itself where they can't be shown."""
+    from rich.console import Console
+
     out = sys.stdout if _shows_utf8() else cast(TextIO, _Ascii(sys.stdout))
     return Console(file=out, highlight=False, markup=False)
 
 
 def table(*headings: str, left: int = 1, title: str | None = None) -> Table:
     """A table without frames; the first `left` columns are text, the others numbers."""
+    from rich.table import Table
+
     made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), title=title, title_justify="left")
     for number, heading in enumerate(headings):
         made.add_column(
@@ -43,6 +49,12 @@ def table(*headings: str, left: int = 1, title: str | None = None) -> Table:
             header_style="dim",
         )
     return made
+
+
+def say_to_correct(told: Iterable[str]) -> None:
+    """Name on stderr the rows that a person must correct; what is shown does without them."""
+    for line in told:
+        sys.stderr.write(f"dca: {line}\n")
 
 
 def local(at: datetime | None, *, seconds: bool = False) -> str:
@@ -68,6 +80,8 @@ def amount(value: Decimal | None, places: int = 2) -> str:
 
 def signed(value: Decimal | None) -> Text:
     """A gain in green, a loss in red; a dash where it isn't known."""
+    from rich.text import Text
+
     if value is None:
         return Text("-", "dim")
     return Text(f"{value:+,.2f}", "green" if value >= 0 else "red")

@@ -197,6 +197,7 @@ class Content:
                 for event in (story.events if story else ())
             ],
             "trades": self._trades_of_a_day(found),
+            "to_correct": list(self._reader.to_correct),
         }
 
     def _trades_of_a_day(self, found: AssetNow) -> list[dict[str, Any]]:
@@ -209,6 +210,7 @@ class Content:
                 "price": known(row[2]),
             }
             for row in rows
+            if row[1] in tuple(OrderKind)
         ]
 
     def _all_cycles(self, symbol: str | None) -> list[CycleLine]:

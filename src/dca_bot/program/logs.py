@@ -12,18 +12,15 @@ import sys
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 
-from dca_bot.program.files import append_to, exposed, unusable_log_dir
+from dca_bot.program.files import exposed
 from dca_bot.program.log_text import Event, printable
 from dca_bot.program.masking import SECRET_LENGTH_MIN, Mask
 from dca_bot.program.setting_groups import PROJECT_ROOT, LogSettings
 from dca_bot.program.setting_values import Values
 
-FILE_BYTES_MAX = 10_000_000
-FILES_KEPT = 5
 LINE_LENGTH_MAX = 2_000
 TRACEBACK_LENGTH_MAX = 10_000
 # These say what they send at DEBUG, keys included, whatever LOG_LEVEL is meant for.
@@ -52,7 +49,10 @@ def set_up_logging(
     mask = Mask(secrets)
     handlers: list[logging.Handler] = []
     if to_file:
-        handlers.append(_rotating_file(settings.dir / f"{program}.log"))
+        # Only here: loading it takes time that a command without a log file need not pay.
+        from dca_bot.program.log_file import rotating_file
+
+        handlers.append(rotating_file(settings.dir / f"{program}.log"))
     if not (to_file and _stdout_is(settings.dir / f"{program}.log")):
         handlers.append(logging.StreamHandler(sys.stdout))
     is_debug = settings.level == "DEBUG"
@@ -79,12 +79,25 @@ def set_up_logging(
         )
 
 
+def warn_on_stderr(program: str) -> None:
+    """What a command must say beside its answer; without the time where a person reads along."""
+    is_debug = os.environ.get("LOG_LEVEL") == "DEBUG"
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        LineFormatter(program, Mask(()), tracebacks=is_debug, times=not sys.stderr.isatty())
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
 class LineFormatter(logging.Formatter):
     """Folds a record, exception included, into one printable line and masks the secrets."""
 
-    def __init__(self, program: str, mask: Mask, *, tracebacks: bool = False) -> None:
+    def __init__(
+        self, program: str, mask: Mask, *, tracebacks: bool = False, times: bool = True
+    ) -> None:
         super().__init__()
-        self._program, self._mask, self._tracebacks = program, mask, tracebacks
+        self._program, self._mask = program, mask
+        self._tracebacks, self._times = tracebacks, times
 
     def format(self, record: logging.LogRecord) -> str:
         """The whole line, without its end."""
@@ -96,10 +109,12 @@ class LineFormatter(logging.Formatter):
             sentence = record.getMessage()
         # Masked first: a secret may hold a `=` itself.
         text = self._mask("\n".join([sentence, *self._exception(record)]))
-        text = f"{self._mask(getattr(record, 'subject', self._program))} {text}"
+        subject = self._mask(getattr(record, "subject", self._program))
+        text = f"{subject}{'' if self._times else ':'} {text}"
         line = printable(LOOKS_LIKE_A_FACT.sub(" = ", text) + self._mask(facts))
         length_max = TRACEBACK_LENGTH_MAX if self._tracebacks else LINE_LENGTH_MAX
-        return f"{at.removesuffix('+00:00')}Z {record.levelname} {_cut(line, length_max)}"
+        line = _cut(line, length_max)
+        return f"{at.removesuffix('+00:00')}Z {record.levelname} {line}" if self._times else line
 
     def _exception(self, record: logging.LogRecord) -> list[str]:
         if not record.exc_info or record.exc_info[1] is None:
@@ -108,20 +123,6 @@ class LineFormatter(logging.Formatter):
             return [self.formatException(record.exc_info)]
         error = record.exc_info[1]
         return [f"{type(error).__name__}: {error}"]
-
-
-def _rotating_file(path: Path) -> RotatingFileHandler:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return _LogFile(path, maxBytes=FILE_BYTES_MAX, backupCount=FILES_KEPT, encoding="utf-8")
-    except OSError as error:
-        raise unusable_log_dir(error) from error
-
-
-class _LogFile(RotatingFileHandler):
-    def _open(self) -> io.TextIOWrapper:
-        fd = append_to(Path(self.baseFilename))
-        return open(fd, "a", encoding=self.encoding, errors=self.errors)
 
 
 def _stdout_is(path: Path) -> bool:

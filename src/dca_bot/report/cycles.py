@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,11 +11,11 @@ from typing import Any
 from dca_bot.core.earnings import net_of, tally
 from dca_bot.core.fees import seen_fee_rate, sell_fee
 from dca_bot.core.model import ZERO, Asset, Cycle, Order, Side
-from dca_bot.core.records import CycleResult, Event
+from dca_bot.core.records import Event
 from dca_bot.report import queries
 from dca_bot.report.now import AssetNow, Now
 from dca_bot.report.queries import LONG_AGO, LONG_AHEAD
-from dca_bot.report.reader import Reader, moment, whole
+from dca_bot.report.reader import Reader, moment, order_oddity, result_oddity, whole
 from dca_bot.store.assets import ALL_ASSETS, CYCLES, read_state
 from dca_bot.store.orders import EVENTS, ORDERS, RESULTS
 from dca_bot.store.values import Row
@@ -110,7 +110,7 @@ def closed_lines(
         rows = reader.rows(queries.RESULTS_BETWEEN, *span, limit)
     else:
         rows = reader.rows(queries.RESULTS_OF_SYMBOL, *span, symbol, limit)
-    lines = [_closed(RESULTS.read(row)) for row in rows]
+    lines = [line for row in rows if (line := _closed(reader, row)) is not None]
     if len(lines) < limit and since == LONG_AGO:
         rows = reader.rows(queries.CYCLES_WITHOUT_RESULT, symbol, symbol, limit - len(lines))
         lines += [_unknown(row) for row in rows]
@@ -118,22 +118,37 @@ def closed_lines(
 
 
 def story_of(reader: Reader, cycle_id: int) -> Story | None:
-    """One cycle, also of an asset whose row is gone; None: there never was one."""
+    """One cycle, also of an asset whose row is gone; None: there never was one.
+
+    What can't be read of it is left out.
+    """
     rows = reader.rows(queries.ORDERS_OF_CYCLE, cycle_id)
-    orders = tuple(ORDERS.read(row) for row in rows)
-    events = tuple(EVENTS.read(row) for row in reader.rows(queries.EVENTS_OF_CYCLE, cycle_id))
-    results = reader.rows(queries.RESULT, cycle_id)
+    taken = [reader.take(ORDERS, row, order_oddity) for row in rows]
+    orders = tuple(order for order in taken if order is not None)
+    told = reader.rows(queries.EVENTS_OF_CYCLE, cycle_id)
+    seen = [reader.take(EVENTS, row, key=EVENTS.width) for row in told]
+    events = tuple(event for event in seen if event is not None)
+    for row in reader.rows(queries.RESULT, cycle_id):
+        if (line := _closed(reader, row)) is not None:
+            return Story(line, orders, events)
     cycles = reader.rows(queries.CYCLE, cycle_id)
-    if results:
-        return Story(_closed(RESULTS.read(results[0])), orders, events)
-    if not cycles and not orders:
+    if not cycles and not rows:
         return None
-    cycle = CYCLES.read(cycles[0]) if cycles else None
+    cycle = reader.take(CYCLES, cycles[0]) if cycles else None
     symbol = str(rows[0][ORDERS.width] or "") if rows else ""
-    return Story(_unfinished(reader, cycle_id, cycle, orders, symbol), orders, events)
+    line = _unfinished(reader, cycle_id, cycle, orders, symbol)
+    if cycles and cycle is None:
+        line = replace(line, status="unreadable")
+    return Story(line, orders, events)
 
 
-def _closed(result: CycleResult) -> CycleLine:
+def _closed(reader: Reader, row: Row) -> CycleLine | None:
+    """None where the row of `dca_results` can't be read; what is odd in it is shown, and said."""
+    result = reader.take(RESULTS, row)
+    if result is None:
+        return None
+    if odd := result_oddity(result):
+        reader.must_correct(RESULTS.to_correct(row, odd))
     return CycleLine(
         cycle_id=result.cycle_id,
         symbol=result.symbol,

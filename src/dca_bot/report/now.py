@@ -190,6 +190,7 @@ class Now:
     sight: Sight | None
     assets: tuple[AssetNow, ...]
     caretakers: Mapping[str, datetime | None] = field(default_factory=dict)  # last success of each
+    to_correct: tuple[str, ...] = ()  # rows that can't be read or can't be meant, a line for each
 
     @property
     def invested(self) -> Decimal:

@@ -14,7 +14,8 @@ from decimal import Decimal
 
 from dca_bot.core.model import ZERO
 from dca_bot.report import queries
-from dca_bot.report.reader import Reader, known, moment, money, whole
+from dca_bot.report.reader import Reader, known, moment, money, result_oddity, whole
+from dca_bot.store.orders import RESULTS
 from dca_bot.store.values import Row, Value
 
 HUNDRED = Decimal(100)
@@ -46,6 +47,7 @@ class Totals:
     today: Decimal
     week: Decimal
     month: Decimal
+    to_correct: tuple[str, ...] = ()  # a line for each row of `dca_results` that says what can't be
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,16 @@ def totals(reader: Reader, now: datetime) -> Totals:
         week=money(row[5]),
         month=money(row[6]),
         estimated=whole(row[7]),
+        to_correct=results_to_correct(reader),
     )
+
+
+def results_to_correct(reader: Reader) -> tuple[str, ...]:
+    """A line for each row of `dca_results` that can't be read, or says what can't be."""
+    found = len(reader.to_correct)
+    for row in reader.rows(queries.UNSOUND_RESULTS):
+        reader.take(RESULTS, row, result_oddity)
+    return reader.to_correct[found:]
 
 
 def by_asset(reader: Reader, since: datetime, until: datetime) -> list[Earned]:

@@ -6,9 +6,22 @@ and again reads by an index: the assets, their active cycles, and results since 
 """
 
 from datetime import UTC, datetime
+from enum import StrEnum
 
+from dca_bot.core.model import OrderKind, OrderStatus
 from dca_bot.store.assets import CYCLES
 from dca_bot.store.orders import EVENTS, ORDERS, RESULTS
+
+
+def _words(words: type[StrEnum]) -> str:
+    """All of them, for IN."""
+    return ", ".join(f"'{word}'" for word in words)
+
+
+def _short(number: str) -> str:
+    """A column's value as text, exact, without the zeros that fill it up."""
+    return f"TRIM(TRAILING '0' FROM {number})"
+
 
 # For "all of it": a TIMESTAMP ends in 2038.
 LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
@@ -97,7 +110,7 @@ SELECT {ORDERS.all()}, symbol
 """
 
 EVENTS_OF_CYCLE = f"""
-SELECT {EVENTS.all()}
+SELECT {EVENTS.all()}, id
   FROM dca_events
  WHERE cycle_id = %s
  ORDER BY id
@@ -176,23 +189,53 @@ SELECT cycle_id, symbol, drawdown_pct
  LIMIT 5
 """
 
-# The orders of each cycle as one text: a year has many, and a row for each takes five times as long
-# to read.  Only of cycles that were not over before: a cycle sells what it has bought.
-DEALS_BY_CYCLE = """
-SELECT MIN(o.symbol),
-       GROUP_CONCAT(CONCAT_WS(' ', UNIX_TIMESTAMP(o.created_at),
-                              o.filled_quantity * o.filled_average_price,
-                              IF(o.kind IN ('take_profit', 'stop_loss', 'close'),
-                                 CONCAT_WS(' ', o.filled_quantity, COALESCE(o.fee, '-'),
-                                           o.fee_is_known),
-                                 o.received_quantity))
-                    ORDER BY o.id)
+# What is wrong with them is said beside every sum: `reader.result_oddity`.
+UNSOUND_RESULTS = f"""
+SELECT {RESULTS.all()}
+  FROM dca_results
+ WHERE status NOT IN ('complete', 'error') OR cost < 0 OR proceeds < 0 OR began_at > completed_at
+ ORDER BY cycle_id LIMIT 20
+"""
+
+# As `reader.order_oddity`, and with a kind and a status that are known.
+SOUND_ORDER = f"""o.kind IN ({_words(OrderKind)})
+        AND o.status IN ({_words(OrderStatus)})
+        AND o.quantity > 0 AND o.filled_quantity >= 0
+        AND COALESCE(o.limit_price, 0) >= 0 AND COALESCE(o.filled_average_price, 0) >= 0
+        AND COALESCE(o.fee, 0) >= 0 AND o.received_quantity BETWEEN 0 AND o.filled_quantity
+        AND o.filled_quantity * COALESCE(o.filled_average_price, 0) < 10000000000"""
+
+UNSOUND_ORDERS = f"""
+SELECT {ORDERS.all("o")}
   FROM dca_orders o
-  LEFT JOIN dca_results r ON r.cycle_id = o.cycle_id
- WHERE o.created_at < %s AND o.filled_quantity > 0 AND o.filled_average_price IS NOT NULL
-   AND (r.completed_at IS NULL OR r.completed_at >= %s)
- GROUP BY o.cycle_id
- ORDER BY MIN(o.id)
+ WHERE o.created_at < %s
+   AND NOT ({SOUND_ORDER})
+ ORDER BY o.id LIMIT 20
+"""
+
+# The orders of each cycle as one text, and those of an asset's month as one: a year has many, and a
+# row for each would take longer to read than all the rest.  By cycle first, which an index orders.
+# Only of cycles that were not over before: a cycle sells what it has bought.
+DEALS_BY_MONTH = f"""
+SELECT symbol, GROUP_CONCAT(orders ORDER BY first_id)
+  FROM (SELECT MIN(o.symbol) AS symbol, MIN(o.id) AS first_id, MIN(o.created_at) AS began_at,
+               GROUP_CONCAT(CONCAT_WS(' ', UNIX_TIMESTAMP(o.created_at),
+                                      {_short("o.filled_quantity * o.filled_average_price")},
+                                      IF(o.kind IN ('take_profit', 'stop_loss', 'close'),
+                                         CONCAT_WS(' ', {_short("o.filled_quantity")},
+                                                   COALESCE({_short("o.fee")}, '-'),
+                                                   o.fee_is_known),
+                                         {_short("o.received_quantity")}))
+                            ORDER BY o.id) AS orders
+          FROM dca_orders o
+          LEFT JOIN dca_results r ON r.cycle_id = o.cycle_id
+         WHERE o.created_at < %s AND o.filled_quantity > 0 AND o.filled_average_price IS NOT NULL
+           AND (r.completed_at IS NULL OR r.completed_at >= %s)
+           AND (o.received_quantity > 0 OR o.kind IN ('take_profit', 'stop_loss', 'close'))
+           AND {SOUND_ORDER}
+         GROUP BY o.cycle_id) AS by_cycle
+ GROUP BY symbol, EXTRACT(YEAR_MONTH FROM began_at)
+ ORDER BY MIN(first_id)
 """
 
 TRADES_OF_ASSET = """

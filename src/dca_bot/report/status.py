@@ -40,6 +40,7 @@ def status(now: Now, health: HealthReport, earned: Totals) -> dict[str, Any]:
         "fees_estimated": earned.estimated > 0,  # until Alpaca's records tell them
         "cycles_estimated": earned.estimated,
         "net_if_sold": now.net_if_sold,
+        "to_correct": list(dict.fromkeys([*now.to_correct, *earned.to_correct])),
         "ladders_want": wanted,
         "cash_suffices": None if cash is None else cash >= wanted,
         "assets": [

@@ -41,6 +41,7 @@ class DifferenceKind(StrEnum):
     WRONG_PRICE = "wrong price"
     FOREIGN_TRADE = "foreign trade"
     FEE_DIFFERENCE = "fee difference"
+    TO_CORRECT = "row to correct"  # of the books, which can't be compared as it stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Records:
     booked: Sequence[BookedOrder]
     ours: Collection[str]  # Alpaca's ids of orders with our name that the books don't know
     symbols: Collection[str]  # that the bot trades, or has traded
+    to_correct: Sequence[str] = ()  # what is told of orders in the books that can't be compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +89,15 @@ def tie_out(records: Records) -> TieOut:
     """Given what both sides say, name every difference."""
     recent = [fill for fill in records.fills if fill.at >= records.since]
     fee_differences, pending = _fees(records)
+    to_correct = [
+        Difference(DifferenceKind.TO_CORRECT, "", None, told) for told in records.to_correct
+    ]
     return TieOut(
         fills=len(recent),
         orders=len(records.booked),
         fee_rows=len(records.fees),
         pending=pending,
-        differences=(*_orders(records, recent), *fee_differences),
+        differences=(*to_correct, *_orders(records, recent), *fee_differences),
     )
 
 

@@ -98,7 +98,8 @@ def _sentence(now: AssetNow, state: State, at: datetime) -> str:
     asset = now.asset
     match state:
         case State.UNUSABLE:
-            return f"Not traded until its row in dca_assets is corrected: {now.problem}."
+            what = "this" if "correct row" in now.problem else "its row in dca_assets"
+            return f"Not traded until {what} is corrected: {now.problem}."
         case State.HALTED:
             trades = replace(now, problem="")
             return (

@@ -105,15 +105,22 @@ class Table(Generic[T]):
         """The same for an INSERT whose row is there already."""
         return _list(f"{column.name} = VALUES({column.name})" for column in self._changing)
 
-    def read(self, row: Row) -> T:
-        """The value at the start of a row; raises UnreadableRow where it can't be read."""
+    def read(self, row: Row, *, key: int = 0) -> T:
+        """The value at the start of a row; raises UnreadableRow where it can't be read.
+
+        `key` is the place in the row of what names it.
+        """
         found = {}
         try:
             for column, value in zip(self.columns, row, strict=False):
                 found[column.field] = column.read(value)
         except UnreadableValue as error:
-            raise UnreadableRow(f"{error}: correct row {row[0]!r} of {self.name}") from error
+            raise UnreadableRow(self.to_correct(row, str(error), key=key)) from error
         return self._make(**found)
+
+    def to_correct(self, row: Row, problem: str, *, key: int = 0) -> str:
+        """What a person is told of a row that must be corrected."""
+        return f"{problem}: correct row {row[key]!r} of {self.name}"
 
     def values(self, item: T) -> tuple[Value, ...]:
         """What all columns hold of it, in the order of `all`."""

@@ -100,19 +100,22 @@ class MySqlStore:
 
     def live_orders(self) -> Sequence[Order]:
         """Every intended or open order, oldest first; one that can't be read is reported."""
-        found = []
-        for row in self._read(orders.LIVE_ORDERS):
-            try:
-                found.append(ORDERS.read(row))
-            except UnreadableRow as error:
-                # one asset's trouble must not hide the orders of all others
-                log.error("an order is left alone: %s", error)
-        return found
+        return self._readable(self._read(orders.LIVE_ORDERS))
 
     def sells_of_estimated_fee(self, since: datetime) -> Sequence[Order]:
         """SELLs that have ended and whose fee Alpaca has not reported, oldest first."""
         params = (SECOND.write(since.replace(microsecond=0)),)
-        return [ORDERS.read(row) for row in self._read(orders.SELLS_OF_ESTIMATED_FEE, params)]
+        return self._readable(self._read(orders.SELLS_OF_ESTIMATED_FEE, params))
+
+    def _readable(self, rows: list[Row]) -> list[Order]:
+        """One asset's trouble must not hide the orders of all others."""
+        found = []
+        for row in rows:
+            try:
+                found.append(ORDERS.read(row))
+            except UnreadableRow as error:
+                log.error("an order is left alone: %s", error)
+        return found
 
     def _read(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
         session, rows = self._pool.begin(sql, params)

@@ -7,14 +7,16 @@ fills enter through the books.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 from dca_bot.core import story
 from dca_bot.core.decide import size_buy
 from dca_bot.core.earnings import result_of
+from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import (
     ORDER_NAMES,
     Allowed,
@@ -76,13 +78,16 @@ class Hand:
         budget: Budget = NO_LIMITS,
         *,
         quote_age_max: timedelta = timedelta(seconds=10),
+        positions: Callable[[], Holdings] | None = None,
     ) -> None:
+        """`positions`: where one answer of Alpaca's may serve several assets."""
         self._store = store
         self._broker = broker
         self._clock = clock
         self._rules = rules
         self._budget = budget
         self._quote_age_max = quote_age_max
+        self._positions = positions or partial(broker.holdings, urgent=True)
         self._books = Books(store, broker, clock, budget.minding_losses(store, clock))
         self._sender = Sender(broker, self._books.conclude, Cash(broker.cash), clock)
 
@@ -232,7 +237,7 @@ class Hand:
     def _sell(self, asset: Asset, cycle: Cycle) -> Step:
         if problem := self._other_symbol(asset.asset_id):
             return Step(problem, needs_others=True)
-        holding = self._broker.holdings(urgent=True).of(asset.coin)
+        holding = self._positions().of(asset.coin)
         quote = self._broker.latest_quotes([asset.symbol]).get(asset.symbol)
         rules = self._rules.get(asset.symbol)
         if quote is None or rules is None:

@@ -1,6 +1,7 @@
 """What is tried again, and what is given up."""
 
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,12 +9,13 @@ import pytest
 
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.commands.act.action import REQUESTS_PER_MINUTE, Action
-from dca_bot.commands.act.panic import STRAY_TRIES, cancel_strays
+from dca_bot.commands.act.panic import STRAY_TRIES, cancel_strays, panic
 from dca_bot.commands.act.pursuit import pursue
 from dca_bot.program.errors import AssetDeleted, BrokerUnavailable
+from dca_bot.store.memory_store import MemoryStore
 from dca_bot.trading.budget import NO_LIMITS
 from dca_bot.trading.by_hand import Step
-from tests.builders import an_asset, an_order
+from tests.builders import TestClock, a_holding_cycle, an_asset, an_order
 from tests.fakes import FakeBroker
 
 
@@ -31,13 +33,35 @@ def test_an_asset_whose_row_was_deleted_is_given_up_at_once() -> None:
     assert "deleted" in action.troubles[0]
 
 
-def test_thirty_positions_can_be_looked_at_and_sold_within_seconds() -> None:
+def test_forty_positions_can_be_sold_within_seconds() -> None:
     pauses: list[float] = []
     limiter = RateLimiter(REQUESTS_PER_MINUTE, clock=lambda: sum(pauses), sleep=pauses.append)
-    for _ in range(30):
-        limiter.acquire(urgent=True)  # its position
-        limiter.acquire(urgent=True)  # its sale
+    limiter.acquire(urgent=True)  # all positions
+    for _ in range(40):
+        limiter.acquire(urgent=True)  # a sale
     assert sum(pauses) < 5
+
+
+def test_one_answer_about_positions_serves_all_that_are_sold_in_a_panic() -> None:
+    symbols = [f"COIN{number}/USD" for number in range(1, 41)]
+    assets = [an_asset(asset_id=n, symbol=each) for n, each in enumerate(symbols, start=1)]
+    store, clock = MemoryStore(assets), TestClock()
+    broker = FakeBroker(*symbols, clock=clock)
+    for state in store.assets():
+        broker.quote(state.asset.symbol, 100, 100)
+        broker.hold(state.asset.symbol, "1", "100")
+        with store.transaction(state.asset.asset_id) as tx:
+            tx.add_cycle(a_holding_cycle(asset_id=state.asset.asset_id))
+    nothing = cast(Any, None)
+    action = Action(
+        store, broker, nothing, NO_LIMITS, Path(), is_json=True, clock=clock, sleep=lambda _: None
+    )
+    panic(action, store.assets())
+    # prices are counted apart by Alpaca
+    asked = Counter(each for each in broker.calls if each != "latest_quotes")
+    assert (asked["submit"], asked["holdings"]) == (40, 1)
+    assert asked.total() < REQUESTS_PER_MINUTE
+    assert all(broker.holdings().of(state.asset.coin) is None for state in store.assets())
 
 
 @pytest.mark.parametrize(("times_away", "left"), [(STRAY_TRIES - 1, 0), (STRAY_TRIES, 1)])

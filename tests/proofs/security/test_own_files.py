@@ -69,7 +69,7 @@ def test_a_file_that_stays_is_not_made_at_the_end_of_a_link(name: str, tmp_path:
     assert not target.exists()
 
 
-def test_a_lock_that_is_a_link_is_a_setting_to_mend(tmp_path: Path, precious: Path) -> None:
+def test_a_lock_that_is_a_link_is_a_setting_to_correct(tmp_path: Path, precious: Path) -> None:
     (tmp_path / "order_manager.lock").symlink_to(precious)
     with (
         pytest.raises(SettingsError, match="symbolic link: remove it"),

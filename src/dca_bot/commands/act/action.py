@@ -23,6 +23,7 @@ from dca_bot.caretakers.orders import Settler
 from dca_bot.caretakers.run import Run
 from dca_bot.commands.arguments import WrongCall
 from dca_bot.commands.as_json import print_json
+from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import AssetRules, AssetState, Quote
 from dca_bot.core.overdue import lacks_order_row
 from dca_bot.program.clock import Clock, utc_now
@@ -58,6 +59,7 @@ class Action:
     done: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
     _rules: Mapping[str, AssetRules] | None = None
+    _positions: Holdings | None = None
 
     @property
     def rules(self) -> Mapping[str, AssetRules]:
@@ -76,12 +78,24 @@ class Action:
             self.rules,
             self.budget,
             quote_age_max=self.quote_age_max,
+            positions=self._positions_of_round,
         )
 
     @property
     def bare_hand(self) -> Hand:
         """A hand for what needs no prices: nothing is asked of Alpaca to have it."""
         return Hand(self.store, self.broker, self.clock, {})
+
+    def begin_round(self) -> None:
+        """Each asset takes a step: what was learnt of positions in the steps before is old now."""
+        self._positions = None
+
+    def _positions_of_round(self) -> Holdings:
+        """Asked for once, however many assets sell.  One that has sold or bought since then is
+        sold in the next round: a sale is never more than the books and this answer have."""
+        if self._positions is None:
+            self._positions = self.broker.holdings(urgent=True)
+        return self._positions
 
     def close_step(self, asset_id: int) -> Step:
         """`Hand.close`, also for a cycle whose order the books don't know (edited by hand)."""

@@ -30,7 +30,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     with action(arguments) as this:
         states = this.states(arguments.symbol)
-        plan = [line for state in states for line in sale_of(this, state, _bid(this, state))]
+        live = this.store.live_orders()
+        plan = [line for state in states for line in sale_of(state, live, _bid(this, state))]
         if not this.agree(plan, arguments):
             return NOT_DONE
         close(this, states)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from dca_bot.commands.act.action import Action
 from dca_bot.core.fees import fee_step, sell_fee
-from dca_bot.core.model import AssetState
+from dca_bot.core.model import AssetState, Order
 from dca_bot.core.money import FEE_RATE_ESTIMATE
 
 CENT = Decimal("0.01")
 
 
-def sale_of(action: Action, state: AssetState, bid: Decimal | None) -> Iterator[str]:
-    """What the sale of one asset's cycle would bring at `bid`; None where no price is known."""
+def sale_of(state: AssetState, live: Iterable[Order], bid: Decimal | None) -> Iterator[str]:
+    """What the sale of one asset's cycle would bring at `bid`; None where no price is known.
+
+    `live` are the orders under way, of all assets.
+    """
     asset, cycle = state.asset, state.cycle
-    live = [each for each in action.store.live_orders() if each.asset_id == asset.asset_id]
-    for order in live:
+    for order in (each for each in live if each.asset_id == asset.asset_id):
         yield f"{asset.symbol}: the {order.side} order {order.client_order_id} is cancelled."
     if cycle is None and state.problem:
         yield f"{asset.symbol}: its row can't be read, so it is left as it is: {state.problem}"

@@ -38,9 +38,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     with action(arguments) as this:
         states = this.states(None)
-        bids = _last_bids(this.log_dir)
+        bids, live = _last_bids(this.log_dir), this.store.live_orders()
         plan = [
-            line for state in states for line in sale_of(this, state, bids.get(state.asset.symbol))
+            line for state in states for line in sale_of(state, live, bids.get(state.asset.symbol))
         ]
         if not this.agree(plan, arguments):
             return NOT_DONE

@@ -48,6 +48,7 @@ def pursue(
     waiting = [_Pursued(asset) for asset in assets]
     arrived, since, pause = [], action.seconds(), PAUSE_SECONDS
     while waiting:
+        action.begin_round()
         may_wait = action.seconds() - since < outage_seconds
         for pursued in list(waiting):
             verdict = _try(action, pursued, step, may_wait=may_wait)

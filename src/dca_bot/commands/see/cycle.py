@@ -25,12 +25,14 @@ def run(arguments: Namespace) -> int:
     settings = read_store_settings()
     with Reader(settings.database) as reader:
         story = story_of(reader, arguments.id)
+        to_correct = reader.to_correct
     if story is None:
         raise WrongCall(f"there is no cycle {arguments.id}: `dca cycles` lists them")
     if arguments.json:
-        output.print_json(_as_json(story))
+        output.print_json({**_as_json(story), "to_correct": to_correct})
     else:
         _print(story)
+        output.say_to_correct(to_correct)
     return 0
 
 

@@ -42,10 +42,14 @@ def run(arguments: Namespace) -> int:
         lines = [] if arguments.closed else open_lines(now, symbol)
         if not arguments.open:
             lines += closed_lines(reader, symbol, max(1, limit - len(lines)))
+        to_correct = reader.to_correct
     if arguments.json:
-        output.print_json({"cycles": [cycle_object(line) for line in lines]})
+        output.print_json(
+            {"cycles": [cycle_object(line) for line in lines], "to_correct": to_correct}
+        )
     else:
         _print(lines, now.at)
+        output.say_to_correct(to_correct)
     return 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gc
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from itertools import chain
@@ -23,9 +24,10 @@ from dca_bot.program.clock import local_midnight, utc_now
 from dca_bot.program.errors import DcaError
 from dca_bot.program.settings import read_store_settings
 from dca_bot.report import queries
-from dca_bot.report.gains import Gain, deals_of, gains
+from dca_bot.report.gains import Gain, Sale, newest_gains, sales
 from dca_bot.report.numbers import plain_quantity
-from dca_bot.report.reader import Reader
+from dca_bot.report.reader import Reader, order_oddity
+from dca_bot.store.orders import ORDERS
 
 SHOWN = 40
 IN_JSON = 1_000
@@ -47,29 +49,39 @@ def run(arguments: Namespace) -> int:
     begins = local_midnight(date(arguments.year, 1, 1))
     ends = local_midnight(date(arguments.year + 1, 1, 1))
     with Reader(settings.database) as reader:
-        rows = reader.rows(queries.DEALS_BY_CYCLE, ends, begins)
-    deals = chain.from_iterable(deals_of(str(row[0] or ""), str(row[1])) for row in rows)
+        rows = reader.rows(queries.DEALS_BY_MONTH, ends, begins)
+        for row in reader.rows(queries.UNSOUND_ORDERS, ends):
+            reader.take(ORDERS, row, order_oddity)
+        to_correct = reader.to_correct
+    months = ((str(row[0] or ""), str(row[1])) for row in rows)
     first, last = begins.timestamp(), ends.timestamp()
-    sold = [each for each in gains(deals) if first <= each.sold < last]
+    sold = [each for each in sales(months) if first <= each.at < last]
+    sold.sort(key=lambda each: each.at)
     if arguments.csv:
-        _write(arguments.csv, sold)
+        _write(arguments.csv, chain.from_iterable(each.gains() for each in sold))
     if arguments.json:
         output.print_json(
             {
                 "year": arguments.year,
                 "gain": _rounded(_total(sold)),
                 "fees_estimated": not all(each.fee_is_known for each in sold),
-                "lots_in_all": len(sold),
-                "lots": [_as_json(each) for each in sold[-(arguments.last or IN_JSON) :]],
+                "lots_in_all": _lot_count(sold),
+                "lots": [_as_json(each) for each in newest_gains(sold, arguments.last or IN_JSON)],
+                "to_correct": to_correct,
             }
         )
     else:
         _print(arguments.year, sold, arguments.last or SHOWN)
+        output.say_to_correct(to_correct)
     return 0
 
 
-def _total(sold: list[Gain]) -> Decimal:
-    return sum((each.proceeds - each.cost for each in sold if each.cost is not None), ZERO)
+def _total(sold: list[Sale]) -> Decimal:
+    return sum((each.gain for each in sold), ZERO)
+
+
+def _lot_count(sold: list[Sale]) -> int:
+    return sum(each.lot_count for each in sold)
 
 
 def _rounded(amount: Decimal | None) -> Decimal | None:
@@ -89,13 +101,13 @@ def _as_json(each: Gain) -> dict[str, Any]:
     }
 
 
-def _print(of_year: int, sold: list[Gain], most: int) -> None:
+def _print(of_year: int, sold: list[Sale], most: int) -> None:
     console = output.console()
     if not sold:
         console.print(f"Nothing was sold in {of_year}.")
         return
     shown = output.table("asset", "quantity", "acquired", "sold", "cost", "proceeds", "gain")
-    for each in sold[-most:]:
+    for each in newest_gains(sold, most):
         shown.add_row(
             each.symbol,
             plain_quantity(each.quantity),
@@ -106,12 +118,13 @@ def _print(of_year: int, sold: list[Gain], most: int) -> None:
             output.signed(each.gain),
         )
     console.print(shown)
-    if len(sold) > most:
-        console.print(f"the last {most} of {len(sold)}; --csv FILE writes all of them")
-    console.print(f"{of_year}: {len(sold)} lots, gain {amount(_total(sold))} ({output.zone()})")
+    lots = _lot_count(sold)
+    if lots > most:
+        console.print(f"the last {most} of {lots}; --csv FILE writes all of them")
+    console.print(f"{of_year}: {lots} lots, gain {amount(_total(sold))} ({output.zone()})")
 
 
-def _write(path: Path, sold: list[Gain]) -> None:
+def _write(path: Path, sold: Iterable[Gain]) -> None:
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)

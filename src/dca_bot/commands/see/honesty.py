@@ -16,6 +16,7 @@ from dca_bot.commands.see.here import look_here
 from dca_bot.core.model import ZERO
 from dca_bot.program.settings import read_store_settings
 from dca_bot.report.honesty import Honesty, honesty
+from dca_bot.report.profit import results_to_correct
 from dca_bot.report.reader import Reader
 
 
@@ -28,11 +29,14 @@ def run(arguments: Namespace) -> int:
     with Reader(settings.database) as reader:
         now, _ = look_here(reader, settings)
         found = honesty(reader, now)
+        results_to_correct(reader)
+        to_correct = reader.to_correct
     stuck = sum((each.invested for each in found.stuck), ZERO)
     if arguments.json:
-        output.print_json({"money_stuck": stuck, **asdict(found)})
+        output.print_json({"money_stuck": stuck, **asdict(found), "to_correct": to_correct})
     else:
         _print(found, stuck)
+        output.say_to_correct(to_correct)
     return 0
 
 

@@ -48,10 +48,12 @@ def run(arguments: Namespace) -> int:
                 "price": begins_at,
                 "rungs": [asdict(rung) for rung in ladder.rungs],
                 "warnings": list(ladder.warnings),
+                "to_correct": now.to_correct,
             }
         )
     else:
         _print(found, begins_at, ladder)
+        output.say_to_correct(now.to_correct)
     return 0
 
 

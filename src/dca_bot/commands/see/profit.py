@@ -19,7 +19,16 @@ from dca_bot.commands.output import amount, percent, signed
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError
 from dca_bot.program.settings import read_store_settings
-from dca_bot.report.profit import Capital, Earned, by_asset, by_time, capital, doubts, together
+from dca_bot.report.profit import (
+    Capital,
+    Earned,
+    by_asset,
+    by_time,
+    capital,
+    doubts,
+    results_to_correct,
+    together,
+)
 from dca_bot.report.reader import Reader
 
 UNITS = ("day", "week", "month", "asset")
@@ -42,6 +51,7 @@ def run(arguments: Namespace) -> int:
         total = together("all", assets)
         used = capital(reader, since, min(until, now), total.net)
         not_known, estimated = doubts(reader, since, until)
+        to_correct = results_to_correct(reader)
     if arguments.csv:
         _write(arguments.csv, arguments.by, groups)
     if arguments.json:
@@ -57,10 +67,12 @@ def run(arguments: Namespace) -> int:
                 "buy_and_hold_pct": used.buy_and_hold_pct,
                 "fees_estimated": estimated > 0,
                 "cycles_estimated": estimated,
+                "to_correct": to_correct,
             }
         )
     else:
         _print(arguments.by, [*groups, total], used, not_known, estimated)
+        output.say_to_correct(to_correct)
     return 0
 
 

@@ -82,7 +82,11 @@ def _watch(reader: Reader, settings: StoreSettings, console: Console) -> int:
 def shown(content: dict[str, Any]) -> RenderableType:
     """The same for people."""
     parts: list[RenderableType] = [_head(content)]
-    parts += [_indented(Text(reason, "yellow")) for reason in content["reasons"]]
+    reasons = content["reasons"]
+    parts += [_indented(Text(reason, "yellow")) for reason in reasons]
+    for told in content["to_correct"]:
+        if not any(told in reason for reason in reasons):
+            parts.append(_indented(Text(told, "yellow")))
     parts += [_money(content), Text("")]
     for asset in content["assets"]:
         parts += [*_asset(asset, content["at"]), Text("")]

@@ -25,7 +25,7 @@ from dca_bot.program.setting_groups import Settings
 from dca_bot.program.settings import read_settings
 from dca_bot.report import queries
 from dca_bot.report.queries import LONG_AHEAD
-from dca_bot.report.reader import Reader, texts
+from dca_bot.report.reader import Reader, order_oddity, texts
 from dca_bot.report.tie_out import BookedOrder, Records, TieOut, seen_twice, tie_out
 from dca_bot.store.orders import ORDERS
 
@@ -77,7 +77,12 @@ def compare(settings: Settings, now: datetime, days: int) -> TieOut:
     with Reader(settings.database) as reader:
         rows = reader.rows(queries.SENT_ORDERS, since - 30 * DAY_BEFORE, LONG_AHEAD)
         symbols = frozenset(texts(reader.rows(queries.SYMBOLS)))
-    booked = [BookedOrder(ORDERS.read(row), str(row[ORDERS.width] or "")) for row in rows]
+        booked = [
+            BookedOrder(order, str(row[ORDERS.width] or ""))
+            for row in rows
+            if (order := reader.take(ORDERS, row, order_oddity)) is not None
+        ]
+        to_correct = reader.to_correct
     known = {each.order.alpaca_order_id for each in booked}
     seen = {fill.order_id for fill in fills}
     unknown = [fill.order_id for fill in fills if fill.order_id not in known]
@@ -96,6 +101,7 @@ def compare(settings: Settings, now: datetime, days: int) -> TieOut:
             booked=relevant,
             ours=_with_our_name(broker, dict.fromkeys(unknown)),
             symbols=symbols,
+            to_correct=to_correct,
         )
     )
 

@@ -24,7 +24,9 @@ def run(arguments: Namespace) -> int:
     state, waits_for = state_of(found).value, why(found, health, now.at)
     if arguments.json:
         answer = {"symbol": found.asset.symbol, "state": state, "waits_for": waits_for}
-        output.print_json({**answer, "health": health.word.value, "at": now.at})
+        more = {"health": health.word.value, "at": now.at, "to_correct": now.to_correct}
+        output.print_json({**answer, **more})
     else:
         output.console().print(f"{found.asset.symbol} ({state}): {waits_for}")
+        output.say_to_correct(told for told in now.to_correct if told not in waits_for)
     return 0

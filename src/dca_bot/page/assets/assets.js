@@ -115,7 +115,8 @@ async function refresh(row) {
   if (row.key === key && row.tables.childElementCount) return;
   row.key = key;
   row.tables.replaceChildren(make("h3", {}, number(row.asset.quantity) > 0 ? "Rungs that are left" : "Ladder from this price"), ladder(detail));
-  row.story.replaceChildren(make("h3", {}, "Orders of this cycle"), orders(detail.orders), make("h3", {}, make("br"), "What happened"), story(detail.events));
+  row.story.replaceChildren(make("h3", {}, "Orders of this cycle"), orders(detail.orders), make("h3", {}, make("br"), "What happened"),
+    ...detail.to_correct.map((line) => make("p", { className: "warn" }, line)), story(detail.events));
 }
 
 const table = (headings, lines) => make("div", { className: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, ...headings.map((name, place) => make("th", { className: place ? "n" : "" }, name)))),

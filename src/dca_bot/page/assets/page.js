@@ -29,7 +29,8 @@ function show(data) {
   say(by("health"), status.health, `pill ${status.health}`);
   say(by("ages"), `quote ${age(status.ages.quote)}, update ${age(status.ages.trade_stream)}, heartbeat ${age(status.ages.heartbeat)} ago`);
   document.title = `${money(status.realised_net, true)} · DCA bot`;
-  list(by("reasons"), status.reasons);
+  const isSaid = (told) => status.reasons.some((reason) => reason.includes(told));
+  list(by("reasons"), [...status.reasons, ...status.to_correct.filter((told) => !isSaid(told))]);
   tiles(status);
   assets.show(by("assets"), status.assets, data.bought, status.at);
   charts.earned(by("earned"), data.charts.earned, number(status.invested) ? status.net_if_sold : null);
