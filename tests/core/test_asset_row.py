@@ -1,5 +1,6 @@
 """What makes a row of dca_assets unusable."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from dca_bot.core.asset_row import (
     trading_problem,
 )
 from dca_bot.core.decide import decide, triggers
-from dca_bot.core.model import Allowed, Asset, AssetState, CycleStatus
+from dca_bot.core.model import Allowed, AssetRules, AssetState, CycleStatus, new_cycle
 from dca_bot.live.problems import AssetSnapshot, Problems
 from tests.builders import CHECKED, NOW, a_cycle, a_quote, an_asset, rules_of
 
@@ -114,11 +115,16 @@ def test_a_target_that_is_none_stops_everything() -> None:
 # -- rows that stand in each other's way
 
 
-def rows(*symbols: str, disabled: tuple[str, ...] = ()) -> list[Asset]:
-    return [
+def rows(*symbols: str, disabled: tuple[str, ...] = ()) -> list[AssetState]:
+    assets = [
         an_asset(asset_id=number, symbol=symbol, is_enabled=symbol not in disabled)
         for number, symbol in enumerate(symbols, start=1)
     ]
+    return [AssetState(asset, new_cycle(asset.asset_id)) for asset in assets]
+
+
+def listed(states: list[AssetState]) -> dict[str, AssetRules]:
+    return {each.asset.symbol: rules_of(each.asset.symbol) for each in states}
 
 
 @pytest.mark.parametrize(
@@ -138,18 +144,46 @@ def rows(*symbols: str, disabled: tuple[str, ...] = ()) -> list[Asset]:
 def test_one_row_owns_a_coin_and_no_row_spends_what_another_trades(
     symbols: tuple[str, ...], disabled: tuple[str, ...], stopped: tuple[int, ...]
 ) -> None:
-    assert tuple(sorted(pair_problems(rows(*symbols, disabled=disabled)))) == stopped
+    states = rows(*symbols, disabled=disabled)
+    assert tuple(sorted(pair_problems(states, listed(states)))) == stopped
 
 
 def test_of_two_rows_of_one_coin_the_one_with_the_lower_id_trades_whatever_their_order() -> None:
     first, second = rows("BTC/USD", "BTC/USDC")
-    problems = pair_problems([second, first])
+    problems = pair_problems([second, first], listed([first, second]))
     assert list(problems) == [2]
     assert "BTC/USD trades BTC already" in problems[2]
 
 
+@pytest.mark.parametrize(
+    "doing",
+    [{"quantity": Decimal(1)}, {"status": CycleStatus.BUYING}, {"status": CycleStatus.SELLING}],
+)
+def test_a_row_whose_cycle_holds_the_coin_keeps_it_from_one_that_is_enabled_later(
+    doing: dict[str, Any],
+) -> None:
+    states = rows("BTC/USDC", "BTC/USD")
+    holds = replace(states[1], cycle=replace(new_cycle(2), **doing))
+    problems = pair_problems([states[0], holds], listed(states))
+    assert list(problems) == [1]
+    assert "BTC/USD trades BTC already" in problems[1]
+
+
+@pytest.mark.parametrize("symbol", ["BTC/USDT", "BTC/USD/USD"])
+def test_a_row_that_alpaca_does_not_list_is_in_nobodys_way(symbol: str) -> None:
+    states = rows(symbol, "BTC/USD")
+    assert pair_problems(states, listed(states[1:])) == {}
+
+
+def test_a_row_that_alpaca_does_not_list_any_more_keeps_the_coins_that_it_holds() -> None:
+    states = rows("BTC/USD", "BTC/USDT")
+    holds = replace(states[1], cycle=replace(new_cycle(2), quantity=Decimal(1)))
+    assert list(pair_problems([states[0], holds], listed(states[:1]))) == [1]
+
+
 def test_a_row_that_pays_with_what_another_trades_is_told_so() -> None:
-    problems = pair_problems(rows("BTC/USDC", "USDC/USD"))
+    states = rows("BTC/USDC", "USDC/USD")
+    problems = pair_problems(states, listed(states))
     assert "paid for with USDC, which USDC/USD trades" in problems[1]
 
 

@@ -5,17 +5,20 @@ Rule: what makes only BUYs impossible stops BUYs only; coins that are held still
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from decimal import Decimal
 
 from dca_bot.core.ladder import HUNDRED, RUNGS_MAX, safety_amount, safety_deviation
-from dca_bot.core.model import USD_LIKE, Asset, AssetRules, column_of
+from dca_bot.core.model import USD_LIKE, Asset, AssetRules, AssetState, CycleStatus, column_of
 from dca_bot.core.money import FEE_RATE_ESTIMATE, MAX_ORDER_USD, MIN_BUY_USD
 
 HALTED = "Alpaca has halted it; Alpaca is asked every 60 s, and it goes on by itself"
 # Fields whose column is called otherwise; `_pct` at the end is `_percent` there.
 BY_THE_BOT = {"last_sell_price"}
+PAIR = re.compile(r"[A-Z0-9]+/[A-Z]+")
+UNDER_WAY = (CycleStatus.BUYING, CycleStatus.SELLING)
 
 
 def problem_of(asset: Asset, rules: AssetRules | None) -> str:
@@ -44,17 +47,32 @@ def losing_target(asset: Asset) -> str:
     )
 
 
-def pair_problems(assets: Iterable[Asset]) -> Mapping[int, str]:
+def pair_problems(
+    states: Iterable[AssetState], rules: Mapping[str, AssetRules]
+) -> Mapping[int, str]:
     """What stops an enabled row because of the other enabled rows, by asset id (behaviour 0).
 
     Alpaca keeps one position per coin, whatever it was paid with, so one row owns a coin, and no
-    row spends what another one trades.  Of two rows of a coin the one with the lower id trades.
+    row spends what another one trades.  Of two rows of a coin that one trades whose cycle holds
+    it, else the one with the lower id.  A row that Alpaca does not list is in nobody's way.
     """
-    enabled = [each for each in assets if each.is_enabled and each.quote_currency in USD_LIKE]
+    enabled = [
+        each
+        for each in states
+        if each.asset.is_enabled
+        and each.asset.quote_currency in USD_LIKE
+        and (each.asset.symbol in rules or _may_hold(each))
+    ]
     owners: dict[str, Asset] = {}
-    for asset in sorted(enabled, key=lambda each: each.asset_id):
-        owners.setdefault(asset.coin, asset)
-    return {asset.asset_id: conflict for asset in enabled if (conflict := _conflict(asset, owners))}
+    for state in sorted(enabled, key=lambda each: (not _may_hold(each), each.asset.asset_id)):
+        owners.setdefault(state.asset.coin, state.asset)
+    conflicts = ((each.asset.asset_id, _conflict(each.asset, owners)) for each in enabled)
+    return {asset_id: conflict for asset_id, conflict in conflicts if conflict}
+
+
+def _may_hold(state: AssetState) -> bool:
+    cycle = state.cycle
+    return cycle is not None and (cycle.quantity > 0 or cycle.status in UNDER_WAY)
 
 
 def _conflict(asset: Asset, owners: Mapping[str, Asset]) -> str:
@@ -74,7 +92,7 @@ def _conflict(asset: Asset, owners: Mapping[str, Asset]) -> str:
 
 def _bad_symbol(asset: Asset, rules: AssetRules | None) -> Iterator[str]:
     meant = asset.symbol.strip().upper()
-    if rules is None and asset.symbol != meant:
+    if rules is None and asset.symbol != meant and PAIR.fullmatch(meant):
         yield f"Alpaca has no active crypto asset {asset.symbol!r}: did you mean {meant!r}?"
     elif "/" in asset.symbol and asset.quote_currency not in USD_LIKE:
         yield (

@@ -75,7 +75,7 @@ class Assets:
             self._on_gap()
         # The old ones first: another row may have the symbol of one that was deleted or renamed.
         self._drop_all_but({state.asset.asset_id: state.asset.symbol for state in states})
-        conflicts = pair_problems(state.asset for state in states)
+        conflicts = pair_problems(states, self._context.trader.rules)
         for state in states:
             conflict = conflicts.get(state.asset.asset_id, "")
             self._follow(self._with_problem(state, conflict), versions)

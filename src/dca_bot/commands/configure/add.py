@@ -13,7 +13,7 @@ from decimal import Decimal
 from dca_bot.commands.act.action import NOT_DONE, action, add_yes
 from dca_bot.commands.arguments import WrongCall
 from dca_bot.commands.configure.rows import assignments, check, preview
-from dca_bot.core.model import ZERO, Asset
+from dca_bot.core.model import ZERO, Asset, AssetState
 from dca_bot.store.configuration import Configuration, with_values
 from dca_bot.store.values import UnusableValue, Value
 
@@ -42,7 +42,7 @@ def run(arguments: Namespace) -> int:
     values = {**EXAMPLE, **assignments(arguments.columns)}
     asset = with_values(_blank(symbol), values)
     with action(arguments) as this:
-        check(this, asset)
+        check(this, AssetState(asset, None))
         said = ", ".join(f"{column} {value}" for column, value in values.items())
         plan = [f"A row for {symbol}: {said}.", *preview(this, asset)]
         if asset.is_enabled:

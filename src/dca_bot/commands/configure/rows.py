@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from dca_bot.commands.act.action import NOT_DONE, Action, action
@@ -34,13 +35,14 @@ def assignments(words: Iterable[str]) -> dict[str, Value]:
         raise WrongCall(str(error)) from None
 
 
-def check(this: Action, asset: Asset) -> None:
+def check(this: Action, state: AssetState) -> None:
     """Refuse a row that could not be traded, or that would end the trading of another one.
 
     Raises WrongCall and BrokerUnavailable.
     """
-    others = [state.asset for state in this.store.assets() if state.asset.symbol != asset.symbol]
-    before, after = pair_problems(others), pair_problems([*others, asset])
+    asset = state.asset
+    others = [each for each in this.store.assets() if each.asset.symbol != asset.symbol]
+    before, after = (pair_problems(each, this.rules) for each in (others, [*others, state]))
     problems = [
         trading_problem(asset, this.rules.get(asset.symbol)),
         buying_problem(asset),
@@ -49,7 +51,7 @@ def check(this: Action, asset: Asset) -> None:
     found = "; ".join(filter(None, problems))
     if found:
         raise WrongCall(f"nothing was written, since {asset.symbol} could not be traded: {found}")
-    for other in others:
+    for other in (each.asset for each in others):
         if other.asset_id in after and other.asset_id not in before:
             raise WrongCall(
                 f"nothing was written, since {other.symbol} could not be traded any more: "
@@ -82,7 +84,7 @@ def write(arguments: Namespace, values: dict[str, Value]) -> int:
         [state] = this.states(arguments.symbol)
         after = with_values(state.asset, values)
         if after.is_enabled:
-            check(this, after)
+            check(this, replace(state, asset=after))
         plan = [_change(state, values)]
         if after.is_enabled:
             plan += preview(this, after)
