@@ -34,12 +34,7 @@ from dca_bot.caretakers.positions import (
     seen_twice,
     unexplained,
 )
-from dca_bot.caretakers.run import (
-    REQUESTS_PER_MINUTE,
-    TURN_SECONDS_MAX,
-    Run,
-    nothing_without_alpaca,
-)
+from dca_bot.caretakers.run import TURN_SECONDS_MAX, Run, nothing_without_alpaca
 from dca_bot.core.overdue import lacks_order_row
 from dca_bot.program.clock import Clock, utc_now
 from dca_bot.program.logs import set_up_logging
@@ -52,6 +47,8 @@ from dca_bot.trading.ports import Broker, Store
 from dca_bot.watchdog.caretaker_marks import SuccessMark
 
 NAME = "consistency_checker"
+# Of the 200 that Alpaca allows an account; it runs together with order_manager.py, and asks little.
+REQUESTS_PER_MINUTE = 30
 LOOKS_APART = timedelta(seconds=30)
 SECOND_LOOK_SECONDS = 31.0
 DEADLINE_SECONDS = 100  # the second look, and two times what other caretakers may take

@@ -27,7 +27,7 @@ log = logging.getLogger("main_app")
 T = TypeVar("T")
 
 # This process's share of the 200 requests a minute that Alpaca allows an account; the caretakers
-# use the rest (docs/alpaca.md 2.4).
+# have the rest (docs/alpaca.md 2.4).
 REQUESTS_PER_MINUTE = 120
 # BUYs that must wait for longer step back, so that a SELL never waits for their threads.
 REQUEST_WAIT_SECONDS = 3.0

@@ -25,12 +25,7 @@ from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
 from dca_bot.caretakers.orders import Settler, order_facts, tracking_of
 from dca_bot.caretakers.posted_fees import take_over
-from dca_bot.caretakers.run import (
-    REQUESTS_PER_MINUTE,
-    TURN_SECONDS_MAX,
-    Run,
-    nothing_without_alpaca,
-)
+from dca_bot.caretakers.run import TURN_SECONDS_MAX, Run, nothing_without_alpaca
 from dca_bot.core.model import OrderUpdate
 from dca_bot.core.overdue import Tracking, is_orphan, is_stale, is_stuck
 from dca_bot.program.clock import Clock, utc_now
@@ -46,6 +41,9 @@ from dca_bot.trading.ports import Broker, Store
 from dca_bot.watchdog.caretaker_marks import SuccessMark
 
 NAME = "order_manager"
+# Of the 200 requests a minute that Alpaca allows an account: thirty orders are cancelled, and seen to
+# end, before the deadline.  main_app.py has 120 of them, consistency_checker.py the rest.
+REQUESTS_PER_MINUTE = 50
 FEES_EVERY = timedelta(hours=1)
 FEE_PAGES_MAX = 15  # of fills, and of fees: 1,500 of each within days
 COUNTED_AS = {"stale": "stale", "stuck": "stuck", "orphan": "orphans"}

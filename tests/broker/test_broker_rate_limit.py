@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import consistency_checker
 import main_app
+import order_manager
 from dca_bot.broker.rate_limit import ORDINARY_LIMIT, RateLimiter
-from dca_bot.caretakers import run
 from dca_bot.program.errors import BrokerUnavailable
 from tests.builders import CHECKED
 
@@ -309,4 +310,5 @@ def test_a_limit_without_an_end_is_none() -> None:
 
 
 def test_the_bot_and_its_caretakers_never_ask_for_more_than_the_account_has() -> None:
-    assert main_app.REQUESTS_PER_MINUTE + run.REQUESTS_PER_MINUTE == ORDINARY_LIMIT
+    programs = (main_app, order_manager, consistency_checker)
+    assert sum(each.REQUESTS_PER_MINUTE for each in programs) == ORDINARY_LIMIT

@@ -19,10 +19,8 @@ from dca_bot.watchdog.caretaker_marks import SuccessMark
 log = logging.getLogger(__name__)
 
 DRY_RUN = "dry run, not done: "
-# A caretaker's share of the 200 requests a minute that Alpaca allows an account; main_app.py has
-# the most of them.  It sends no orders, so it may wait for its turn: after many cancels that is
-# how the ends of their orders are seen.
-REQUESTS_PER_MINUTE = 80
+# How long a request may wait for its turn.  A caretaker sends no orders, so it can: after many
+# cancels that is how the ends of their orders are seen.
 TURN_SECONDS_MAX = 30.0
 
 
