@@ -7,6 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from dca_bot.core.model import OrderKind, OrderStatus, Side
 from dca_bot.core.records import FeeActivity, FillActivity
 from dca_bot.report.tie_out import BookedOrder, DifferenceKind, Records, tie_out
@@ -111,6 +113,28 @@ def test_another_price_is_named_with_both_numbers() -> None:
     (difference,) = tie_out(said).differences
     assert difference.kind is DifferenceKind.WRONG_PRICE
     assert "100.01" in difference.what
+
+
+@pytest.mark.parametrize(
+    ("parts", "booked", "is_wrong"),
+    [
+        (["0.000003"], "0.000003", False),
+        (["0.000003"], "0.0000030005", True),
+        (["0.00000312345"], "0.0000031234", False),  # as the column holds it
+        (["0.000003", "0.000004"], "0.0000035005", False),  # as Alpaca may round an average
+        (["0.000003", "0.000004"], "0.000003501", True),
+    ],
+)
+def test_a_price_of_a_cheap_coin_may_be_off_by_what_rounding_leaves(
+    parts: list[str], booked: str, is_wrong: bool
+) -> None:
+    quantity = Decimal("0.2") / len(parts)
+    fills = [a_fill(quantity=quantity, price=Decimal(each)) for each in parts]
+    said = records(
+        fills=[*fills, records().fills[1]],
+        booked=[the_buy(filled_average_price=booked), the_sell()],
+    )
+    assert kinds(said) == ([DifferenceKind.WRONG_PRICE] if is_wrong else [])
 
 
 def test_parts_of_a_fill_are_one_fill_at_their_average_price() -> None:

@@ -22,11 +22,15 @@ from enum import StrEnum
 from dca_bot.core.earnings import usual_fee
 from dca_bot.core.fees import CENT, seen_fee_rate
 from dca_bot.core.model import ZERO, Order, Side
-from dca_bot.core.money import COIN_STEP
+from dca_bot.core.money import COIN_STEP, PRICE_STEP
 from dca_bot.core.records import FeeActivity, FillActivity
 
-# An average of several fills is reported with as many digits as Alpaca likes.
+# How far a right price may be off: by a billionth, or by what rounding leaves of a cheap coin's.
+# The column has ten digits; of how many an average of several prices has at Alpaca nothing is
+# known but that its other numbers have nine.
 PRICE_TOLERANCE = Decimal("0.000000001")
+COLUMN_ROUNDING = PRICE_STEP / 2
+AVERAGE_ROUNDING = Decimal("0.000000001") / 2
 HALF_A_CENT = Decimal("0.005")
 POSTED_BY_THEN = timedelta(hours=48)
 # What a fill that isn't ours may have cost at least and at most: it rested, or it took, and nobody
@@ -150,7 +154,7 @@ def _one_order(booked: BookedOrder, fills: Sequence[FillActivity]) -> Iterable[D
         yield Difference(DifferenceKind.WRONG_QUANTITY, *key, what)
         return
     ours = order.filled_average_price or ZERO
-    if abs(price - ours) > max(PRICE_TOLERANCE, price * PRICE_TOLERANCE):
+    if abs(price - ours) > max(price * PRICE_TOLERANCE, _rounding(fills)):
         what = f"{name}: Alpaca's average price is {_short(price)}, the books say {_short(ours)}"
         yield Difference(DifferenceKind.WRONG_PRICE, *key, what)
 
@@ -261,6 +265,11 @@ def _sum(fills: Sequence[FillActivity]) -> tuple[Decimal, Decimal]:
     quantity = sum((fill.quantity for fill in fills), ZERO)
     worth = sum((fill.quantity * fill.price for fill in fills), ZERO)
     return quantity, worth / quantity if quantity else ZERO
+
+
+def _rounding(fills: Sequence[FillActivity]) -> Decimal:
+    is_average = len({fill.price for fill in fills}) > 1
+    return COLUMN_ROUNDING + (AVERAGE_ROUNDING if is_average else ZERO)
 
 
 def _short(number: Decimal) -> str:
