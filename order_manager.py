@@ -4,8 +4,8 @@
 Cron runs this every minute.  It cancels
 - stale BUYs: open BUYs of the bot, older than STALE_ORDER_SECONDS;
 - stuck SELLs: open take-profit SELLs, older than STUCK_SELL_SECONDS, so that the bot can try again;
-- orphans: open orders that no active cycle tracks, older than ORPHAN_ORDER_SECONDS, in symbols
-  listed in dca_assets, or whose client order id begins with "dca-" in any symbol.
+- orphans: open orders that no active cycle tracks, older than ORPHAN_ORDER_SECONDS, in symbols of
+  enabled rows of dca_assets, or whose client order id begins with "dca-" in any symbol.
 A cancel is a request: what was filled meanwhile counts, and a cycle moves on only when Alpaca says
 how its order ended.  Orders in other symbols are never touched.
 Once an hour the fees of SELLs that Alpaca's own records show by now take the place of estimates.
@@ -41,8 +41,8 @@ from dca_bot.trading.ports import Broker, Store
 from dca_bot.watchdog.caretaker_marks import SuccessMark
 
 NAME = "order_manager"
-# Of the 200 requests a minute that Alpaca allows an account: thirty orders are cancelled, and seen to
-# end, before the deadline.  main_app.py has 120 of them, consistency_checker.py the rest.
+# Of the 200 that Alpaca allows an account; main_app.py has 120, consistency_checker.py the rest.
+# Enough to cancel thirty orders, and to see them end, before the deadline.
 REQUESTS_PER_MINUTE = 50
 FEES_EVERY = timedelta(hours=1)
 FEE_PAGES_MAX = 15  # of fills, and of fees: 1,500 of each within days

@@ -15,7 +15,7 @@ from dca_bot.core.model import USD_LIKE, Asset, AssetRules, AssetState, CycleSta
 from dca_bot.core.money import FEE_RATE_ESTIMATE, MAX_ORDER_USD, MIN_BUY_USD
 
 HALTED = "Alpaca has halted it; Alpaca is asked every 60 s, and it goes on by itself"
-# Fields whose column is called otherwise; `_pct` at the end is `_percent` there.
+# What the bot itself writes into the row: no edit of somebody's.
 BY_THE_BOT = {"last_sell_price"}
 PAIR = re.compile(r"[A-Z0-9]+/[A-Z]+")
 UNDER_WAY = (CycleStatus.BUYING, CycleStatus.SELLING)

@@ -13,7 +13,8 @@ from enum import StrEnum
 ZERO = Decimal(0)
 ONE = Decimal(1)
 USD_LIKE = frozenset({"USD", "USDC", "USDT"})
-# Fields of an Asset whose column in `dca_assets` has another name.
+# Fields of an Asset whose column in `dca_assets` has another name; `_pct` at the end is `_percent`
+# there in any case.
 COLUMNS = {
     "asset_id": "id",
     "symbol": "asset_symbol",

@@ -64,7 +64,8 @@ def size_sell(
 
 def fees_assumed(orders: Iterable[Order]) -> Decimal:
     """The coins by which a cycle's BUYs may have brought more than the books say: the usual fee was
-    taken off where Alpaca had not reported the position, and an account may pay less."""
+    taken off where Alpaca had not reported the position, and an account may pay less.  A fee that
+    Alpaca did report, and that is exactly the usual one, can't be told from an assumed one."""
     assumed = (
         order.filled_quantity - order.received_quantity
         for order in orders

@@ -27,7 +27,7 @@ def _short(number: str) -> str:
 LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
 LONG_AHEAD = datetime(2037, 1, 1, tzinfo=UTC)
 
-# Those that have been filled: an active cycle has few orders.
+# Whatever became of them: an active cycle has few orders.
 ORDERS_OF_ACTIVE_CYCLES = f"""
 SELECT {ORDERS.all("o")}
   FROM dca_cycles c
@@ -52,7 +52,7 @@ SELECT e.asset_id, e.at, e.told
   JOIN (SELECT MAX(id) AS id FROM dca_events GROUP BY asset_id) AS newest ON newest.id = e.id
 """
 
-# The four moments: midnight, seven days ago, thirty days ago, and the beginning.
+# Of all time, and since three moments: midnight, seven days ago, thirty days ago.
 TOTALS = """
 SELECT COUNT(*), SUM(net), SUM(IF(net IS NULL, 0, fees)), SUM(net IS NULL),
        SUM(IF(completed_at >= %s, net, 0)), SUM(IF(completed_at >= %s, net, 0)),
