@@ -479,3 +479,8 @@ def test_a_price_of_less_than_a_dollar_is_a_price_and_none_at_all_is_not() -> No
     for price in ("0", "-0.5"):
         with pytest.raises(Unreadable):
             translate.order_update(order(filled_avg_price=price))
+
+
+def test_only_pairs_have_names_whatever_else_the_list_holds() -> None:
+    others = [{"symbol": "AAPL", "id": "1"}, {"symbol": None, "id": "2"}, {"id": "3"}]
+    assert translate.symbols_by_name([*others, ASSET]) == translate.symbols_by_name([ASSET])

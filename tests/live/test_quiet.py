@@ -285,3 +285,19 @@ def test_while_prices_are_confirmed_over_rest_they_are_known() -> None:
         assert world.prices.known_at is not None
 
     play(scenario)
+
+
+def test_each_connection_that_did_not_help_makes_the_next_three_times_as_late() -> None:
+    async def scenario(world: World) -> None:
+        lasted = [0]  # looks that REST had a quote that the stream owed, by connection
+        while len(lasted) < 8:
+            world.market(A)
+            await world.look()
+            lasted[-1] += 1
+            if len(world.stream.called_silent) == len(lasted):
+                await world.quiet.look(just_connected=True)
+                lasted.append(0)
+        first = lasted[0] - 1
+        assert [each - first for each in lasted[:-1]] == [1, 3, 9, 27, 81, 81, 81]
+
+    play(scenario)
