@@ -191,7 +191,7 @@ def test_alpacas_list_is_read_daily_soon_after_a_refusal_and_each_minute_of_a_ha
         return floor.broker.calls.count("rules")
 
     assert reads(24 * 3600 - 60) == 0
-    assert reads(24 * 3600 + 61) == 1
+    assert reads(24 * 3600 + 1) == 1
     refusal.set()
     assert reads(1) == 1
     assert reads(59) == 0  # the refusal has been heard

@@ -582,16 +582,19 @@ def test_a_disabled_row_is_left_alone() -> None:
     assert bench.sent == []
 
 
-def test_a_part_of_a_sale_that_was_cancelled_is_not_sold_again_at_once() -> None:
+def test_what_a_cancelled_sell_has_left_waits_for_the_pause_and_the_next_price() -> None:
     bench = Bench()
     bench.bought()
     bench.floor.broker.holds_fills = True
     bench.act(102)
     order = bench.floor.broker.submitted[-1]
-    bench.tell(an_update(order, OrderStatus.CANCELED))
+    bench.floor.broker.end(order.client_order_id, OrderStatus.CANCELED)
+    bench.tell_all()
     bench.loop.pass_by(5)
     bench.work()
-    assert len(bench.sent) == 2
+    assert len(bench.sent) == 2  # the price that was due has been acted on
+    bench.act(102)
+    assert len(bench.sent) == 3
 
 
 def test_after_a_withdrawal_an_order_in_doubt_is_only_asked_about() -> None:
