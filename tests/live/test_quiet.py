@@ -287,17 +287,60 @@ def test_while_prices_are_confirmed_over_rest_they_are_known() -> None:
     play(scenario)
 
 
+async def looks_until_silent(world: World) -> int:
+    """How many looks it takes while REST has a quote each time and the stream brings none."""
+    told, looks = len(world.stream.called_silent), 0
+    while len(world.stream.called_silent) == told:
+        world.market(A)
+        await world.look()
+        looks += 1
+    return looks
+
+
 def test_each_connection_that_did_not_help_makes_the_next_three_times_as_late() -> None:
     async def scenario(world: World) -> None:
-        lasted = [0]  # looks that REST had a quote that the stream owed, by connection
-        while len(lasted) < 8:
+        lasted = []
+        for _ in range(7):
+            lasted.append(await looks_until_silent(world))
+            await world.quiet.look(just_connected=True)
+        # the first lends a quote of before the connect, the second one that the stream owes
+        assert lasted == [2 + looks for looks in (1, 3, 9, 27, 81, 81, 81)]
+
+    play(scenario)
+
+
+def test_a_new_connection_owes_nothing_of_what_the_one_before_it_did() -> None:
+    async def scenario(world: World) -> None:
+        await looks_until_silent(world)
+        await world.quiet.look(just_connected=True)
+        for _ in range(4):  # one more would do
             world.market(A)
             await world.look()
-            lasted[-1] += 1
-            if len(world.stream.called_silent) == len(lasted):
-                await world.quiet.look(just_connected=True)
-                lasted.append(0)
-        first = lasted[0] - 1
-        assert [each - first for each in lasted[:-1]] == [1, 3, 9, 27, 81, 81, 81]
+        await world.quiet.look(just_connected=True)
+        assert world.stream.called_silent == [A]
+        assert await looks_until_silent(world) == 5
+
+    play(scenario)
+
+
+def test_a_stream_that_takes_long_to_connect_is_not_called_silent_at_each_look() -> None:
+    async def scenario(world: World) -> None:
+        await looks_until_silent(world)
+        assert [await looks_until_silent(world) for _ in range(3)] == [3, 9, 27]
+
+    play(scenario)
+
+
+def test_a_stream_that_brings_a_quote_has_its_old_faults_forgiven() -> None:
+    async def scenario(world: World) -> None:
+        await looks_until_silent(world)
+        await world.quiet.look(just_connected=True)
+        for _ in range(4):  # one more would do
+            world.market(A)
+            await world.look()
+        world.stream_brings(A)
+        await world.look()
+        assert world.stream.called_silent == [A]
+        assert await looks_until_silent(world) == 2
 
     play(scenario)
