@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -139,6 +140,14 @@ def test_whatever_leaves_room_for_doubt_is_in_doubt_and_sent_once(
     assert len(server.heard) in ((0, 1) if ending == HANG else (1,))
     assert "dca-1-base-1" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_keys_that_an_answer_repeats_are_shown_to_nobody(
+    server: NastyHttp, broker: AlpacaBroker
+) -> None:
+    server.answers = [answer(403, {"message": "no key-id-for-tests with secret-for-tests"})]
+    with pytest.raises(OrderRefused, match=re.escape("no *** with ***")):
+        broker.submit(buy(), "BTC/USD")
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,11 @@ def test_many_lines_and_control_codes_become_one_readable_line() -> None:
     assert line.endswith("first | second | third ?[31mred")
 
 
+def test_words_that_look_like_a_fact_are_none_and_a_comparison_stays() -> None:
+    assert formatted("it said order=5").endswith("it said order = 5")
+    assert formatted("'<=' is not supported").endswith("'<=' is not supported")
+
+
 @pytest.mark.parametrize("tracebacks", [False, True])
 def test_an_exception_is_one_line_without_secrets(*, tracebacks: bool) -> None:
     line = formatted("failed", error=raised("login with\npass word"), tracebacks=tracebacks)

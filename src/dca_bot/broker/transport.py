@@ -19,6 +19,7 @@ from urllib3 import exceptions as urllib3_errors
 from dca_bot.broker.alpaca_clock import AlpacaClock
 from dca_bot.broker.http_client import PATIENCE, HttpClient, Patience
 from dca_bot.broker.rate_limit import RateLimiter
+from dca_bot.program.masking import Mask
 from dca_bot.program.setting_groups import AlpacaSettings
 
 FIRST_ERROR_STATUS = 400
@@ -88,6 +89,8 @@ class Transport:
             raw_data=True,
         )
         self._client.set_up(patience, self._observe)
+        # what Alpaca says is shown and stored in many places; a proxy may repeat the keys in it
+        self._mask = Mask((settings.key_id, settings.secret_key))
 
     def request(
         self,
@@ -131,7 +134,7 @@ class Transport:
             if _was_never_sent(error):
                 raise NotSent(f"{self.host} can't be reached: {_cause(error)}") from error
             raise NoAnswer(f"no answer from {self.host}: {_cause(error)}") from error
-        raise HttpError(answer.status, answer.data.decode(errors="replace"))
+        raise HttpError(answer.status, self._mask(answer.data.decode(errors="replace")))
 
     def _observe(self, status: int, headers: Mapping[str, str], seconds: float) -> None:
         self._limiter.observe(status, headers)

@@ -80,7 +80,11 @@ def read_text(path: Path, bytes_max: int) -> str:
 
 
 def replace_own(path: Path, text: str) -> None:
-    """Replace the file as a whole: a reader sees the old one or the new one, never half of it."""
+    """Replace the file as a whole: a reader sees the old one or the new one, never half of it.
+
+    A directory that was removed is made again.  Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.new")
     # What lies there is left over or planted: it is removed, and never written into.
     fresh.unlink(missing_ok=True)

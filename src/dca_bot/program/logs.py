@@ -25,7 +25,7 @@ LINE_LENGTH_MAX = 2_000
 TRACEBACK_LENGTH_MAX = 10_000
 # These say what they send at DEBUG, keys included, whatever LOG_LEVEL is meant for.
 TALKATIVE_LIBRARIES = ("alpaca", "websockets", "urllib3", "mysql", "asyncio", "aiohttp")
-LOOKS_LIKE_A_FACT = re.compile(r" ?= ?")
+LOOKS_LIKE_A_FACT = re.compile(r" ?(?<![<>!])= ?")
 
 log = logging.getLogger(__name__)
 

@@ -89,6 +89,11 @@ def test_a_fifo_is_no_log_even_when_somebody_reads_it(tmp_path: Path) -> None:
         os.close(reader)
 
 
+def test_a_directory_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    replace_own(tmp_path / "logs" / "state", "new")
+    assert (tmp_path / "logs" / "state").read_text() == "new"
+
+
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     file = tmp_path / "state"
     replace_own(file, "old")
