@@ -799,8 +799,10 @@ def test_a_dry_run_ends_no_cycle_that_has_sold_all(caplog: pytest.LogCaptureFixt
     world = SmallWorld()
     world.hold("1")
     world.broker.hold(BTC, "0.9", "100")
+    world.broker.let_positions_lag()
     assert world.trade(price=102) is not None
     world.check_consistency()  # books the sale, and leaves what differs to the next run
+    world.broker.catch_up()
     world.clock.pass_by(100)
     before = world.state
     assert world.check_consistency(dry_run=True) == 0

@@ -63,6 +63,7 @@ def sold_but_for_a_rest() -> tuple[Floor, Books, Cycle, Order, list[Cycle]]:
     floor.tells_at_once(False)
     order = floor.see(102)
     assert order is not None
+    floor.broker.fail("holdings", BrokerUnavailable("away"))
     assert floor.settle(order.client_order_id)
     books = Books(floor.store, floor.broker, floor.clock, ended.append)
     return floor, books, floor.cycle, floor.order(order.client_order_id), ended
@@ -77,6 +78,27 @@ def test_a_cycle_that_is_ended_with_its_last_sell_has_its_end_in_its_story() -> 
     assert floor.store.results[cycle.cycle_id].status is CycleStatus.COMPLETE
     assert floor.cycle.status is CycleStatus.COOLDOWN
     assert floor.asset.last_sell_price == 102
+
+
+def test_a_position_that_is_heard_to_be_gone_after_the_fill_ends_the_cycle() -> None:
+    floor, books, cycle, order, ended = sold_but_for_a_rest()
+    gone = a_fill(order, order.filled_quantity, 102, position="0")
+    for _ in range(2):
+        books.on_update(1, gone)
+    assert [each.cycle_id for each in ended] == [cycle.cycle_id]
+    assert floor.store.results[cycle.cycle_id].status is CycleStatus.COMPLETE
+    assert floor.cycle.status is CycleStatus.COOLDOWN
+
+
+def test_what_was_bought_since_is_not_gone_because_an_old_sale_is_told_again() -> None:
+    floor, books, cycle, order, ended = sold_but_for_a_rest()
+    floor.tells_at_once(True)
+    floor.see(90)
+    bought = floor.cycle
+    assert (bought.cycle_id, bought.safety_orders) == (cycle.cycle_id, 1)
+    books.on_update(1, a_fill(order, order.filled_quantity, 102, position="0"))
+    assert floor.cycle == bought
+    assert ended == []
 
 
 def test_a_cycle_that_has_moved_is_not_ended() -> None:

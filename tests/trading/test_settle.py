@@ -43,6 +43,20 @@ def placed(floor: Floor, price: int = 100) -> Order:
 # -- one order
 
 
+@pytest.mark.parametrize("lag", [False, True])
+def test_a_sale_that_left_nothing_ends_its_cycle_though_nobody_listened(lag: bool) -> None:
+    floor = deaf_floor(holds_fills=False)
+    placed(floor)
+    floor.recover()
+    floor.broker.hold("BTC/USD", "0.15", 100)  # the fee was far higher than expected
+    if lag:
+        floor.broker.let_positions_lag()
+    placed(floor, 102)
+    floor.recover()
+    expected = CycleStatus.WATCHING if lag else CycleStatus.COOLDOWN
+    assert floor.cycle.status is expected
+
+
 def test_with_nothing_under_way_alpaca_is_not_asked() -> None:
     floor = Floor()
     floor.broker.calls.clear()

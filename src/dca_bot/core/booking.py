@@ -43,8 +43,10 @@ def apply_update(
     now: datetime,
     *,
     fee_rate: Decimal = FEE_RATE_ESTIMATE,
+    is_last: bool = False,
 ) -> Booked:
-    """What the cycle and the order are once Alpaca has said `update`.
+    """What the cycle and the order are once Alpaca has said `update`; `is_last`: the cycle has had
+    no order since.
 
     1. Fills are cumulative and only ever grow, so a repeated, late, reordered or missed update
        changes nothing that it should not.
@@ -66,7 +68,12 @@ def apply_update(
     if not cycle.status.is_active:
         return Booked(cycle, after)
     if after.status.is_finished and _sold_out(
-        asset, booked.cycle, before=order, after=after, held=update.position_quantity
+        asset,
+        booked.cycle,
+        before=order,
+        after=after,
+        held=update.position_quantity,
+        is_last=is_last,
     ):
         return complete(asset, booked.cycle, after, now)
     return Booked(_follow(booked.cycle, before=order, after=after), after)
@@ -103,25 +110,29 @@ def _follow(cycle: Cycle, *, before: Order, after: Order) -> Cycle:
 
 
 def _sold_out(
-    asset: Asset, cycle: Cycle, *, before: Order, after: Order, held: Decimal | None
+    asset: Asset,
+    cycle: Cycle,
+    *,
+    before: Order,
+    after: Order,
+    held: Decimal | None,
+    is_last: bool,
 ) -> bool:
     """Whether this SELL has just taken all; also when we had given it up (a late fill).
 
-    `held` is the whole position at Alpaca after the fill, where Alpaca reported it.
+    `held` is the whole position at Alpaca after the fill, where Alpaca reported it.  That it is
+    gone may be heard after the fill itself, but counts only while nothing can have been bought.
     """
     price = after.filled_average_price
-    news = not before.status.is_finished or after.filled_quantity > before.filled_quantity
+    if after.side is Side.BUY or price is None:
+        return False
+    if cycle.status not in (CycleStatus.SELLING, CycleStatus.WATCHING):
+        return False
     is_filled = after.status is OrderStatus.FILLED
-    return (
-        after.side is Side.SELL
-        and news
-        and price is not None
-        and cycle.status in (CycleStatus.SELLING, CycleStatus.WATCHING)
-        and (
-            is_dust(cycle.quantity, price, asset)
-            or (is_filled and held is not None and is_dust(held, price, asset))
-        )
-    )
+    is_gone = is_filled and held is not None and is_dust(held, price, asset)
+    if not before.status.is_finished or after.filled_quantity > before.filled_quantity:
+        return is_gone or is_dust(cycle.quantity, price, asset)
+    return is_gone and is_last
 
 
 def complete(asset: Asset, cycle: Cycle, order: Order, now: datetime) -> Booked:

@@ -18,6 +18,7 @@ from dca_bot.core.booking import apply_alone, apply_update, complete, conclude
 from dca_bot.core.earnings import result_of
 from dca_bot.core.fees import seen_fee_rate
 from dca_bot.core.model import (
+    ZERO,
     Asset,
     AssetState,
     Cycle,
@@ -132,7 +133,7 @@ class Books:
                 return False
             why = "finds it no more" if order.alpaca_order_id else "has never heard of it"
             update = conclude(order, OrderStatus.LOST, f"Alpaca {why}")
-        elif order.side is Side.BUY and update.filled_quantity > order.filled_quantity:
+        elif _needs_position(order, update):
             update = self._with_position(update)
         self._missed_since.pop(order.client_order_id, None)  # found, asked for alone
         self.on_update(order.asset_id, update)
@@ -211,13 +212,17 @@ class Books:
                 return None
             now, orders = self._clock(), _orders_that_matter(tx, cycle, order)
             rate = seen_fee_rate(orders)
-            booked = apply_update(tx.asset, cycle, order, update, now, fee_rate=rate)
+            is_last = bool(orders) and orders[-1].client_order_id == order.client_order_id
+            booked = apply_update(
+                tx.asset, cycle, order, update, now, fee_rate=rate, is_last=is_last
+            )
             tx.save_order(order, booked.order)
             tx.save_cycle(cycle, booked.cycle)
             for event in story.booked(tx.asset, order, booked, update, now):
                 tx.add_event(event)
             net = None
-            if booked.order != order and not booked.cycle.status.is_active:
+            is_news = (booked.cycle, booked.order) != (cycle, order)
+            if is_news and not booked.cycle.status.is_active:
                 ours = [each for each in orders if each.client_order_id != order.client_order_id]
                 result = result_of(tx.asset, booked.cycle, [*ours, booked.order])
                 tx.put_result(result)
@@ -236,12 +241,19 @@ class Books:
         return asked_at - since
 
     def _with_position(self, update: OrderUpdate) -> OrderUpdate:
-        # An order over REST tells the gross fill only; the position tells what the fee has left.
         try:
             holding = self._broker.holdings().of(update.symbol.partition("/")[0])
         except BrokerUnavailable:
-            return update  # then the fee is estimated
-        return replace(update, position_quantity=holding.quantity if holding else None)
+            return update  # then a fee is estimated, and consistency_checker.py finds what is left
+        return replace(update, position_quantity=holding.quantity if holding else ZERO)
+
+
+def _needs_position(order: Order, update: OrderUpdate) -> bool:
+    """Whether the position tells what an order over REST does not: what the fee has left of a BUY,
+    or that nothing is left after a SELL."""
+    if order.side is Side.SELL:
+        return update.status is OrderStatus.FILLED
+    return update.filled_quantity > order.filled_quantity
 
 
 def _orders_that_matter(tx: Transaction, cycle: Cycle, order: Order) -> Sequence[Order]:
