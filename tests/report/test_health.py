@@ -128,3 +128,17 @@ def test_a_clock_that_lets_no_order_out_is_a_reason(tmp_path: Path) -> None:
         HealthLevel.DEGRADED,
         reason,
     )
+
+
+def test_an_asset_is_found_however_it_is_spelt() -> None:
+    symbols = ("BTCUSD", "BTC/USD", "ETH/USD", "SOL/USD", "SOL/USDC")
+    assets = tuple(
+        AssetNow(an_asset(asset_id=n, symbol=each), None) for n, each in enumerate(symbols)
+    )
+    now = Now(at=NOW, mode="paper", beat=None, sight=None, assets=assets)
+    spelt = ("BTC/USD", "BTCUSD", "eth/usd", "ethusd", "eth", "solusdc", "sol", "DOGE")
+    found = [now.find(each) for each in spelt]
+    assert [each.asset.symbol if each else None for each in found] == [
+        *("BTC/USD", "BTCUSD", "ETH/USD", "ETH/USD", "ETH/USD", "SOL/USDC"),
+        *(None, None),
+    ]

@@ -204,9 +204,14 @@ class Now:
         return sum(known, ZERO) if len(known) == len(nets) else None
 
     def find(self, symbol: str) -> AssetNow | None:
-        """The asset with this symbol, however it is spelt: BTC/USD, btcusd."""
+        """The asset with this symbol, however it is spelt: BTC/USD, btcusd, and btc where one pair
+        of it is traded."""
         wanted = plain(symbol)
-        return next((each for each in self.assets if plain(each.asset.symbol) == wanted), None)
+        spelt = [each for each in self.assets if plain(each.asset.symbol) == wanted]
+        of_coin = [each for each in self.assets if each.asset.coin.upper() == wanted]
+        exact = [each for each in spelt if each.asset.symbol == symbol]
+        found = exact or spelt or (of_coin if len(of_coin) == 1 else [])
+        return found[0] if found else None
 
 
 class HealthLevel(StrEnum):

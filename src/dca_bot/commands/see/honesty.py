@@ -72,8 +72,7 @@ def _print(found: Honesty, stuck: Decimal) -> None:
     )
     if found.fully_invested_share is not None:
         console.print(f"Time on the last rung: {found.fully_invested_share * 100:.1f} % of all.")
-    for deep in found.deepest:
-        console.print(
-            f"Deepest: cycle {deep.cycle_id} of {deep.symbol}, {percent(deep.drawdown_pct)} "
-            "below its average, or more."
-        )
+    if found.deepest:
+        console.print("The deepest below their average, at least:")
+        for deep in found.deepest:
+            console.print(f"  {-deep.drawdown_pct:.2f} %  cycle {deep.cycle_id} of {deep.symbol}")

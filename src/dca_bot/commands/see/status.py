@@ -133,6 +133,7 @@ def _money(content: dict[str, Any]) -> Text:
     if content["cash_suffices"] is False:
         text.append("  more than the cash", "bold yellow")
     text.append("\n")
+    text.append("net profit: ", "dim")
     for name, key in (("today", "today"), ("7 days", "7_days"), ("30 days", "30_days")):
         text.append_text(Text.assemble((f"{name} ", "dim"), signed(realised[key]), "   "))
     text.append_text(Text.assemble(("all ", "dim"), signed(realised["all"])))
