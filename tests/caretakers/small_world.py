@@ -9,6 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from consistency_checker import check
 from cooldown_manager import end_cooldowns
 from dca_bot.caretakers.run import Run
@@ -21,6 +23,7 @@ from dca_bot.core.model import (
     OrderStatus,
     OrderUpdate,
 )
+from dca_bot.program.errors import OrderOutcomeUnknown
 from dca_bot.program.settings import read_common_settings
 from dca_bot.store.memory_store import MemoryStore
 from dca_bot.trading.trader import Trader
@@ -76,6 +79,13 @@ class SmallWorld:
     def trade(self, price: int | str = 100) -> Order | None:
         """Let main_app.py see a quote; what it orders stays open while `holds_fills`."""
         return self.main_app.on_quote(self.state, self.broker.quote(BTC, price, price)).order
+
+    def trade_in_doubt(self, *, taken: bool, seconds: int) -> None:
+        """The answer to an order is lost, and then some time passes."""
+        self.broker.lose_answer(taken=taken)
+        with pytest.raises(OrderOutcomeUnknown):
+            self.trade()
+        self.clock.pass_by(seconds)
 
     def listen(self) -> None:
         """From now on main_app.py hears of every fill at once."""

@@ -11,7 +11,7 @@ import pytest
 
 from consistency_checker import SECOND_LOOK_SECONDS
 from dca_bot.core.model import Cycle, CycleStatus, OrderKind, OrderStatus, OrderUpdate
-from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown
+from dca_bot.program.errors import BrokerUnavailable
 from tests.builders import BTC, an_asset, an_order
 from tests.caretakers.small_world import SmallWorld
 from tests.fakes import FakeBroker
@@ -73,10 +73,7 @@ def test_an_order_that_ended_unfilled_lets_its_cycle_watch(ending: OrderStatus) 
 def test_an_order_that_alpaca_does_not_know_is_given_up_once_it_cannot_be_on_its_way() -> None:
     world = SmallWorld()
     world.put_cycle()
-    world.broker.lose_answer(taken=False)
-    with pytest.raises(OrderOutcomeUnknown):
-        world.trade()
-    world.clock.pass_by(5)
+    world.trade_in_doubt(taken=False, seconds=5)
     world.check_consistency()
     assert world.cycle.status is S.BUYING
     world.clock.pass_by(60)
@@ -215,10 +212,7 @@ def test_an_open_order_whose_answer_was_lost_gets_its_id_from_the_list() -> None
     world = SmallWorld()
     world.put_cycle()
     world.broker.holds_fills = True
-    world.broker.lose_answer(taken=True)
-    with pytest.raises(OrderOutcomeUnknown):
-        world.trade()
-    world.clock.pass_by(60)
+    world.trade_in_doubt(taken=True, seconds=60)
     world.check_consistency()
     [order] = world.store.live_orders()
     assert order.status is OrderStatus.OPEN

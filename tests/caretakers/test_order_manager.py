@@ -8,7 +8,7 @@ import pytest
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.caretakers.run import TURN_SECONDS_MAX
 from dca_bot.core.model import Cycle, CycleStatus, Order, OrderKind, OrderStatus
-from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown
+from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.program.script import DEADLINE_SECONDS
 from order_manager import REQUESTS_PER_MINUTE
 from tests.builders import BTC, an_asset
@@ -258,10 +258,7 @@ def test_an_order_whose_answer_main_app_still_waits_for_is_left_alone() -> None:
     world = SmallWorld()
     world.put_cycle()
     world.broker.holds_fills = True
-    world.broker.lose_answer(taken=True)
-    with pytest.raises(OrderOutcomeUnknown):
-        world.trade()
-    world.clock.pass_by(5)
+    world.trade_in_doubt(taken=True, seconds=5)
     world.manage_orders()
     [row] = world.store.live_orders()
     assert row.status is OrderStatus.INTENDED
@@ -272,10 +269,7 @@ def test_an_order_in_doubt_that_alpaca_has_is_adopted() -> None:
     world = SmallWorld()
     world.put_cycle()
     world.broker.holds_fills = True
-    world.broker.lose_answer(taken=True)
-    with pytest.raises(OrderOutcomeUnknown):
-        world.trade()
-    world.clock.pass_by(60)
+    world.trade_in_doubt(taken=True, seconds=60)
     world.manage_orders()
     assert world.cycle.status is CycleStatus.BUYING
     assert world.cycle.latest_order_id is not None
@@ -285,10 +279,7 @@ def test_an_order_in_doubt_that_alpaca_has_is_adopted() -> None:
 def test_an_order_in_doubt_that_was_filled_is_booked() -> None:
     world = SmallWorld()
     world.put_cycle()
-    world.broker.lose_answer(taken=True)
-    with pytest.raises(OrderOutcomeUnknown):
-        world.trade()
-    world.clock.pass_by(60)
+    world.trade_in_doubt(taken=True, seconds=60)
     world.manage_orders()
     assert world.cycle.status is CycleStatus.WATCHING
     assert world.cycle.quantity == Decimal("0.1995")
@@ -297,10 +288,7 @@ def test_an_order_in_doubt_that_was_filled_is_booked() -> None:
 def test_an_order_in_doubt_that_alpaca_never_got_is_given_up() -> None:
     world = SmallWorld()
     world.put_cycle()
-    world.broker.lose_answer(taken=False)
-    with pytest.raises(OrderOutcomeUnknown):
-        world.trade()
-    world.clock.pass_by(60)
+    world.trade_in_doubt(taken=False, seconds=60)
     world.manage_orders()
     assert world.cycle.status is CycleStatus.WATCHING
     assert world.store.live_orders() == []

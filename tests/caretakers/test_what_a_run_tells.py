@@ -22,7 +22,6 @@ from dca_bot.core.model import (
     OrderUpdate,
 )
 from dca_bot.core.records import EventKind
-from dca_bot.program.errors import OrderOutcomeUnknown
 from dca_bot.watchdog.caretaker_marks import SuccessMark
 from tests.builders import (
     BTC,
@@ -62,10 +61,7 @@ def doubtful(*, filled: bool = True) -> SmallWorld:
     world = SmallWorld()
     world.put_cycle()
     world.broker.holds_fills = not filled
-    world.broker.lose_answer(taken=True)
-    with pytest.raises(OrderOutcomeUnknown):
-        world.trade()
-    world.clock.pass_by(60)
+    world.trade_in_doubt(taken=True, seconds=60)
     return world
 
 
