@@ -1,4 +1,4 @@
-"""Tells what the bot sees to whoever looks from outside: prices, cash, pauses and their reasons.
+"""Writes down what the bot sees, for other programs: prices, cash, pauses and their reasons.
 
 Rule: best effort, every two seconds; trading never waits for it, and its errors are ignored.
 """

@@ -1,4 +1,4 @@
-"""One look at everything: the rows and orders of one snapshot, and what the bot says in LOG_DIR."""
+"""A snapshot of everything: rows and orders at one moment, and what the bot says in LOG_DIR."""
 
 from __future__ import annotations
 

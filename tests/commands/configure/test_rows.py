@@ -56,19 +56,19 @@ def test_what_could_not_be_traded_is_not_written(
 
 
 @pytest.mark.parametrize(
-    ("there", "symbol", "told"),
+    ("there", "symbol", "message"),
     [
         (BTC, "BTC/USDC", "BTC/USDC could not be traded: BTC/USD trades BTC already"),
         ("BTC/USDC", "USDC/USD", "BTC/USDC could not be traded any more: it is paid for with USDC"),
     ],
 )
 def test_a_row_that_leaves_one_of_two_without_trading_is_not_added(
-    desk: Desk, there: str, symbol: str, told: str
+    desk: Desk, there: str, symbol: str, message: str
 ) -> None:
     desk.add(there)
     done = desk.run("add", symbol, "--yes")
     assert done.returncode == 2
-    assert told in " ".join(done.stderr.split())
+    assert message in " ".join(done.stderr.split())
     assert len(rows(desk.database, "SELECT * FROM dca_assets")) == 1
 
 

@@ -28,7 +28,18 @@ OTHER_OPERATOR: dict[type[ast.operator], type[ast.operator]] = {
     ast.Mult: ast.Div,
     ast.Div: ast.Mult,
 }
-SPEAKING = ("log", "log_lines", "prefix", "asset_log", "told", "reason", "why", "event", "_say")
+SPEAKING = (
+    "log",
+    "log_lines",
+    "prefix",
+    "asset_log",
+    "sentence",
+    "message",
+    "reason",
+    "why",
+    "event",
+    "_say",
+)
 NEVER_RUN = "assert_never("
 UNTOUCHED = (ast.JoinedStr, ast.Assert, ast.Import, ast.ImportFrom)
 
