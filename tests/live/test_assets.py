@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from dca_bot.live.prices import LivePrices
 from dca_bot.live.watch import NEVER_BUY
 from dca_bot.live.worker import WorkerContext
 from dca_bot.program.clock import Clock
-from dca_bot.program.errors import BrokerUnavailable, StoreUnavailable
+from dca_bot.program.errors import BrokerUnavailable, RowLocked, StoreUnavailable
 from dca_bot.store.memory_store import MemoryStore, MemoryTransaction
 from dca_bot.trading.budget import NO_LIMITS, Budget
 from dca_bot.trading.trader import Trader
@@ -95,6 +95,7 @@ class UnsteadyStore(MemoryStore):
     """Can be away, as a database can."""
 
     is_away = False
+    locked: Set[int] = frozenset()  # asset ids whose row somebody else keeps locked
     readings = transactions = 0
     problems: Mapping[int, str] = {}  # by asset id, what a hand has made of its rows
 
@@ -120,6 +121,8 @@ class UnsteadyStore(MemoryStore):
     def transaction(self, asset_id: int) -> AbstractContextManager[MemoryTransaction]:
         if self.is_away:
             raise StoreUnavailable("away")
+        if asset_id in self.locked:
+            raise RowLocked("it stays locked")
         self.transactions += 1
         return super().transaction(asset_id)
 
@@ -815,6 +818,23 @@ def test_a_database_that_stays_away_is_reported_once(caplog: pytest.LogCaptureFi
     play(scenario)
     logged = [each for each in caplog.records if "until the database is back" in each.getMessage()]
     assert len(logged) == 1
+
+
+def test_a_locked_row_without_a_cycle_waits_alone_and_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario(world: World) -> None:
+        world.store.locked = {2}
+        world.store.put_asset(ETH)
+        await world.assets.refresh()
+        world.store.put_asset(replace(BTC, is_enabled=False))
+        await world.assets.refresh()
+        assert world.assets.wanted_symbols() == ["ETH/USD"]
+        assert world.assets.database_trouble == ""
+        assert world.store.assets()[1].cycle is None
+
+    play(scenario)
+    assert sum("no cycle could be begun" in each.getMessage() for each in caplog.records) == 1
 
 
 def test_a_row_that_is_gone_is_reported_with_the_coins_that_it_leaves(

@@ -14,17 +14,19 @@ from typing import Any
 
 from dca_bot.broker import translate
 from dca_bot.core.asset_row import buying_problem, pair_problems, trading_problem
-from dca_bot.core.model import AssetState, Side
+from dca_bot.core.model import Asset, AssetState, Side
 from dca_bot.core.order_ids import is_ours
 from dca_bot.live.prices import LivePrices
 from dca_bot.live.problems import AssetSnapshot
 from dca_bot.live.row_lines import RowLines
 from dca_bot.live.worker import Worker, WorkerContext
-from dca_bot.program.errors import DcaError, StoreUnavailable, Unreadable
+from dca_bot.program.errors import DcaError, RowLocked, StoreUnavailable, Unreadable
 from dca_bot.program.log_text import asset_log
 from dca_bot.watchdog.sight import AssetSight
 
 log = logging.getLogger(__name__)
+
+LOCKED_SECONDS = 15.0
 
 
 class Assets:
@@ -38,6 +40,7 @@ class Assets:
         self._on_gap = on_gap
         self._workers: dict[int, Worker] = {}
         self._row_lines = RowLines()
+        self._locked_until: dict[int, float] = {}  # when a row that was locked is tried again
         self.database_trouble = ""  # why the rows could not be read last time
 
     def on_trade_update(self, raw: dict[str, Any]) -> None:
@@ -141,13 +144,26 @@ class Assets:
             if state.asset.is_enabled and state.cycle is None and not state.problem
         ]
         for asset in lacking:
-            try:
-                self._context.trader.books.open_cycle(asset.asset_id)
-            except StoreUnavailable:
-                raise
-            except DcaError as error:
-                asset_log(log, asset.symbol).warning("no cycle could be begun: %s", error)
+            self._open_cycle(asset)
         return self._context.store.assets() if lacking else states
+
+    def _open_cycle(self, asset: Asset) -> None:
+        """Begin a cycle; a row that somebody keeps locked is left alone for a while, since each try
+        waits for the lock, and the other assets with it."""
+        now, key = self._context.loop.time(), asset.asset_id
+        if now < self._locked_until.get(key, now):
+            return
+        try:
+            self._context.trader.books.open_cycle(key)
+            self._locked_until.pop(key, None)
+        except RowLocked as error:
+            if key not in self._locked_until:
+                asset_log(log, asset.symbol).warning("no cycle could be begun: %s", error)
+            self._locked_until[key] = now + LOCKED_SECONDS
+        except StoreUnavailable:
+            raise
+        except DcaError as error:
+            asset_log(log, asset.symbol).warning("no cycle could be begun: %s", error)
 
     def _with_problem(self, state: AssetState, conflict: str) -> AssetState:
         """The state, its problem completed by what makes the row unusable; reported once.
