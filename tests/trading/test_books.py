@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -14,7 +15,7 @@ from dca_bot.program.errors import BrokerUnavailable, CycleChanged, OrderWithhel
 from dca_bot.trading.books import Books
 from dca_bot.trading.cash import Cash
 from dca_bot.trading.sending import Sender
-from tests.builders import BTC, Floor, a_fill, an_asset, an_order, an_update
+from tests.builders import BTC, Floor, TestClock, a_fill, an_asset, an_order, an_update
 
 
 def of_renamed_row() -> tuple[Floor, Order]:
@@ -160,7 +161,7 @@ def test_who_places_an_order_gets_the_cycle_as_it_is_with_it() -> None:
 def test_an_order_is_sent_within_five_seconds_or_never(seconds: float, is_sent: bool) -> None:
     floor = Floor(at_once=False)
     closed: list[Order] = []
-    cash = Cash(floor.broker.cash)
+    cash = Cash(floor.broker.cash, floor.clock)
     sender = Sender(floor.broker, lambda order, *_: closed.append(order), cash, floor.clock)
     floor.quote(100)
     order = an_order(quantity="0.2", created_at=floor.clock())
@@ -189,7 +190,7 @@ def test_news_of_an_unknown_order_of_a_deleted_row_changes_nothing() -> None:
 
 
 def test_cash_that_is_just_enough_is_enough() -> None:
-    asset, cash = an_asset(), Cash(lambda _: Decimal(20))
+    asset, cash = an_asset(), Cash(lambda _: Decimal(20), TestClock())
     cash.is_short(asset)
     cash.check(asset, Decimal(20), is_sure=False)
     for is_sure in (True, False):
@@ -208,9 +209,25 @@ def test_an_order_is_sent_while_the_clocks_are_half_a_minute_apart_and_no_furthe
     floor.quote(100)
     floor.broker.clock_offset = timedelta(seconds=ahead)
     order = an_order(quantity="0.2", created_at=floor.clock())
-    sender = Sender(floor.broker, lambda *_: None, Cash(floor.broker.cash), floor.clock)
+    cash = Cash(floor.broker.cash, floor.clock)
+    sender = Sender(floor.broker, lambda *_: None, cash, floor.clock)
     if is_sent:
         assert sender.send(floor.asset, order).status is OrderStatus.OPEN
     else:
         with pytest.raises(BrokerUnavailable, match="31 s off"):
             sender.send(floor.asset, order)
+
+
+def test_cash_that_alpaca_denies_while_the_account_shows_it_is_asked_for_ever_less_often() -> None:
+    clock, asset, there = TestClock(), an_asset(), [Decimal(100)]
+    cash = Cash(lambda _: there[0], clock)
+    sent = 0
+    for _ in range(24 * 60):
+        with suppress(OrderWithheld):
+            cash.check(asset, Decimal(20), is_sure=False)
+            sent += 1
+            cash.is_short(asset)
+        clock.pass_by(60)
+    assert 20 < sent <= 30
+    there[0] = Decimal(101)
+    cash.check(asset, Decimal(20), is_sure=False)

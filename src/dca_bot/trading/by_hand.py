@@ -89,7 +89,7 @@ class Hand:
         self._quote_age_max = quote_age_max
         self._positions = positions or partial(broker.holdings, urgent=True)
         self._books = Books(store, broker, clock, budget.minding_losses(store, clock))
-        self._sender = Sender(broker, self._books.conclude, Cash(broker.cash), clock)
+        self._sender = Sender(broker, self._books.conclude, Cash(broker.cash, clock), clock)
 
     def allow(
         self, asset_id: int, allowed: Allowed, why: str, *, with_all: bool = False

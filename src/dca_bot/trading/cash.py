@@ -5,36 +5,79 @@ BUY, and no order is sent that would be refused again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from dca_bot.core.model import Asset, Side
+from dca_bot.core.model import ZERO, Asset, Side
+from dca_bot.program.clock import Clock
 from dca_bot.program.errors import OrderWithheld
+
+# Where the account has enough by its own word, and Alpaca refuses all the same: by the second time.
+FIRST_WAIT = timedelta(seconds=45)
+FACTOR = 3
+LONGEST_WAIT = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shortage:
+    """`believed` is the cash with which the last BUY was let through, until `again_at` in vain."""
+
+    believed: Decimal = ZERO
+    again_at: datetime | None = None
+    wait: timedelta = FIRST_WAIT
 
 
 class Cash:
     """Safe to call from several threads, one per asset.  `available` is `Broker.cash`."""
 
-    def __init__(self, available: Callable[[str], Decimal]) -> None:
+    def __init__(self, available: Callable[[str], Decimal], clock: Clock) -> None:
         self._available = available
-        self._short: set[int] = set()  # asset ids
+        self._clock = clock
+        self._short: dict[int, _Shortage] = {}  # by asset id
 
     def is_short(self, asset: Asset) -> None:
         """Alpaca has refused a BUY of this asset for lack of cash."""
-        self._short.add(asset.asset_id)
+        before = self._short.get(asset.asset_id)
+        if before is None:
+            self._short[asset.asset_id] = _Shortage()
+            return
+        longer = min(before.wait * FACTOR, LONGEST_WAIT)
+        again_at = self._clock() + before.wait
+        self._short[asset.asset_id] = replace(before, again_at=again_at, wait=longer)
 
     def sufficed(self, asset: Asset) -> None:
         """Alpaca has taken an order of this asset."""
-        self._short.discard(asset.asset_id)
+        self._short.pop(asset.asset_id, None)
 
     def check(self, asset: Asset, cost: Decimal, *, is_sure: bool) -> None:
         """Raise OrderWithheld while an asset that was short cannot pay `cost`; others may try, but
-        for a BUY that must be `is_sure` of its cash."""
-        if not is_sure and asset.asset_id not in self._short:
+        for a BUY that must be `is_sure` of its cash.
+
+        What the account says is believed once.  When Alpaca refuses the BUY all the same, the next
+        one waits for more cash, or longer and longer.
+        """
+        shortage = self._short.get(asset.asset_id)
+        if shortage is None and not is_sure:
             return
         available = self._available(asset.quote_currency)
+        currency = asset.quote_currency
         if available < cost:
-            raise OrderWithheld(
-                f"waiting for {cost:f} {asset.quote_currency}, available {available:f}",
-                side=Side.BUY,
-                needs_cash=True,
+            raise _withheld(f"waiting for {cost:f} {currency}, available {available:f}")
+        if shortage is None:
+            return
+        if _waits(shortage, available, self._clock()):
+            raise _withheld(
+                f"waiting for more than {available:f} {currency}: Alpaca has refused "
+                f"{cost:f} of that"
             )
+        self._short[asset.asset_id] = replace(shortage, believed=available)
+
+
+def _waits(shortage: _Shortage, available: Decimal, now: datetime) -> bool:
+    is_early = shortage.again_at is not None and now < shortage.again_at
+    return is_early and available <= shortage.believed
+
+
+def _withheld(why: str) -> OrderWithheld:
+    return OrderWithheld(why, side=Side.BUY, needs_cash=True)

@@ -90,7 +90,7 @@ class Trader:
         self.quote_age_max = quote_age_max
         self._budget = budget
         self.books = Books(store, broker, clock, budget.minding_losses(store, clock))
-        self._cash = Cash(broker.cash)
+        self._cash = Cash(broker.cash, clock)
         self._sender = Sender(broker, self.books.conclude, self._cash, clock)
 
     def on_quote(self, known: AssetState, quote: Quote, *, paused: Collection[Side] = ()) -> Acted:
