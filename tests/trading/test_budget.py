@@ -14,6 +14,8 @@ from dca_bot.core.earnings import result_of
 from dca_bot.core.model import Allowed, AssetState, Cycle, CycleStatus, OrderKind
 from dca_bot.core.records import EventKind
 from dca_bot.program.errors import (
+    CycleChanged,
+    DcaError,
     LossLimitReached,
     OrderRefused,
     OrderWithheld,
@@ -219,11 +221,14 @@ def test_a_loss_before_midnight_counts_when_it_is_booked_after_it(store: Store) 
     assert {each.asset.allowed for each in store.assets()} == {Allowed.EXIT}
 
 
-def test_a_row_that_is_locked_keeps_no_other_from_its_pause(store: Store) -> None:
+@pytest.mark.parametrize("trouble", [StoreUnavailable("locked"), CycleChanged("a deadlock")])
+def test_a_row_that_can_not_be_paused_keeps_no_other_from_its_pause(
+    store: Store, trouble: DcaError
+) -> None:
     Market(store, Budget())
     lose(store, 1, "50")
-    stuck = Stuck(store, 7)
-    with pytest.raises(StoreUnavailable):
+    stuck = Stuck(store, 7, trouble)
+    with pytest.raises(type(trouble)):
         pause_for_losses(cast(Store, stuck), TestClock(), 1, "lost")
     waiting = [each.asset.asset_id for each in store.assets() if each.asset.allowed is Allowed.ALL]
     assert waiting == [7]
@@ -233,14 +238,14 @@ def test_a_row_that_is_locked_keeps_no_other_from_its_pause(store: Store) -> Non
 
 
 class Stuck:
-    """A store in which one asset's row is locked by somebody who does not let go."""
+    """A store in which one asset's row can't be written."""
 
-    def __init__(self, store: Store, asset_id: int) -> None:
-        self._store, self._asset_id = store, asset_id
+    def __init__(self, store: Store, asset_id: int, trouble: DcaError) -> None:
+        self._store, self._asset_id, self._trouble = store, asset_id, trouble
 
     def transaction(self, asset_id: int) -> AbstractContextManager[Transaction]:
         if asset_id == self._asset_id:
-            raise StoreUnavailable("it stays locked")
+            raise self._trouble
         return self._store.transaction(asset_id)
 
     def assets(self) -> Sequence[AssetState]:

@@ -17,7 +17,9 @@ from dca_bot.core.model import Allowed, Cycle, Exposure, OrderKind, Side
 from dca_bot.core.transition import whole_second
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import (
+    AssetDeleted,
     CycleChanged,
+    DcaError,
     LossLimitReached,
     OrderWithheld,
     StoreUnavailable,
@@ -132,19 +134,19 @@ def allow(
 def pause_for_losses(store: Store, clock: Clock, asset_id: int, why: str) -> None:
     """Let no asset buy any more, and count losses anew: a person who resumes has seen these.
 
-    Raises StoreUnavailable where a row could not be paused, once all others are; the losses count
-    on then, so the next BUY's check comes back to it.
+    Raises StoreUnavailable or CycleChanged where a row could not be paused, once all others are;
+    the losses count on then, so the next BUY's check comes back to it.
     """
     buying = [state.asset for state in store.assets() if state.asset.allowed is not Allowed.EXIT]
-    trouble = None
+    trouble: DcaError | None = None
     if buying:
         log.error(why)
     for asset in buying:
         try:
             allow(store, clock, asset.asset_id, Allowed.EXIT, why, with_all=True)
-        except (CycleChanged, UnreadableRow):
-            pass  # deleted meanwhile, or unusable: such a row buys nothing
-        except StoreUnavailable as error:
+        except (AssetDeleted, UnreadableRow):
+            pass  # such a row buys nothing
+        except (CycleChanged, StoreUnavailable) as error:  # a deadlock, or a row that is locked
             trouble = error
     if trouble is not None:
         raise trouble

@@ -149,7 +149,7 @@ class Watcher:
         if written.is_allowed and not completed:
             self.limits.allowed(asset, written.by)
         for order in written.orders:
-            if order.status is OrderStatus.INTENDED and order.side is Side.BUY:
+            if order.status is OrderStatus.INTENDED:
                 self.limits.intended(order)
 
     def _asset(self, asset_id: int) -> Asset:

@@ -88,7 +88,9 @@ class Limits:
                 self._paused.setdefault(state.asset.asset_id, A_DAYS_LOSS)
 
     def intended(self, order: Order) -> None:
-        """The intent of a BUY is in the books from now on."""
+        """The intent of an order is in the books from now on."""
+        if order.side is Side.SELL:
+            return  # nothing holds back a sale
         name, settings = order.client_order_id, self._settings
         why = self._paused.get(order.asset_id)
         if why is not None and order.kind is not OrderKind.EXTRA:
