@@ -22,7 +22,7 @@ from dca_bot.program.settings import (
     read_settings,
     read_store_settings,
 )
-from tests.helpers import Simulator, apply_sql
+from tests.helpers import Simulator, apply_sql, sql_client
 
 # For each asset a finished cycle of the past (1, 2) and one under way (3, 4).
 WORLD = """
@@ -191,3 +191,29 @@ def test_people_are_told_beside_the_table(
         shown = capsys.readouterr()
         lines = [*shown.err.splitlines(), " ".join(shown.out.split())]
         assert sum("correct row" in line for line in lines) >= 1, verb
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "UPDATE dca_orders SET kind = 'gift', status = 'open' WHERE client_order_id = 'dca-3-base'",
+        "UPDATE dca_orders SET filled_quantity = -5 WHERE client_order_id = 'dca-3-base'",
+        "UPDATE dca_cycles SET status = 'dreaming' WHERE id = 3",
+        "UPDATE dca_cycles SET quantity = 999999999999999 WHERE id = 3",
+    ],
+)
+def test_a_row_of_nonsense_keeps_no_other_asset_from_being_paused_and_resumed(
+    look: Callable[[], dict[str, dict[str, Any]]],
+    database: DatabaseSettings,
+    capsys: pytest.CaptureFixture[str],
+    garbage: str,
+) -> None:
+    apply_sql(database, f"{garbage};".encode())
+    for verb, allowed in (("pause", "exit"), ("resume", "all"), ("finish", "cycle")):
+        status = call([verb, "--yes", "--json"])
+        told = json.loads(capsys.readouterr().out)
+        assert status == bool(told["troubles"])
+        assert all("correct row" in trouble for trouble in told["troubles"])
+        with closing(sql_client(database)) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute("SELECT allowed FROM dca_assets WHERE id = 2")
+            assert cursor.fetchall() == [(allowed,)]

@@ -136,3 +136,11 @@ def test_answers_to_a_person_are_shown_whatever_the_level(tmp_path: Path) -> Non
     assert run_program(tmp_path, level="CRITICAL") == ""
     assert len(run_program(tmp_path, "asked", level="CRITICAL").splitlines()) == 2
     assert len(run_program(tmp_path, "asked", level="DEBUG").splitlines()) == 2
+
+
+def test_at_a_terminal_a_line_has_no_time() -> None:
+    formatter = LineFormatter("dca", Mask([]), times=False)
+    record = logging.LogRecord("dca_bot", logging.WARNING, "x.py", 1, "it is away", None, None)
+    assert formatter.format(record) == "dca: it is away"
+    record.subject = "BTC/USD c42"
+    assert formatter.format(record) == "BTC/USD c42: it is away"
