@@ -41,8 +41,10 @@ def test_a_quote_between_the_prices_hits_nothing() -> None:
 
 def test_an_ask_at_the_buy_price_hits() -> None:
     watch, hits = armed(Triggers(Decimal(90), Decimal(110)))
-    look_at({"BTC/USD": watch}, [raw("BTC/USD", 89, 90)])
+    quote = raw("BTC/USD", 89, 90)
+    look_at({"BTC/USD": watch}, [quote])
     assert hits.count == 1
+    assert watch.take_newest() is quote
 
 
 def test_a_bid_at_the_sell_price_hits() -> None:
