@@ -20,9 +20,10 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from dca_bot.broker.activities import AlpacaActivities
+from dca_bot.broker.activities import AlpacaActivities, Unfinished
 from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
+from dca_bot.caretakers import begun_reading
 from dca_bot.caretakers.orders import Settler, order_facts, tracking_of
 from dca_bot.caretakers.posted_fees import take_over
 from dca_bot.caretakers.run import TURN_SECONDS_MAX, Run, nothing_without_alpaca
@@ -45,7 +46,7 @@ NAME = "order_manager"
 # Enough to cancel thirty orders, and to see them end, before the deadline.
 REQUESTS_PER_MINUTE = 50
 FEES_EVERY = timedelta(hours=1)
-FEE_PAGES_MAX = 15  # of fills, and of fees: 1,500 of each within days
+FEE_PAGES_MAX = 8  # in one run, of fills and of fees: what a run may ask without waiting
 COUNTED_AS = {"stale": "stale", "stuck": "stuck", "orphan": "orphans"}
 
 log = logging.getLogger(NAME)
@@ -132,19 +133,32 @@ def cancel(broker: Broker, order: OrderUpdate, too_old: tuple[str, int], this_ru
 
 
 def learn_fees(settings: Settings, limiter: RateLimiter, this_run: Run, now: datetime) -> None:
-    """Once an hour ask Alpaca what SELLs have cost; a failure is one line, and no trouble."""
+    """Once an hour ask Alpaca what SELLs have cost; a failure is one line, and no trouble.
+
+    What is too long for one run goes on in the next, a minute later.
+    """
+    begun = begun_reading.read(settings.log.dir)
     mark = SuccessMark(settings.log.dir, "posted_fees")
     asked_at = mark.time()
-    if asked_at is not None and now - asked_at < FEES_EVERY:
+    if not begun and asked_at is not None and now - asked_at < FEES_EVERY:
         return
     if not this_run.is_dry_run:
         mark.leave(now)
     try:
         with deadline(), MySqlStore(settings.database, pool_size=1) as store:
-            activities = AlpacaActivities(settings.alpaca, limiter, pages_max=FEE_PAGES_MAX)
+            activities = AlpacaActivities(
+                settings.alpaca, limiter, pages_max=FEE_PAGES_MAX, begun=begun
+            )
             take_over(store, activities, this_run, now)
+    except Unfinished as more:
+        if not this_run.is_dry_run:
+            begun_reading.keep(begun, settings.log.dir)
+        log.info("fees of SELLs: %s, the next run reads on", more)
+        return
     except DcaError as error:
         log.warning("fees of SELLs stay estimated, they are asked for again in an hour: %s", error)
+    if not this_run.is_dry_run:
+        begun_reading.forget(settings.log.dir)
 
 
 if __name__ == "__main__":

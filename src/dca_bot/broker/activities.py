@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -22,14 +22,30 @@ PAGES_MAX = 1_000
 CASH = "USD"
 
 
+class Unfinished(BrokerUnavailable):
+    """The list has more pages than are read at once."""
+
+
 class AlpacaActivities:
-    """Every method raises BrokerUnavailable when not everything could be learnt."""
+    """Every method raises BrokerUnavailable when not everything could be learnt, and Unfinished
+    when there are more than `pages_max` pages.
+
+    `begun` is what earlier runs have read, by kind, and is added to: the next run goes on from
+    there, with the times that the first one asked for.  It can be kept as JSON.
+    """
 
     def __init__(
-        self, settings: AlpacaSettings, limiter: RateLimiter, *, pages_max: int = PAGES_MAX
+        self,
+        settings: AlpacaSettings,
+        limiter: RateLimiter,
+        *,
+        pages_max: int = PAGES_MAX,
+        begun: dict[str, Any] | None = None,
+        transport: type[Transport] = Transport,
     ) -> None:
         self._pages_max = pages_max
-        self._transport = Transport(
+        self._begun = begun
+        self._transport = transport(
             settings,
             base_url=settings.base_url,
             version="v2",
@@ -42,30 +58,27 @@ class AlpacaActivities:
 
     def fills(self, since: datetime, until: datetime) -> list[FillActivity]:
         """Every crypto fill of the account within the time, oldest first."""
-        return [each for each in self._rows("FILL", since, until, fill) if each is not None]
+        return self._rows("FILL", since, until, fill)
 
     def fees(self, since: datetime, until: datetime) -> list[FeeActivity]:
         """Every crypto fee that was posted within the time, oldest first."""
-        return [each for each in self._rows("CFEE", since, until, fee) if each is not None]
+        return self._rows("CFEE", since, until, fee)
 
     def _rows(
-        self, kind: str, since: datetime, until: datetime, read: Callable[[Any], T]
-    ) -> Iterator[T]:
-        parameters = {
-            "after": _wire(since),
-            "until": _wire(until),
-            "direction": "asc",
-            "page_size": PAGE_SIZE,
-        }
+        self, kind: str, since: datetime, until: datetime, read: Callable[[Any], T | None]
+    ) -> list[T]:
+        asked = {"after": _wire(since), "until": _wire(until), "direction": "asc"}
+        begun = {} if self._begun is None else self._begun
+        reading = begun.setdefault(kind, {"parameters": asked, "rows": []})
+        parameters, rows = reading["parameters"], reading["rows"]
         for _ in range(self._pages_max):
-            page = self._page(f"/account/activities/{kind}", parameters)
-            yield from (read(row) for row in page)
+            page = self._page(f"/account/activities/{kind}", {**parameters, "page_size": PAGE_SIZE})
+            rows += [row for row in page if read(row) is not None]
+            if page:
+                parameters["page_token"] = str(page[-1].get("id"))
             if len(page) < PAGE_SIZE:
-                return
-            parameters["page_token"] = str(page[-1].get("id"))
-        raise BrokerUnavailable(
-            f"more than {self._pages_max * PAGE_SIZE} rows of {kind}: ask for less"
-        )
+                return [each for each in map(read, rows) if each is not None]
+        raise Unfinished(f"more than {self._pages_max * PAGE_SIZE} rows of {kind} at once")
 
     def _page(self, path: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         try:
@@ -95,8 +108,8 @@ def fill(raw: dict[str, Any]) -> FillActivity | None:
         raise BrokerUnavailable(f"a FILL row can't be read ({error!r}): {raw}") from error
 
 
-def fee(raw: dict[str, Any]) -> FeeActivity | None:
-    """A CFEE row in our words; None: no fee at all.  Raises BrokerUnavailable where it is odd."""
+def fee(raw: dict[str, Any]) -> FeeActivity:
+    """A CFEE row in our words.  Raises BrokerUnavailable where it is odd."""
     try:
         at = _time(raw.get("created_at") or f"{raw['date']}T00:00:00Z")
         if raw.get("symbol") and raw.get("qty"):
