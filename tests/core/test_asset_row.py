@@ -175,6 +175,23 @@ def test_a_row_that_alpaca_does_not_list_is_in_nobodys_way(symbol: str) -> None:
     assert pair_problems(states, listed(states[1:])) == {}
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [{"base_order_amount": "-5"}, {"take_profit_pct": "0"}, {"stop_loss_seconds": -1}],
+)
+def test_a_row_that_cannot_trade_anyway_is_in_nobodys_way(columns: dict[str, Any]) -> None:
+    first, second = rows("BTC/USDC", "BTC/USD")
+    wrong = replace(first, asset=an_asset(asset_id=1, symbol="BTC/USDC", **columns))
+    assert pair_problems([wrong, second], listed([first, second])) == {}
+
+
+def test_a_row_that_was_renamed_does_not_take_the_coin_of_its_new_name() -> None:
+    first, second = rows("ETH/USD", "ETH/USDC")
+    holds = replace(new_cycle(1), quantity=Decimal(1))
+    renamed = replace(first, cycle=holds, bought_as="BTC/USD")
+    assert pair_problems([renamed, second], listed([first, second])) == {}
+
+
 def test_a_row_that_alpaca_does_not_list_any_more_keeps_the_coins_that_it_holds() -> None:
     states = rows("BTC/USD", "BTC/USDT")
     holds = replace(states[1], cycle=replace(new_cycle(2), quantity=Decimal(1)))

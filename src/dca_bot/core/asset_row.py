@@ -54,20 +54,27 @@ def pair_problems(
 
     Alpaca keeps one position per coin, whatever it was paid with, so one row owns a coin, and no
     row spends what another one trades.  Of two rows of a coin that one trades whose cycle holds
-    it, else the one with the lower id.  A row that Alpaca does not list is in nobody's way.
+    it, else the one with the lower id.  A row that can't trade anyway is in nobody's way.
     """
     enabled = [
         each
         for each in states
-        if each.asset.is_enabled
-        and each.asset.quote_currency in USD_LIKE
-        and (each.asset.symbol in rules or _may_hold(each))
+        if each.asset.is_enabled and each.asset.quote_currency in USD_LIKE and _counts(each, rules)
     ]
     owners: dict[str, Asset] = {}
     for state in sorted(enabled, key=lambda each: (not _may_hold(each), each.asset.asset_id)):
         owners.setdefault(state.asset.coin, state.asset)
     conflicts = ((each.asset.asset_id, _conflict(each.asset, owners)) for each in enabled)
     return {asset_id: conflict for asset_id, conflict in conflicts if conflict}
+
+
+def _counts(state: AssetState, rules: Mapping[str, AssetRules]) -> bool:
+    """Whether the row trades its coin, or did and still holds it."""
+    if state.bought_as:  # what it holds is another coin
+        return False
+    asset = state.asset
+    wrong = (*_bad_target(asset), *_bad_exits(asset), buying_problem(asset))
+    return _may_hold(state) or (asset.symbol in rules and not any(wrong))
 
 
 def _may_hold(state: AssetState) -> bool:

@@ -174,7 +174,8 @@ def _say_on_stderr(message: str) -> None:
 
 def _flush_stdout() -> None:
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:  # the caller may have closed it
+            sys.stdout.flush()
     except BrokenPipeError:
         # `order_manager.py | head -1` is no error; without this Python complains at its exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
