@@ -43,6 +43,15 @@ def placed(floor: Floor, price: int = 100) -> Order:
 # -- one order
 
 
+def test_a_fill_is_found_though_the_clock_was_set_back_by_an_hour() -> None:
+    floor = deaf_floor()
+    order = placed(floor)
+    floor.broker.fill(order.client_order_id)
+    before = order.created_at - timedelta(hours=1)
+    assert recover(floor.trader.books, floor.store, floor.broker, intended_before=before).ended == 1
+    assert floor.cycle.quantity > 0
+
+
 @pytest.mark.parametrize("lag", [False, True])
 def test_a_sale_that_left_nothing_ends_its_cycle_though_nobody_listened(lag: bool) -> None:
     floor = deaf_floor(holds_fills=False)

@@ -7,10 +7,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from dca_bot.program.clock import OFFSET_MAX
 from dca_bot.program.errors import BrokerUnavailable, RowLocked, StoreUnavailable, Unreadable
 from dca_bot.trading.books import Books
 from dca_bot.trading.ports import Broker, Store
 
+# Of an order that is younger than this, two clocks that may both place orders can explain it.
+CLOCKS_APART_MAX = 2 * OFFSET_MAX
 AWAY = (BrokerUnavailable, StoreUnavailable)
 ALONE = (RowLocked, Unreadable)  # of these: what concerns one order
 
@@ -29,7 +32,8 @@ class Recovered:
 def recover(
     books: Books, store: Store, broker: Broker, *, intended_before: datetime | None = None
 ) -> Recovered:
-    """Settle every live order; with `intended_before`, only those that were intended before it.
+    """Settle every live order; with `intended_before`, only those that were intended before it,
+    or so long after it that the clock must have been set back.
 
     1. One call lists what is open; those orders are booked as listed (partial fills count).
     2. Every other live order has ended or never arrived: each is asked for by its client id.
@@ -41,7 +45,8 @@ def recover(
     live = [
         order
         for order in store.live_orders()
-        if intended_before is None or order.created_at < intended_before
+        if intended_before is None
+        or not intended_before <= order.created_at < intended_before + CLOCKS_APART_MAX
     ]
     if not live:
         return Recovered(0, 0, ())
