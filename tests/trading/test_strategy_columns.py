@@ -63,11 +63,11 @@ def test_a_stop_loss_that_sells_a_part_sells_the_rest() -> None:
 
 
 def test_a_stop_loss_counts_while_its_safety_order_is_refused() -> None:
-    """A crash with rungs left, and the account says no to each: the loss stops all the same."""
+    """A crash with rungs left, and Alpaca says no to each: the loss stops all the same."""
     floor = Floor(safety_order_deviation_pct="5", stop_loss_pct="10", stop_loss_seconds=60)
     floor.see(100)
     for _ in range(60):
-        floor.broker.refuse("insufficient balance for USD", needs_cash=True)
+        floor.broker.refuse("the order was refused")
         with pytest.raises(OrderRefused):
             floor.see(89)
     order = floor.see(89)

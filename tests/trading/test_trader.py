@@ -972,7 +972,7 @@ def test_a_buy_that_has_ended_meanwhile_is_not_withdrawn() -> None:
 # -- what is asked of Alpaca and the database is not asked without need
 
 
-def test_the_position_is_asked_for_where_a_buy_has_grown_or_a_sell_is_filled() -> None:
+def test_the_position_is_asked_for_where_a_buy_has_grown_and_not_when_all_is_sold() -> None:
     floor = Floor(at_once=False)
     floor.broker.holds_fills = True
     base = floor.see(100)
@@ -989,7 +989,7 @@ def test_the_position_is_asked_for_where_a_buy_has_grown_or_a_sell_is_filled() -
     assert sale is not None
     floor.broker.calls.clear()
     floor.settle(sale.client_order_id)
-    assert floor.broker.calls == ["order", "holdings"]
+    assert floor.broker.calls == ["order"]
 
 
 def test_a_sell_of_what_the_books_say_asks_for_no_fees_that_were_assumed() -> None:

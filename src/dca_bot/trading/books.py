@@ -70,6 +70,13 @@ class Entry:
         """Whether the update changed anything."""
         return (self.cycle, self.order) != (self.booked.cycle, self.booked.order)
 
+    @property
+    def leaves_a_rest(self) -> bool:
+        """Whether a completely filled SELL has not ended its cycle."""
+        order, cycle = self.booked.order, self.booked.cycle
+        is_sold = order.side is Side.SELL and order.status is OrderStatus.FILLED
+        return is_sold and cycle.status.is_active
+
 
 class Books:
     """Safe to call from several threads and processes: the asset's row is the lock.
@@ -133,10 +140,12 @@ class Books:
                 return False
             why = "finds it no more" if order.alpaca_order_id else "has never heard of it"
             update = conclude(order, OrderStatus.LOST, f"Alpaca {why}")
-        elif _needs_position(order, update):
-            update = self._with_position(update)
+        elif order.side is Side.BUY and update.filled_quantity > order.filled_quantity:
+            update = self._with_position(update)  # what the fee has left of it
         self._missed_since.pop(order.client_order_id, None)  # found, asked for alone
-        self.on_update(order.asset_id, update)
+        entry = self.on_update(order.asset_id, update)
+        if entry is not None and entry.leaves_a_rest:
+            self.on_update(order.asset_id, self._with_position(update))  # or was that the fee?
         return True
 
     def look_up(self, order: Order) -> OrderUpdate | None:
@@ -246,14 +255,6 @@ class Books:
         except BrokerUnavailable:
             return update  # then a fee is estimated, and consistency_checker.py finds what is left
         return replace(update, position_quantity=holding.quantity if holding else ZERO)
-
-
-def _needs_position(order: Order, update: OrderUpdate) -> bool:
-    """Whether the position tells what an order over REST does not: what the fee has left of a BUY,
-    or that nothing is left after a SELL."""
-    if order.side is Side.SELL:
-        return update.status is OrderStatus.FILLED
-    return update.filled_quantity > order.filled_quantity
 
 
 def _orders_that_matter(tx: Transaction, cycle: Cycle, order: Order) -> Sequence[Order]:
