@@ -30,7 +30,8 @@ VERBS = (
     ("status",),
     ("why", "COIN7/USD"),
     ("ladder", "COIN7/USD", "--price", "100"),
-    ("cycles",),
+    ("cycles",),  # all of them: as much work as there are cycles
+    ("cycles", "--last", "2000"),
     ("cycles", "COIN7/USD"),
     ("cycle", "4711"),
     ("profit",),
