@@ -178,7 +178,7 @@ class PrivateMariaDb:
             # DROP DATABASE fails rather than wait for ever behind a forgotten transaction
             f"--lock-wait-timeout={DROP_SECONDS}",
             "--innodb-buffer-pool-size=16M",
-            "--innodb-log-file-size=8M",
+            "--innodb-log-file-size=32M",
             "--key-buffer-size=1M",
             "--aria-pagecache-buffer-size=1M",
             f"--innodb-flush-log-at-trx-commit={int(self._durable)}",

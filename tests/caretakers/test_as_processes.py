@@ -250,8 +250,8 @@ def test_positions_win_over_the_books_and_nobody_elses_coins_are_touched(
         market.post("/sim/quote", {"symbol": symbol, "bid": 50_000, "ask": 50_000})
     for symbol in ("BTC/USD", "SOL/USD"):
         market.post("/sim/trade", {"symbol": symbol, "side": "buy", "qty": "0.002"})
-    # a minute later, by Alpaca's clock
-    market.post("/sim/faults", {"name": "clock_skew", "params": {"seconds": 60}})
+    # more than a minute later by Alpaca's clock, which tells whole seconds
+    market.post("/sim/faults", {"name": "clock_skew", "params": {"seconds": 65}})
     add_cycle(books, "watching", quantity=1, average_purchase_price=49_000)
     add_cycle(books, "watching", asset_id=2, quantity=1, average_purchase_price=50_000)
     add_cycle(books, "watching", asset_id=3)
