@@ -20,6 +20,7 @@ DUST_USD = Decimal(1)
 # How far a quantity may be off whose fee was estimated, where fees reach 2 %, and an average of
 # such quantities.
 FEE_RATE = Decimal("0.02")
+USUAL_FEE = Decimal("0.0025")  # what the bot assumes where Alpaca doesn't tell
 AVERAGE_TOLERANCE = Decimal("0.005")
 
 
@@ -221,10 +222,18 @@ def _unlike_columns(cycle: Row, orders: list[Row], books: Books) -> Iterator[str
     if cycle["last_order_fill_price"] != last_price:
         yield f"cycle {cycle['id']}: last fill not {last_price} as the exchange says"
     estimated = Decimal(0) if is_exact else sum(Decimal(o["filled_qty"]) for o in orders) * FEE_RATE
-    # dust of earlier cycles is sold along with a later one
-    is_dust_too = cycle["quantity"] == 0 > quantity and _is_dust(quantity * average)
-    if abs(cycle["quantity"] - quantity) > estimated and not is_dust_too:
+    if abs(cycle["quantity"] - quantity) > estimated and not _is_sold_along(
+        cycle, quantity, average, orders
+    ):
         yield f"cycle {cycle['id']}: holds {cycle['quantity']}, should hold {quantity}"
+
+
+def _is_sold_along(cycle: Row, quantity: Decimal, average: Decimal, orders: list[Row]) -> bool:
+    """Whether what was sold beyond the cycle's own is dust of earlier cycles, or as many coins as
+    an assumed fee (docs/reliability.md, "Whose coins an assumed fee is")."""
+    bought = sum(Decimal(order["filled_qty"]) for order in orders if order["side"] == "buy")
+    is_little = _is_dust(quantity * average) or -quantity <= bought * USUAL_FEE
+    return cycle["quantity"] == 0 > quantity and is_little
 
 
 def _unlike_sales(books: Books) -> Iterator[str]:
