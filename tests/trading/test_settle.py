@@ -66,6 +66,46 @@ def test_a_sale_that_left_nothing_ends_its_cycle_though_nobody_listened(lag: boo
     assert floor.cycle.status is expected
 
 
+def a_large_cycle() -> Floor:
+    """It holds coins worth 300,000 USD, which Alpaca takes in two SELLs."""
+    floor = deaf_floor(
+        holds_fills=False,
+        broker=FakeBroker(cash=400_000),
+        base_order_amount=150_000,
+        safety_order_amount=150_000,
+    )
+    for price in (100, 98):
+        placed(floor, price)
+        floor.recover()
+    return floor
+
+
+def test_an_empty_list_of_positions_does_not_end_a_cycle_that_is_sold_in_parts() -> None:
+    floor = a_large_cycle()
+    held = floor.cycle.quantity
+    sold = placed(floor, 101)
+    floor.broker.lose_positions()
+    floor.recover()
+    floor.broker.catch_up()
+    assert floor.cycle.status is CycleStatus.WATCHING
+    assert floor.cycle.quantity == floor.held == held - sold.quantity
+    rest = placed(floor, 101)
+    floor.recover()
+    assert floor.held == 0
+    assert floor.cycle_of(rest).status is CycleStatus.COMPLETE
+
+
+def test_a_large_sale_that_left_only_a_higher_fee_ends_its_cycle() -> None:
+    floor = a_large_cycle()
+    placed(floor, 101)
+    floor.recover()
+    floor.broker.hold("BTC/USD", floor.held * Decimal("0.99"), 100)  # a fee of one percent more
+    rest = placed(floor, 101)
+    assert rest.quantity * 101 > 100_000
+    floor.recover()
+    assert floor.cycle_of(rest).status is CycleStatus.COMPLETE
+
+
 def test_with_nothing_under_way_alpaca_is_not_asked() -> None:
     floor = Floor()
     floor.broker.calls.clear()

@@ -23,6 +23,7 @@ from dca_bot.core.model import (
 )
 from dca_bot.core.money import (
     FEE_RATE_ESTIMATE,
+    FEE_RATE_MAX,
     MAX_ORDER_USD,
     SELL_SHARE,
     estimated_receipt,
@@ -60,6 +61,14 @@ def size_sell(
     quantity = round_down(max(sellable, ZERO), rules.min_trade_increment)
     is_held_back = holding.available < holding.quantity
     return ZERO if is_held_back and is_dust(quantity, quote.bid, asset) else quantity
+
+
+def is_one_of_several(asset: Asset, cycle: Cycle, sold: Order) -> bool:
+    """Whether a filled SELL was large enough to be one of several (by now the price may be half of
+    what it was), and has left the cycle more than a fee takes: coins to sell next."""
+    worth, rest = sold.filled_quantity * (sold.filled_average_price or ZERO), cycle.quantity
+    is_large = asset.quote_currency in USD_LIKE and worth > MAX_ORDER_USD / 2
+    return is_large and rest > (sold.filled_quantity + rest) * FEE_RATE_MAX
 
 
 def fees_assumed(orders: Iterable[Order]) -> Decimal:

@@ -29,6 +29,7 @@ from dca_bot.core.model import (
     Side,
     new_cycle,
 )
+from dca_bot.core.position import is_one_of_several
 from dca_bot.core.records import Booked
 from dca_bot.program.clock import Clock
 from dca_bot.program.errors import (
@@ -72,10 +73,16 @@ class Entry:
 
     @property
     def leaves_a_rest(self) -> bool:
-        """Whether a completely filled SELL has not ended its cycle."""
+        """Whether a completely filled SELL that was to take all has not ended its cycle.
+
+        One of several is to leave the others' coins: a list without them would be in error, and
+        ending the cycle would make them nobody's.  consistency_checker.py looks at it twice.
+        """
         order, cycle = self.booked.order, self.booked.cycle
         is_sold = order.side is Side.SELL and order.status is OrderStatus.FILLED
-        return is_sold and cycle.status.is_active
+        return (
+            is_sold and cycle.status.is_active and not is_one_of_several(self.asset, cycle, order)
+        )
 
 
 class Books:
