@@ -45,6 +45,12 @@ def with_values(asset: Asset, values: Mapping[str, Value]) -> Asset:
     return replace(asset, **read)
 
 
+def written(asset: Asset, column: str) -> Value:
+    """What the asset's row has in a column; the way back from `with_values`."""
+    value: Value = getattr(asset, COLUMNS[column].field)
+    return value
+
+
 class Configuration:
     """The user's hand on `dca_assets`, over a connection of its own."""
 

@@ -149,14 +149,9 @@ class Hand:
             sized = size_buy(amount, asset, quote, rules)
             if isinstance(sized, str):
                 raise OrderWithheld(sized, side=Side.BUY)
-            # by Alpaca's clock, and looked at with the row locked: that may have taken long
-            age = self._clock() + self._broker.clock_offset - quote.at
-            if age > self._quote_age_max:
-                raise OrderWithheld(
-                    f"Alpaca's last quote is {age.total_seconds():.0f} s old, too old by "
-                    "QUOTE_MAX_AGE_SECONDS: nothing was bought, try again",
-                    side=Side.BUY,
-                )
+            # looked at with the row locked: that may have taken long
+            if too_old := self.why_too_old(quote):
+                raise OrderWithheld(too_old, side=Side.BUY)
             quantity, limit = sized
             self._budget.check(tx, OrderKind.EXTRA, quantity * limit, self._clock())
             order = new_order(
@@ -165,6 +160,16 @@ class Hand:
             self._intend(tx, asset, cycle, order, quote)
         self._send(asset, cycle, order, quote)
         return order
+
+    def why_too_old(self, quote: Quote) -> str:
+        """Why no BUY may follow this quote, by Alpaca's clock; "": it is fresh enough."""
+        age = self._clock() + self._broker.clock_offset - quote.at
+        if age <= self._quote_age_max:
+            return ""
+        return (
+            f"Alpaca's last quote is {age.total_seconds():.0f} s old, too old by "
+            "QUOTE_MAX_AGE_SECONDS: nothing was bought, try again"
+        )
 
     def adopt(self, asset_id: int, holding: Holding) -> Cycle:
         """Make the coins that Alpaca holds the asset's cycle.  Raises IllegalTransition."""

@@ -81,12 +81,14 @@ class Desk:
             text=True,
         )
         assert asks.stdout is not None
+        asked = []
         for line in asks.stdout:
+            asked.append(line)
             if "[y/N]" in line:
                 break
         meanwhile()
         out, err = asks.communicate("y\n", timeout=60)
-        return subprocess.CompletedProcess(words, asks.returncode, out, err)
+        return subprocess.CompletedProcess(words, asks.returncode, "".join(asked) + out, err)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """A command that is still at it."""

@@ -1,7 +1,9 @@
 """buy, adopt and release: coins come into the books and go, and each is counted as what it is."""
 
+from datetime import timedelta
 from decimal import Decimal
 
+from dca_bot.program.clock import utc_now
 from tests.commands.act.small_exchange import BTC, Desk
 from tests.helpers import eventually
 from tests.proofs.whole.auditor import rows
@@ -46,7 +48,19 @@ def test_an_extra_buy_is_at_the_price_of_the_answer_not_of_the_question(desk: De
     desk.put(49_900)
     done = desk.agree_after(lambda: desk.put(50_420), "buy", BTC, "25")  # below the take profit
     assert (done.returncode, len(desk.orders())) == (1, 2)
-    assert "the ask has risen from 49900" in done.stderr
+    assert "the ask has risen from 49,900.00 to 50,420.00" in done.stderr
+    assert "BTC at 49,900.00 or below for 25.00 USD" in " ".join(done.stdout.split())
+
+
+def test_an_old_quote_is_refused_before_the_question(desk: Desk) -> None:
+    desk.add(BTC)
+    desk.start_bot()
+    desk.hold()
+    at = (utc_now() - timedelta(minutes=1)).isoformat()
+    desk.market.post("/sim/quote", {"symbol": BTC, "bid": "49500", "ask": "49500", "at": at})
+    done = desk.run("buy", BTC, "25", typed="y\n")
+    assert (done.returncode, done.stdout, desk.kinds()) == (1, "", ["base"])
+    assert "too old by QUOTE_MAX_AGE_SECONDS" in done.stderr
 
 
 def test_coins_of_another_rows_cycle_are_not_adopted(desk: Desk) -> None:

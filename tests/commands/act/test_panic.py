@@ -106,6 +106,6 @@ def test_the_plan_has_the_bots_own_prices_and_waits_for_no_answer_of_alpaca(desk
     def plan() -> str:
         return " ".join(desk.run("panic", typed="n\n").stdout.split())
 
-    eventually(lambda: plan().count("(bid 50000") == 2, 30)
+    eventually(lambda: plan().count("(bid 50,000.00)") == 2, 30)
     desk.market.post("/sim/faults", {"name": "server_error", "params": {"status": 503}})
-    assert plan().count("(bid 50000") == 2
+    assert plan().count("(bid 50,000.00)") == 2

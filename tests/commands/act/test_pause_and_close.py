@@ -52,7 +52,8 @@ def test_a_pause_without_a_bot_cancels_what_rests_and_can_be_repeated(desk: Desk
     assert answer["done"][1:] == ["BTC/USD: no BUY rests at Alpaca any more"]
     assert (desk.open_orders(), answer["left"]) == ([], [])
     assert desk.cycle()["status"] == "watching"
-    assert desk.dca("pause")["done"] == ["BTC/USD is paused: no BUYs, take profits go on already"]
+    again = desk.dca("pause")
+    assert again["done"] == ["BTC/USD is already paused: no BUYs, take profits go on"]
 
 
 def test_finish_lets_the_cycle_buy_its_safety_orders_and_begins_none(desk: Desk) -> None:
@@ -174,8 +175,8 @@ def test_resume_gives_back_what_was_before_the_pause_of_all(desk: Desk) -> None:
     desk.dca("close", ltc)
     assert set(desk.allowed().values()) == {"exit"}
     asked = desk.run("resume", typed="n\n").stdout
-    assert "BTC/USD: from now on it trades without restriction" in asked
-    assert "SOL/USD: from now on it ends its running cycle" in asked
+    assert "From now on BTC/USD trades without restriction" in asked
+    assert "From now on SOL/USD ends its running cycle" in asked
     assert f"{eth} is paused" in asked
     for _ in range(2):
         done = desk.dca("resume")["done"]
@@ -191,7 +192,7 @@ def test_a_question_that_is_answered_with_yes_is_done(desk: Desk) -> None:
     assert (refused.returncode, desk.allowed()) == (1, {BTC: "all"})
     agreed = desk.run("pause", typed="y\n")
     assert (agreed.returncode, desk.allowed()) == (0, {BTC: "exit"})
-    assert "from now on it is paused" in agreed.stdout
+    assert "From now on BTC/USD is paused" in agreed.stdout
 
 
 def test_a_row_that_cannot_be_read_stops_no_other_pause(desk: Desk) -> None:
@@ -203,3 +204,25 @@ def test_a_row_that_cannot_be_read_stops_no_other_pause(desk: Desk) -> None:
     assert desk.allowed()["ETH/USD"] == "exit"
     [trouble] = answer["troubles"]
     assert trouble.startswith("BTC/USD is as it was: ")
+
+
+def test_what_a_close_says_first_is_true_of_a_cycle_that_holds_nothing(desk: Desk) -> None:
+    desk.add(BTC)
+    done = desk.run("close", BTC, typed="n\n")
+    assert (done.returncode, desk.allowed()) == (1, {BTC: "all"})
+    assert done.stdout.splitlines() == [
+        "From now on BTC/USD is paused: no BUYs, take profits go on.",
+        "BTC/USD: its cycle holds nothing, so nothing is sold.",
+        "Do it? [y/N]",
+        "Nothing was done.",
+    ]
+    desk.sql("UPDATE dca_assets SET allowed = 'exit'")
+    done = desk.run("close", BTC, typed="n\n")
+    assert "BTC/USD is already paused: no BUYs" in done.stdout
+
+
+def test_a_resumed_row_that_is_disabled_is_not_said_to_trade(desk: Desk) -> None:
+    desk.add(BTC)
+    desk.sql("UPDATE dca_assets SET allowed = 'exit', is_enabled = FALSE")
+    done = desk.run("resume", BTC, "--yes")
+    assert "It is disabled, though" in done.stdout

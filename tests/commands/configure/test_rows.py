@@ -4,7 +4,7 @@ import pytest
 
 from dca_bot.program.settings import DatabaseSettings
 from tests.commands.act.small_exchange import BTC, Desk
-from tests.helpers import Simulator
+from tests.helpers import Simulator, eventually
 from tests.proofs.whole.auditor import rows
 from tests.proofs.whole.busy import Bot
 
@@ -24,9 +24,17 @@ def test_a_row_is_added_with_the_examples_values_and_what_was_said(desk: Desk) -
     [row] = rows(desk.database, "SELECT * FROM dca_assets")
     assert (row["asset_symbol"], row["base_order_amount"], row["max_safety_orders"]) == (BTC, 50, 5)
     assert row["trailing_percent"] == row["take_profit_percent"] / 2
-    again = desk.run("add", BTC, "--yes")
-    assert again.returncode == 2
-    assert "dca set BTC/USD" in again.stderr
+    [event] = rows(desk.database, "SELECT kind, told FROM dca_events")
+    assert event["kind"] == "changed"
+    assert event["told"].startswith("the row was added by hand: base_order_amount 50, ")
+    assert "Nothing is left at Alpaca." in done.stdout
+
+
+def test_a_row_that_is_there_is_named_before_the_question(desk: Desk) -> None:
+    desk.add(BTC)
+    done = desk.run("add", "btc/usd", typed="y\n")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "has a row for BTC/USD already: `dca set BTC/USD" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -89,3 +97,38 @@ def test_an_asset_is_disabled_and_enabled(desk: Desk) -> None:
     desk.dca("enable", BTC)
     [row] = rows(desk.database, "SELECT is_enabled FROM dca_assets")
     assert row["is_enabled"] == 1
+    desk.put(50_000)
+    again = desk.run("enable", BTC)  # it asks nothing: nothing would change
+    assert (again.returncode, desk.events()) == (0, ["changed", "changed"])
+    assert "is_enabled is TRUE already, nothing was written" in again.stdout
+
+
+def test_the_old_value_stands_beside_the_new_one(desk: Desk) -> None:
+    desk.add(BTC)
+    words = ("take_profit_percent=1.5", "stop_loss_percent=20", "cooldown_period=300")
+    done = desk.run("set", BTC, *words, typed="n\n")
+    said = " ".join(done.stdout.split())
+    assert "BTC/USD: take_profit_percent 1 -> 1.5, stop_loss_percent NULL -> 20, " in said
+    assert "cooldown_period is 300 already." in said
+    assert (done.returncode, desk.events()) == (1, [])
+
+
+def test_disable_tells_of_what_is_under_way_and_of_what_is_left(desk: Desk) -> None:
+    desk.add(BTC)
+    desk.start_bot()
+    held = desk.hold()["quantity"].normalize()
+    desk.market.post("/sim/hold", {})  # from now on orders rest
+
+    def rests() -> str | None:
+        desk.put(49_000)
+        [*_, last] = desk.orders()
+        return last["client_order_id"] if last["kind"] == "safety" else None
+
+    resting = eventually(rests)
+    done = desk.run("disable", BTC, "--yes")
+    said = " ".join(done.stdout.split())
+    assert f"The buy {resting} is under way, and may still fill." in said
+    assert f"Its cycle keeps {held:f} BTC, unsold: `dca close BTC/USD` sells them." in said
+    _, left = said.split("Left at Alpaca:")
+    assert f"BTC/USD: an open buy order {resting}" in left
+    assert f"BTC/USD: {held:f} BTC of cycle 1" in left

@@ -21,6 +21,7 @@ from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
 from dca_bot.caretakers.orders import Settler
 from dca_bot.caretakers.run import Run
+from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.arguments import WrongCall
 from dca_bot.commands.as_json import print_json
 from dca_bot.core.holdings import Holdings
@@ -165,13 +166,14 @@ class Action:
         self.say("Nothing was done.")
         return False
 
-    def finish(self, left: Sequence[str] | None = None) -> int:
-        """Say what is left at Alpaca, where that was looked at; the exit status."""
+    def finish(self, symbol: str | None = None) -> int:
+        """Say what is left at Alpaca of this asset, or of all; the exit status."""
         for trouble in self.troubles:
             sys.stderr.write(f"dca: {trouble}\n")
+        left = left_at_alpaca(self.broker, self.states(symbol), is_all=symbol is None)
         if self.is_json:
-            print_json({"done": self.done, "left": list(left or ()), "troubles": self.troubles})
-        elif left is not None:
+            print_json({"done": self.done, "left": left, "troubles": self.troubles})
+        else:
             self.say("Left at Alpaca:" if left else "Nothing is left at Alpaca.")
             for sentence in left:
                 self.say(f"  {sentence}")

@@ -7,14 +7,15 @@ them: safety orders below, the take profit above.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from decimal import Decimal
 
 from dca_bot.commands.act.action import NOT_DONE, action, add_yes
-from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.core.holdings import is_dust
 from dca_bot.core.ladder import next_safety_price, take_profit_price
 from dca_bot.core.model import new_cycle
 from dca_bot.core.transition import adopt
 from dca_bot.program.errors import DcaError
+from dca_bot.report.numbers import amount_in_words, plain_quantity, price_in_words
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -41,20 +42,21 @@ def run(arguments: Namespace) -> int:
         after = adopt(cycle, holding)
         cost = after.quantity * after.average_purchase_price
         plan = [
-            f"{asset.symbol}: {after.quantity:f} {asset.coin} at "
-            f"{after.average_purchase_price.normalize():f} on average ({cost:.2f} "
-            f"{asset.quote_currency}) become its cycle.",
-            f"It sells at {_plain(take_profit_price(asset, after))}, and buys its next safety "
-            f"order at {_plain(next_safety_price(asset, after))}.",
+            f"{asset.symbol}: {plain_quantity(after.quantity)} {asset.coin} at "
+            f"{price_in_words(after.average_purchase_price)} on average "
+            f"({amount_in_words(cost, asset.quote_currency)}) become its cycle.",
+            f"It sells at {_price(take_profit_price(asset, after))}, and buys its next safety "
+            f"order at {_price(next_safety_price(asset, after))}.",
         ]
         if not this.agree(plan, arguments):
             return NOT_DONE
         if this.broker.holdings().of(asset.coin) != holding:
             raise DcaError(f"Alpaca's {asset.coin} changed meanwhile: look at the numbers again")
         made = this.bare_hand.adopt(asset.asset_id, holding)
-        this.did(f"{asset.symbol}: {made.quantity:f} {asset.coin} are its cycle {made.cycle_id}")
-        return this.finish(left_at_alpaca(this, asset.symbol))
+        held = plain_quantity(made.quantity)
+        this.did(f"{asset.symbol}: {held} {asset.coin} are its cycle {made.cycle_id}")
+        return this.finish(asset.symbol)
 
 
-def _plain(price: object) -> str:
-    return "no price" if price is None else f"{price:.8f}".rstrip("0").rstrip(".")
+def _price(price: Decimal | None) -> str:
+    return "no price" if price is None else price_in_words(price)

@@ -12,12 +12,12 @@ from argparse import ArgumentParser, Namespace
 from decimal import Decimal
 
 from dca_bot.commands.act.action import NOT_DONE, Action, action, add_yes
-from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.arguments import positive
 from dca_bot.core.decide import size_buy
-from dca_bot.core.model import Asset, Cycle, Order, Quote
+from dca_bot.core.model import Asset, Cycle, CycleStatus, Order, Quote
 from dca_bot.core.money import estimated_receipt, weighted_average
 from dca_bot.program.errors import BrokerUnavailable, DcaError, OrderOutcomeUnknown
+from dca_bot.report.numbers import amount_in_words, plain_quantity, price_in_words
 
 RISE_MAX = Decimal("1.01")  # of the ask between question and order; more is asked anew
 LOOKS = (0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 3.0)  # seconds; a BUY at the ask fills at once
@@ -38,13 +38,22 @@ def run(arguments: Namespace) -> int:
             raise DcaError(f"{asset.symbol} holds nothing to add to: {reason}")
         if not asset.is_enabled:
             raise DcaError(f"{asset.symbol} is disabled: `dca enable {asset.symbol}` first")
+        if state.bought_as:
+            raise DcaError(f"{asset.symbol}: {state.problem}")
+        if cycle.status is not CycleStatus.WATCHING:
+            raise DcaError(
+                f"{asset.symbol} has an order under way (its cycle is {cycle.status}): nothing was "
+                "bought, ask again when that has ended"
+            )
         quote = this.quote(asset.symbol)
+        if too_old := this.hand.why_too_old(quote):
+            raise DcaError(f"{asset.symbol}: {too_old}")
         if not this.agree([_plan(this, asset, cycle, quote, arguments)], arguments):
             return NOT_DONE
         order = _buy(this, asset, _fresh(this, quote), arguments)
         if order is not None:
             _see_it_filled(this, asset, order)
-        return this.finish(left_at_alpaca(this, asset.symbol))
+        return this.finish(asset.symbol)
 
 
 def _plan(this: Action, asset: Asset, cycle: Cycle, quote: Quote, arguments: Namespace) -> str:
@@ -58,9 +67,11 @@ def _plan(this: Action, asset: Asset, cycle: Cycle, quote: Quote, arguments: Nam
     net = estimated_receipt(quantity)
     average = weighted_average(cycle.quantity, cycle.average_purchase_price, net, limit)
     return (
-        f"{asset.symbol}: buys {quantity:f} {asset.coin} at {limit:f} or below, beside the ladder. "
-        f"It holds {cycle.quantity:f} at {cycle.average_purchase_price.normalize():f} on average; "
-        f"then {cycle.quantity + net:f} at about {average:.8f}."
+        f"{asset.symbol}: buys {plain_quantity(quantity)} {asset.coin} at {price_in_words(limit)} "
+        f"or below for {amount_in_words(quantity * limit, asset.quote_currency)}, beside the "
+        f"ladder. It holds {plain_quantity(cycle.quantity)} at "
+        f"{price_in_words(cycle.average_purchase_price)} on average; then "
+        f"{plain_quantity(cycle.quantity + net)} at about {price_in_words(average)}."
     )
 
 
@@ -69,8 +80,8 @@ def _fresh(this: Action, seen: Quote) -> Quote:
     now = this.quote(seen.symbol)
     if now.ask > seen.ask * RISE_MAX:
         raise DcaError(
-            f"{seen.symbol}: the ask has risen from {seen.ask:f} to {now.ask:f} since the "
-            "question: nothing was bought, ask again"
+            f"{seen.symbol}: the ask has risen from {price_in_words(seen.ask)} to "
+            f"{price_in_words(now.ask)} since the question: nothing was bought, ask again"
         )
     return now
 
@@ -91,7 +102,8 @@ def _see_it_filled(this: Action, asset: Asset, order: Order) -> None:
         except BrokerUnavailable:
             continue
         if latest.status.is_finished:
-            price = f" at {latest.filled_average_price:f}" if latest.filled_average_price else ""
-            this.did(f"{asset.symbol}: bought {latest.filled_quantity:f}{price} ({latest.status})")
+            price, bought = latest.filled_average_price, plain_quantity(latest.filled_quantity)
+            at = f" at {price_in_words(price)}" if price else ""
+            this.did(f"{asset.symbol}: bought {bought} {asset.coin}{at} ({latest.status})")
             return
     this.did(f"{asset.symbol}: the BUY {order.client_order_id} was sent, and waits to fill")

@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from dca_bot.commands.act.action import NOT_DONE, Action, action, add_yes
-from dca_bot.commands.act.allowing import allow_all
+from dca_bot.commands.act.allowing import allow_all, describe
 from dca_bot.commands.act.closing import sale_of
-from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.act.pursuit import pursue
 from dca_bot.core.model import Allowed, AssetState
 from dca_bot.program.errors import BrokerUnavailable
@@ -31,11 +30,12 @@ def run(arguments: Namespace) -> int:
     with action(arguments) as this:
         states = this.states(arguments.symbol)
         live = this.store.live_orders()
-        plan = [line for state in states for line in sale_of(state, live, _bid(this, state))]
-        if not this.agree(plan, arguments):
+        plan = [describe(state, Allowed.EXIT) for state in states]
+        plan += [line for state in states for line in sale_of(state, live, _bid(this, state))]
+        if not this.agree(list(dict.fromkeys(plan)), arguments):
             return NOT_DONE
         close(this, states)
-        return this.finish(left_at_alpaca(this, arguments.symbol))
+        return this.finish(arguments.symbol)
 
 
 def close(this: Action, states: Iterable[AssetState]) -> None:

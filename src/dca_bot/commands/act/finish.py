@@ -10,7 +10,6 @@ from argparse import ArgumentParser, Namespace
 
 from dca_bot.commands.act.action import NOT_DONE, action, add_yes
 from dca_bot.commands.act.allowing import allow_all, describe
-from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.core.model import Allowed
 
 
@@ -27,4 +26,4 @@ def run(arguments: Namespace) -> int:
         if not this.agree([describe(state, Allowed.CYCLE) for state in states], arguments):
             return NOT_DONE
         allow_all(this, states, Allowed.CYCLE, verb="finish", with_all=is_all)
-        return this.finish(left_at_alpaca(this, arguments.symbol))
+        return this.finish(arguments.symbol)

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 
-from dca_bot.commands.act.action import Action
 from dca_bot.core.holdings import is_dust
 from dca_bot.core.model import ZERO, AssetState, Holding, OrderUpdate
 from dca_bot.core.order_ids import is_ours
 from dca_bot.program.errors import BrokerUnavailable
+from dca_bot.report.numbers import plain_quantity
+from dca_bot.trading.ports import Broker
 
 
-def left_at_alpaca(action: Action, symbol: str | None = None) -> list[str]:
-    """In sentences, for one asset or all; one sentence when Alpaca does not answer."""
+def left_at_alpaca(broker: Broker, states: Sequence[AssetState], *, is_all: bool) -> list[str]:
+    """In sentences, for these assets; one sentence when Alpaca does not answer.
+
+    `is_all`: orders of the bot that belong to none of them count too.
+    """
+    symbols = None if is_all else {state.asset.symbol for state in states}
     try:
-        return [*_orders(action, symbol), *_coins(action, symbol)]
+        return [*_orders(broker, symbols), *_coins(broker, states)]
     except BrokerUnavailable as error:
         return [f"not known, since Alpaca does not answer: {error}"]
 
 
-def _orders(action: Action, symbol: str | None) -> Iterator[str]:
-    wanted = {state.asset.symbol for state in action.states(symbol)}
-    for order in action.broker.open_orders():
-        if is_ours(order.client_order_id) and (symbol is None or order.symbol in wanted):
+def _orders(broker: Broker, symbols: Set[str] | None) -> Iterator[str]:
+    for order in broker.open_orders():
+        if is_ours(order.client_order_id) and (symbols is None or order.symbol in symbols):
             yield describe(order)
 
 
 def describe(order: OrderUpdate) -> str:
     """An open order in words."""
-    filled = f", {order.filled_quantity:f} filled" if order.filled_quantity else ""
+    filled = f", {plain_quantity(order.filled_quantity)} filled" if order.filled_quantity else ""
     return f"{order.symbol}: an open {order.side} order {order.client_order_id}{filled}"
 
 
-def _coins(action: Action, symbol: str | None) -> Iterator[str]:
-    holdings = action.broker.holdings()
-    for state in action.states(symbol):
+def _coins(broker: Broker, states: Iterable[AssetState]) -> Iterator[str]:
+    holdings = broker.holdings()
+    for state in states:
         asset = replace(state.asset, symbol=state.bought_as or state.asset.symbol)
         yield from _of_asset(replace(state, asset=asset), holdings.of(asset.coin))
 
@@ -48,9 +52,10 @@ def _of_asset(state: AssetState, holding: Holding | None) -> Sequence[str]:
     said = []
     if not is_dust(owned, price, asset):
         number = cycle.cycle_id if cycle else 0
-        said.append(f"{asset.symbol}: {owned:f} {asset.coin} of cycle {number}")
+        said.append(f"{asset.symbol}: {plain_quantity(owned)} {asset.coin} of cycle {number}")
     if cycle is None and state.problem and not is_dust(held, price, asset):
-        said.append(f"{asset.symbol}: {held:f} {asset.coin}; {state.problem}")
+        said.append(f"{asset.symbol}: {plain_quantity(held)} {asset.coin}; {state.problem}")
     elif not is_dust(held - owned, price, asset):
-        said.append(f"{asset.symbol}: {held - owned:f} {asset.coin} that aren't the bot's")
+        rest = plain_quantity(held - owned)
+        said.append(f"{asset.symbol}: {rest} {asset.coin} that aren't the bot's")
     return said

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from dca_bot.commands.act.action import NOT_DONE, Action, action, add_yes
 from dca_bot.commands.act.closing import sale_of
-from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.act.pursuit import pursue
 from dca_bot.core.model import Allowed, AssetState
 from dca_bot.core.order_ids import is_ours
@@ -39,7 +38,8 @@ def run(arguments: Namespace) -> int:
     with action(arguments) as this:
         states = this.states(None)
         bids, live = _last_bids(this.log_dir), this.store.live_orders()
-        plan = [
+        plan = ["First every asset is paused: no BUYs until `dca resume`."]
+        plan += [
             line for state in states for line in sale_of(state, live, bids.get(state.asset.symbol))
         ]
         if not this.agree(plan, arguments):
@@ -48,7 +48,7 @@ def run(arguments: Namespace) -> int:
             panic(this, states)
         except KeyboardInterrupt:
             this.troubles.append("interrupted: `dca panic` goes on where this was")
-        return this.finish(left_at_alpaca(this))
+        return this.finish()
 
 
 def panic(this: Action, states: Iterable[AssetState]) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 
 from dca_bot.commands.act.action import NOT_DONE, Action, action, add_yes
 from dca_bot.commands.act.allowing import allow_all, describe
-from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.act.pursuit import pursue
 from dca_bot.core.model import Allowed, AssetState, Side
 
@@ -38,7 +37,7 @@ def run(arguments: Namespace) -> int:
         if not this.agree(plan, arguments):
             return NOT_DONE
         pause(this, states, with_all=is_all)
-        return this.finish(left_at_alpaca(this, arguments.symbol))
+        return this.finish(arguments.symbol)
 
 
 def pause(this: Action, states: Iterable[AssetState], *, with_all: bool) -> None:

@@ -12,8 +12,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
 from dca_bot.commands.act.action import NOT_DONE, action, add_yes
-from dca_bot.commands.act.allowing import WORDS, allow_all, describe
-from dca_bot.commands.act.left import left_at_alpaca
+from dca_bot.commands.act.allowing import allow_all, describe, in_words
 from dca_bot.core.model import Allowed, AssetState
 
 
@@ -35,7 +34,7 @@ def run(arguments: Namespace) -> int:
         for state, allowed in again:
             allow_all(this, [state], allowed, verb="resume")
         this.done += map(_stays, staying)
-        return this.finish(left_at_alpaca(this, arguments.symbol))
+        return this.finish(arguments.symbol)
 
 
 def to_resume(states: Sequence[AssetState], *, is_all: bool) -> list[tuple[AssetState, Allowed]]:
@@ -53,6 +52,6 @@ def to_resume(states: Sequence[AssetState], *, is_all: bool) -> list[tuple[Asset
 def _stays(state: AssetState) -> str:
     asset = state.asset
     return (
-        f"{asset.symbol} {WORDS[asset.allowed]}; that was set for it alone, and stays until "
+        f"{asset.symbol} {in_words(asset.allowed)}; that was set for it alone, and stays until "
         f"`dca resume {asset.symbol}`"
     )

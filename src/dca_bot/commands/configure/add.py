@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from dca_bot.commands.act.action import NOT_DONE, action, add_yes
 from dca_bot.commands.arguments import WrongCall
-from dca_bot.commands.configure.rows import assignments, check, preview
+from dca_bot.commands.configure.rows import assignments, check, preview, shown
 from dca_bot.core.model import ZERO, Asset, AssetState
 from dca_bot.store.configuration import Configuration, with_values
 from dca_bot.store.values import UnusableValue, Value
@@ -42,8 +42,10 @@ def run(arguments: Namespace) -> int:
     values = {**EXAMPLE, **assignments(arguments.columns)}
     asset = with_values(_blank(symbol), values)
     with action(arguments) as this:
+        if any(state.asset.symbol == symbol for state in this.store.assets()):
+            raise WrongCall(_there(symbol))
         check(this, AssetState(asset, None))
-        said = ", ".join(f"{column} {value}" for column, value in values.items())
+        said = ", ".join(f"{column} {shown(column, value)}" for column, value in values.items())
         plan = [f"A row for {symbol}: {said}.", *preview(this, asset)]
         if asset.is_enabled:
             plan.append("The bot begins to trade it at once.")
@@ -52,10 +54,16 @@ def run(arguments: Namespace) -> int:
         try:
             with Configuration(this.database) as rows:
                 rows.add(symbol, values)
-        except UnusableValue as error:
-            raise WrongCall(f"{error}: `dca set {symbol} column=value` changes it") from None
+        except UnusableValue:  # somebody else was faster
+            raise WrongCall(_there(symbol)) from None
+        [added] = this.states(symbol)
+        this.bare_hand.note(added.asset.asset_id, f"the row was added by hand: {said}")
         this.did(f"{symbol} was added to dca_assets")
-        return this.finish()
+        return this.finish(symbol)
+
+
+def _there(symbol: str) -> str:
+    return f"dca_assets has a row for {symbol} already: `dca set {symbol} column=value` changes it"
 
 
 def _blank(symbol: str) -> Asset:

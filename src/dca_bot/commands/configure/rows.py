@@ -10,10 +10,11 @@ from decimal import Decimal
 from dca_bot.commands.act.action import NOT_DONE, Action, action
 from dca_bot.commands.arguments import WrongCall
 from dca_bot.core.asset_row import buying_problem, pair_problems, trading_problem
-from dca_bot.core.model import ZERO, Asset, AssetState
+from dca_bot.core.model import Asset, AssetState, Side
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.report.ladder import as_a_preview, ladder_from, money_wanted
-from dca_bot.store.configuration import Configuration, read_values, with_values
+from dca_bot.report.numbers import amount_in_words, plain_quantity, price_in_words
+from dca_bot.store.configuration import Configuration, read_values, with_values, written
 from dca_bot.store.values import UnusableValue, Value
 
 TRUTHS = ("is_enabled", "take_profit_after_fees")
@@ -67,55 +68,77 @@ def preview(this: Action, asset: Asset) -> Iterator[str]:
         yield "Alpaca returns no price now, so there is no preview of its ladder."
         return
     ladder = ladder_from(as_a_preview(asset), price, this.rules[asset.symbol])
-    yield f"Its ladder from {_short(price)}:"
+    yield f"Its ladder from {price_in_words(price)}:"
     for rung in ladder.rungs:
         name = "base order" if rung.number == 0 else f"safety order {rung.number}"
         yield (
-            f"  {name:15} at {_short(rung.trigger):>12}  in {rung.invested:>9.2f}  "
-            f"sells at {_short(rung.take_profit_price):>12}  net {rung.net:+.2f}"
+            f"  {name:15} at {price_in_words(rung.trigger):>12}  in {rung.invested:>9,.2f}  "
+            f"sells at {price_in_words(rung.take_profit_price):>12}  net {rung.net:+,.2f}"
         )
     yield from (f"  {warning}" for warning in ladder.warnings)
-    yield f"All of it would take {money_wanted(ladder):.2f} {asset.quote_currency}."
+    wanted = amount_in_words(money_wanted(ladder), asset.quote_currency)
+    yield f"All of it would take {wanted}."
 
 
 def write(arguments: Namespace, values: dict[str, Value]) -> int:
     """Change the row's columns; the exit status."""
     with action(arguments) as this:
         [state] = this.states(arguments.symbol)
-        after = with_values(state.asset, values)
+        asset, after = state.asset, with_values(state.asset, values)
+        if after == asset and "allowed" not in values:  # that one also says: for this asset alone
+            said = ", ".join(f"{name} is {shown(name, value)}" for name, value in values.items())
+            this.did(f"{asset.symbol}: {said} already, nothing was written")
+            return this.finish(asset.symbol)
         if after.is_enabled:
             check(this, replace(state, asset=after))
-        plan = [_change(state, values)]
+        plan = [_changes(asset, values), *_meaning(this, state, after)]
         if after.is_enabled:
             plan += preview(this, after)
         if not this.agree(plan, arguments):
             return NOT_DONE
         with Configuration(this.database) as rows:
-            rows.change(state.asset.asset_id, values)
-        said = ", ".join(f"{name} = {_shown(name, value)}" for name, value in values.items())
-        this.bare_hand.note(state.asset.asset_id, f"the row was changed by hand: {said}")
-        this.did(f"{state.asset.symbol}: {said}")
-        return this.finish()
+            rows.change(asset.asset_id, values)
+        said = ", ".join(f"{name} = {shown(name, value)}" for name, value in values.items())
+        this.bare_hand.note(asset.asset_id, f"the row was changed by hand: {said}")
+        this.did(f"{asset.symbol}: {said}")
+        return this.finish(asset.symbol)
 
 
-def _change(state: AssetState, values: dict[str, Value]) -> str:
-    asset, cycle = state.asset, state.cycle
-    changes = ", ".join(f"{name} becomes {_shown(name, value)}" for name, value in values.items())
-    running = ""
-    if values.get("is_enabled") == 0:
-        running = " It gets no orders of any kind then, no take profit either; its coins stay."
-    elif cycle is not None and cycle.quantity > 0:
-        running = f" Its running cycle holds {cycle.quantity:f} {asset.coin}: it counts for it too."
-    return f"{asset.symbol}: {changes}.{running}"
+def _changes(asset: Asset, values: dict[str, Value]) -> str:
+    """The old values beside the new ones."""
+    found = []
+    for name, value in values.items():
+        before, after = shown(name, written(asset, name)), shown(name, value)
+        found.append(
+            f"{name} is {after} already" if before == after else f"{name} {before} -> {after}"
+        )
+    return f"{asset.symbol}: {', '.join(found)}."
 
 
-def _shown(column: str, value: Value) -> str:
+def _meaning(this: Action, before: AssetState, after: Asset) -> Iterator[str]:
+    """What the change means for what is under way."""
+    asset, cycle = before.asset, before.cycle
+    held = ""
+    if cycle is not None and cycle.quantity > 0:
+        held = f"{plain_quantity(cycle.quantity)} {asset.coin}"
+    if after.is_enabled or not asset.is_enabled:
+        if held:
+            yield f"Its running cycle holds {held}: the change counts for it too."
+        return
+    yield "It gets no orders of any kind then, no take profit either."
+    for order in this.store.live_orders():
+        if order.asset_id == asset.asset_id:
+            yield f"The {order.side} {order.client_order_id} is under way, and may still fill."
+            if order.side is Side.BUY:
+                yield f"`dca pause {asset.symbol}` cancels it, before or after."
+    if held:
+        yield f"Its cycle keeps {held}, unsold: `dca close {asset.symbol}` sells them."
+
+
+def shown(column: str, value: Value) -> str:
     """As SQL writes it."""
     if value is None:
         return "NULL"
+    if isinstance(value, Decimal):
+        return plain_quantity(value)
     return str(bool(value)).upper() if column in TRUTHS else str(value)
-
-
-def _short(price: Decimal) -> str:
-    places = max(2, 4 - price.adjusted()) if price > ZERO else 2
-    return f"{price:,.{places}f}"
