@@ -48,6 +48,13 @@ class _Working:
 
     order: Order
     update: OrderUpdate
+    replaced: tuple[OrderUpdate, ...] = ()  # what hands have put this one in the place of
+
+    @property
+    def name(self) -> str:
+        """The client order id under which it is listed: Alpaca gives a successor one of its own."""
+        own = self.update.alpaca_order_id or ""
+        return f"by-hand-{own}" if self.replaced else self.order.client_order_id
 
     @property
     def rest(self) -> Decimal:
@@ -67,7 +74,7 @@ class FakeBroker:
     news of an order goes to `updates`, and to `listener` the moment it happens: so also before
     submit has returned.
 
-    Mishaps: `refuse`, `lose_answer`, `fail`, `ignores_cancels`, `unseen`, `end`.
+    Mishaps: `refuse`, `lose_answer`, `fail`, `ignores_cancels`, `unseen`, `end`, `edit`.
     """
 
     def __init__(
@@ -158,6 +165,16 @@ class FakeBroker:
             working = self._orders[client_order_id]
             return self._tell(working, replace(working.update, status=status, reason=reason))
 
+    def edit(self, client_order_id: str, limit: Decimal | str) -> None:
+        """Replace an order, as Alpaca's dashboard does: the stream tells nothing that we hear."""
+        with self._lock:
+            working = self._orders[client_order_id]
+            name = f"{working.update.alpaca_order_id}-edited"
+            working.replaced += (replace(working.update, replaced_by=name),)
+            working.order = replace(working.order, limit_price=Decimal(limit))
+            working.update = replace(working.update, alpaca_order_id=name)
+            self._match()
+
     def refuse(self, message: str, *, needs_cash: bool = False) -> None:
         """Refuse the next order."""
         self._refusals.append((message, needs_cash))
@@ -209,27 +226,40 @@ class FakeBroker:
         with self._lock:
             self._called("order_by_id")
             for client_order_id, working in self._orders.items():
-                name = working.update.alpaca_order_id
-                if name == alpaca_order_id and name not in self.unseen:
-                    return self._without_position(client_order_id)
+                update = self._without_position(client_order_id)
+                if alpaca_order_id in self.unseen:
+                    continue
+                if alpaca_order_id == update.alpaca_order_id:
+                    return replace(update, client_order_id=working.name)
+                if alpaca_order_id in {each.alpaca_order_id for each in working.replaced}:
+                    return update
             return None
 
     def open_orders(self) -> Sequence[OrderUpdate]:
         with self._lock:
             self._called("open_orders")
-            seen = [each for each in self._orders.items() if each[0] not in self.unseen]
-            ids = [name for name, working in seen if working.is_open]
-            return [self._without_position(client_order_id) for client_order_id in ids]
+            return [
+                replace(working.update, client_order_id=working.name, position_quantity=None)
+                for name, working in self._orders.items()
+                if name not in self.unseen and working.is_open
+            ]
 
     def closed_orders(self, since: datetime) -> Sequence[OrderUpdate]:
         with self._lock:
             self._called("closed_orders")
-            ids = [
-                name
-                for name, working in self._orders.items()
-                if not working.is_open and (working.update.created_at or since) > since
+            orders = [
+                working
+                for working in self._orders.values()
+                if (working.update.created_at or since) > since
             ]
-            return [self._without_position(client_order_id) for client_order_id in ids]
+            return [
+                *(each for working in orders for each in working.replaced),
+                *(
+                    replace(working.update, client_order_id=working.name, position_quantity=None)
+                    for working in orders
+                    if not working.is_open
+                ),
+            ]
 
     def holdings(self, *, urgent: bool = False) -> Holdings:
         with self._lock:
@@ -361,7 +391,8 @@ class FakeBroker:
             update = replace(update, ended_at=self.clock())
         working.update = update
         self.updates.append(update)
-        self.listener(update)
+        if not working.replaced:  # the stream names a successor by an id that is not ours
+            self.listener(update)
         return update
 
     def _without_position(self, client_order_id: str) -> OrderUpdate:

@@ -126,6 +126,11 @@ class Simulator:
         answer = self._session.post(self.base_url + path, json=json, timeout=ANSWER_SECONDS)
         return self._answer(answer)
 
+    def patch(self, path: str, json: Any) -> Any:
+        """The JSON answer to a PATCH; fails on an error status."""
+        answer = self._session.patch(self.base_url + path, json=json, timeout=ANSWER_SECONDS)
+        return self._answer(answer)
+
     def env(self) -> dict[str, str]:
         """The APCA_* variables that point our scripts at this exchange."""
         return {

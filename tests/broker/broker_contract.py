@@ -46,6 +46,11 @@ class World(ABC):
         """End an open order."""
 
     @abstractmethod
+    def edit(self, client_order_id: str, *, limit: str) -> str:
+        """Give an open order another limit, as Alpaca's dashboard does: the order is replaced.  The
+        name under which its successor can be filled."""
+
+    @abstractmethod
     def lose_answer(self, *, taken: bool) -> None:
         """Let the next submit end without a readable answer."""
 
@@ -203,6 +208,43 @@ class BrokerContract:
         world.broker.submit(order, BTC)
         world.expire(order.client_order_id)
         assert finished(world, order).status is OrderStatus.EXPIRED
+
+    def test_an_order_that_a_hand_replaced_goes_on_in_its_successors(self, world: World) -> None:
+        world.hold_fills()
+        order = buy("0.004", limit="64100")
+        answer = world.broker.submit(order, BTC)
+        world.fill(order.client_order_id, "0.001", "64100")
+        successor = world.edit(order.client_order_id, limit="64000")
+        update = world.broker.order(order.client_order_id)
+        assert update is not None
+        assert (update.status, update.filled_quantity) == (OrderStatus.OPEN, Decimal("0.001"))
+        assert update.alpaca_order_id != answer.alpaca_order_id
+        world.fill(successor, "0.001", "64000")
+        successor = world.edit(successor, limit="63990")
+        world.fill(successor, "0.002", "63980")
+        update = finished(world, order)
+        assert (update.status, update.filled_quantity) == (OrderStatus.FILLED, Decimal("0.004"))
+        assert update.filled_average_price == Decimal(64015)
+        assert world.broker.order_by_id(str(answer.alpaca_order_id)) == update
+
+    def test_the_successor_of_a_replaced_order_can_be_cancelled(self, world: World) -> None:
+        order = buy("0.001", limit="50000")
+        world.broker.submit(order, BTC)
+        world.edit(order.client_order_id, limit="50001")
+        update = world.broker.order(order.client_order_id)
+        assert update is not None
+        world.broker.cancel(str(update.alpaca_order_id))
+        assert finished(world, order).status is OrderStatus.CANCELED
+
+    def test_a_replaced_order_is_open_under_its_successors_name_alone(self, world: World) -> None:
+        order = buy("0.001", limit="50000")
+        world.broker.submit(order, BTC)
+        world.edit(order.client_order_id, limit="50001")
+        update = world.broker.order(order.client_order_id)
+        [listed] = world.broker.open_orders()
+        assert update is not None
+        assert listed.alpaca_order_id == update.alpaca_order_id
+        assert listed.client_order_id != order.client_order_id
 
     def test_the_same_order_twice_is_one_order(self, world: World) -> None:
         order = buy("0.001", limit="50000")

@@ -10,7 +10,7 @@ from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
 from dca_bot.program.settings import AlpacaSettings
 from tests.broker.broker_contract import BTC, BrokerContract, World
-from tests.helpers import Simulator
+from tests.helpers import Simulator, eventually
 
 
 class SimulatedWorld(World):
@@ -40,6 +40,18 @@ class SimulatedWorld(World):
 
     def expire(self, client_order_id: str) -> None:
         self.exchange.post(f"/sim/orders/{client_order_id}/finish", {"status": "expired"})
+
+    def edit(self, client_order_id: str, *, limit: str) -> str:
+        def resting() -> list[str]:
+            return [
+                each["id"]
+                for each in self.exchange.get("/v2/orders")
+                if client_order_id in (each["client_order_id"], each["id"])
+                and each["status"] in ("new", "partially_filled")
+            ]
+
+        [found] = eventually(resting)
+        return str(self.exchange.patch(f"/v2/orders/{found}", {"limit_price": limit})["id"])
 
     def lose_answer(self, *, taken: bool) -> None:
         name = "reset_after_accepting" if taken else "reset"

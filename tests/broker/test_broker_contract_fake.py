@@ -27,6 +27,10 @@ class FakeWorld(World):
     def expire(self, client_order_id: str) -> None:
         self.fake.end(client_order_id, OrderStatus.EXPIRED)
 
+    def edit(self, client_order_id: str, *, limit: str) -> str:
+        self.fake.edit(client_order_id, limit)
+        return client_order_id
+
     def lose_answer(self, *, taken: bool) -> None:
         self.fake.lose_answer(taken=taken)
 

@@ -134,13 +134,22 @@ def test_an_order_object_says_everything_that_the_books_need() -> None:
         *((word, OrderStatus.OPEN) for word in translate.WORDS_FOR_OPEN),
         ("filled", OrderStatus.FILLED),
         ("canceled", OrderStatus.CANCELED),
-        ("replaced", OrderStatus.CANCELED),
         ("expired", OrderStatus.EXPIRED),
         ("rejected", OrderStatus.REJECTED),
     ],
 )
 def test_every_known_status_word_has_its_meaning(word: str, status: OrderStatus) -> None:
     assert translate.order_update(order(status=word)).status is status
+
+
+def test_a_replaced_order_goes_on_in_its_successor() -> None:
+    update = translate.order_update(order(status="replaced", replaced_by="b28e2b24"))
+    assert (update.status, update.replaced_by) == (OrderStatus.OPEN, "b28e2b24")
+
+
+def test_a_replaced_order_whose_successor_is_not_named_is_in_doubt() -> None:
+    with pytest.raises(translate.Unreadable):
+        translate.order_update(order(status="replaced", replaced_by=None))
 
 
 def test_a_canceled_order_keeps_its_filled_part() -> None:

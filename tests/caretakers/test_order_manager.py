@@ -108,6 +108,33 @@ def statuses(world: SmallWorld) -> list[CycleStatus]:
     return [state.cycle.status for state in world.store.assets() if state.cycle]
 
 
+def test_an_order_that_was_edited_at_alpaca_is_the_cycles_own(world: SmallWorld) -> None:
+    order = the_order(world)
+    world.broker.edit(order, "99")
+    assert world.manage_orders() == 0
+    assert world.cancels == 0
+    world.clock.pass_by(STALE + 1)
+    assert world.manage_orders() == 0
+    assert world.cancels == 1
+    assert world.cycle.status is CycleStatus.WATCHING
+    assert world.store.order(order).status is OrderStatus.CANCELED
+
+
+def test_many_edited_orders_are_followed_one_by_one() -> None:
+    """The list of closed orders shows them, but not what has become of them."""
+    world, count = many_resting_buys(3)
+    orders = [each.client_order_id for each in world.broker.submitted]
+    for each in orders:
+        world.broker.edit(each, "99")
+    assert world.manage_orders() == 0
+    assert statuses(world) == [CycleStatus.BUYING] * count
+    for each in orders:
+        world.broker.fill(each)
+    assert world.manage_orders() == 0
+    assert statuses(world) == [CycleStatus.WATCHING] * count
+    assert all(state.cycle and state.cycle.quantity > 0 for state in world.store.assets())
+
+
 def test_a_buy_that_is_not_yet_stale_is_left_alone(world: SmallWorld) -> None:
     before = world.cycle
     world.clock.pass_by(STALE)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -199,6 +200,53 @@ def test_an_acknowledged_order_that_alpaca_does_not_find_once_stays_under_way() 
 
 def test_an_acknowledged_order_is_found_by_alpacas_own_id_too() -> None:
     floor, order = an_order_out_of_sight()
+    floor.broker.unseen = {order.client_order_id}
+    floor.broker.end(order.client_order_id, OrderStatus.CANCELED)
+    assert floor.settle(order.client_order_id) is True
+    assert floor.order(order.client_order_id).status is OrderStatus.CANCELED
+
+
+def an_order_that_was_edited() -> tuple[Floor, Order]:
+    """A base order rests, and somebody has lowered its limit in Alpaca's dashboard."""
+    floor = deaf_floor()
+    order = placed(floor)
+    floor.broker.edit(order.client_order_id, "99")
+    return floor, order
+
+
+def test_an_order_that_was_edited_at_alpaca_is_the_one_under_way() -> None:
+    floor, order = an_order_that_was_edited()
+    floor.recover()
+    followed = floor.order(order.client_order_id)
+    assert followed.status is OrderStatus.OPEN
+    assert followed.alpaca_order_id != f"alpaca-{order.client_order_id}"
+    assert floor.cycle.latest_order_id == followed.alpaca_order_id
+    assert floor.see(98) is None
+    assert len(floor.broker.submitted) == 1
+
+
+def test_late_news_of_an_order_before_its_edit_does_not_bring_its_old_id_back() -> None:
+    floor, order = an_order_that_was_edited()
+    floor.recover()
+    [late] = [each for each in floor.broker.updates if each.status is OrderStatus.OPEN]
+    assert not floor.hear(replace(late, replaced_by="another"))
+
+
+def test_what_an_edited_order_fills_is_booked_once() -> None:
+    floor, order = an_order_that_was_edited()
+    floor.broker.fill(order.client_order_id, "0.05")
+    floor.recover()
+    floor.broker.fill(order.client_order_id)
+    for _ in range(2):
+        floor.recover()
+    assert floor.cycle.quantity == floor.held
+    assert floor.cycle.status is CycleStatus.WATCHING
+    assert len(floor.broker.submitted) == 1
+
+
+def test_an_edited_order_that_alpaca_finds_under_its_new_id_alone_is_found() -> None:
+    floor, order = an_order_that_was_edited()
+    floor.recover()
     floor.broker.unseen = {order.client_order_id}
     floor.broker.end(order.client_order_id, OrderStatus.CANCELED)
     assert floor.settle(order.client_order_id) is True

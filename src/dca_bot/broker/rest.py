@@ -24,6 +24,7 @@ from dca_bot.broker.http_client import PATIENCE, Patience
 from dca_bot.broker.order_pages import OrderPages, wire
 from dca_bot.broker.rate_limit import TOO_MANY_REQUESTS, RateLimiter
 from dca_bot.broker.shared import Shared
+from dca_bot.broker.successors import followed
 from dca_bot.broker.translate import OrderPage, Unreadable
 from dca_bot.broker.transport import HttpError, NoAnswer, NotSent, Transport
 from dca_bot.core.holdings import Holdings
@@ -108,8 +109,7 @@ class AlpacaBroker:
             raise BrokerUnavailable(f"order not sent: {clock_trouble(self.clock_offset)}")
         body = translate.order_body(order, symbol)
         try:
-            is_urgent = order.side is Side.SELL
-            raw = self._trading.request("POST", "/orders", body, urgent=is_urgent)
+            raw = self._trading.request("POST", "/orders", body, urgent=order.side is Side.SELL)
             return _the_same(translate.order_update(raw), order)
         except NotSent as error:
             raise BrokerUnavailable(f"order not sent: {error}") from error
@@ -148,7 +148,8 @@ class AlpacaBroker:
 
     def _known_order(self, path: str, content: Mapping[str, Any]) -> OrderUpdate | None:
         try:
-            return translate.order_update(self._trading.request("GET", path, content))
+            update = translate.order_update(self._trading.request("GET", path, content))
+            return followed(update, self.order_by_id)
         except HttpError as error:
             if error.says_order_unknown:
                 return None
@@ -242,9 +243,8 @@ class AlpacaBroker:
 
     def _asset(self, asset_id: str) -> Any:
         """One asset, also one that is no longer active; None: Alpaca doesn't know it."""
-        path = f"/assets/{percent_encoded(asset_id, safe='')}"
         try:
-            return self._trading.request("GET", path)
+            return self._trading.request("GET", f"/assets/{percent_encoded(asset_id, safe='')}")
         except HttpError as error:
             if error.status == 404:
                 return None

@@ -41,8 +41,7 @@ STATUSES = {
     "canceled": OrderStatus.CANCELED,
     "expired": OrderStatus.EXPIRED,
     "rejected": OrderStatus.REJECTED,
-    # Replaced by hand: this order is over, and its successor isn't ours.  Its filled part stays.
-    "replaced": OrderStatus.CANCELED,
+    "replaced": OrderStatus.OPEN,  # it goes on in its successor (successors.py)
 }
 
 # Which field carries the reason of a refusal or a band cancel is unknown (docs/alpaca.md 1.9).
@@ -111,6 +110,7 @@ def order_update(raw: Any, *, position_quantity: Decimal | None = None) -> Order
         created_at=timestamp(order.get("created_at")),
         ended_at=_ended_at(order) if status.is_finished else None,
         reason=_reason(order),
+        replaced_by=_required(order, "replaced_by") if order["status"] == "replaced" else None,
     )
 
 

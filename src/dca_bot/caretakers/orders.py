@@ -129,7 +129,7 @@ class Settler:
             closed = self._broker.closed_orders(since)
         except BrokerUnavailable:
             return {}
-        return {order.client_order_id: order for order in closed}
+        return {order.client_order_id: order for order in closed if order.status.is_finished}
 
     def _settle(
         self, asset: Asset, row: Order, listed: OrderUpdate | None, ended: OrderUpdate | None
@@ -152,7 +152,9 @@ class Settler:
     ) -> None:
         """Book how an order ended that is no longer among the open ones."""
         row = self._store.order(order.client_order_id)
-        if row is not None and not row.status.is_finished:
+        if row is None and (replaced := self._replaced_by(order)):
+            self._books.settle(replaced)
+        elif row is not None and not row.status.is_finished:
             self._books.settle(row, ended)
         elif row is None and state and state.cycle and _waits_for(state.cycle, order):
             self.settle_without_row(state)
@@ -162,6 +164,11 @@ class Settler:
             asset_log(log, order.symbol).info(
                 event(f"{update.side} order {update.status}", **order_facts(update))
             )
+
+    def _replaced_by(self, order: OrderUpdate) -> Order | None:
+        """The bot's order in whose place a hand has put this one, under another name."""
+        rows = self._store.live_orders()
+        return next((each for each in rows if each.alpaca_order_id == order.alpaca_order_id), None)
 
     def open_cycle(self, asset: Asset) -> None:
         """Give an enabled asset without an active cycle a watching one (behaviour 1)."""

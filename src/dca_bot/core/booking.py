@@ -63,7 +63,7 @@ def apply_update(
     after = replace(
         booked.order,
         status=_status_after(cycle, order.status, update.status),
-        alpaca_order_id=order.alpaca_order_id or update.alpaca_order_id,
+        alpaca_order_id=_alpaca_order_id(order, update),
     )
     if not cycle.status.is_active:
         return Booked(cycle, after)
@@ -84,9 +84,7 @@ def apply_alone(order: Order, update: OrderUpdate) -> Order:
     status, filled = order.status, update.filled_quantity
     if not status.is_finished or status is OrderStatus.LOST:
         status = status if update.status is OrderStatus.INTENDED else update.status
-    after = replace(
-        order, status=status, alpaca_order_id=order.alpaca_order_id or update.alpaca_order_id
-    )
+    after = replace(order, status=status, alpaca_order_id=_alpaca_order_id(order, update))
     if update.filled_average_price is None or filled <= order.filled_quantity:
         return after
     is_buy = order.side is Side.BUY
@@ -158,6 +156,12 @@ def _status_after(cycle: Cycle, before: OrderStatus, reported: OrderStatus) -> O
     if not before.is_finished or before is OrderStatus.LOST or reported is OrderStatus.FILLED:
         return reported
     return before
+
+
+def _alpaca_order_id(order: Order, update: OrderUpdate) -> str | None:
+    """Alpaca's id of an order; of one that a hand has replaced, its successor's."""
+    known = order.alpaca_order_id
+    return known if known and update.replaced_by else update.alpaca_order_id or known
 
 
 def conclude(order: Order, status: OrderStatus, reason: str) -> OrderUpdate:

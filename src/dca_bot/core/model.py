@@ -263,7 +263,7 @@ class OrderUpdate:
 
     Fills are cumulative.  `position_quantity` is the whole position after the fill, net of fees,
     where Alpaca reported it (docs/alpaca.md 1.5).  `reason` is Alpaca's text for a refusal, for the
-    log.
+    log; `replaced_by` Alpaca's id of the order that a hand has put in this one's place.
     """
 
     client_order_id: str
@@ -277,6 +277,7 @@ class OrderUpdate:
     created_at: datetime | None = None
     ended_at: datetime | None = None  # by Alpaca's clock; None: it works still, or nobody knows
     reason: str = ""
+    replaced_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

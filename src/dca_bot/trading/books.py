@@ -160,7 +160,8 @@ class Books:
         update = self._broker.order(order.client_order_id)
         if update is None and order.alpaca_order_id:
             update = self._broker.order_by_id(order.alpaca_order_id)
-        return update
+        # one that a hand has replaced may have another name there
+        return update and replace(update, client_order_id=order.client_order_id)
 
     def settle_from_list(
         self, order: Order, listed: OrderUpdate | None, ended: OrderUpdate | None = None

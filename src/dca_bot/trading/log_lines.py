@@ -105,6 +105,10 @@ def updated(
             f"{ORDER_NAMES[order.kind]} given up as lost works after all, it is followed again"
         )
         _of(asset, old_cycle).warning(event(sentence, **ids))
+    if old_order.alpaca_order_id not in (None, order.alpaca_order_id):
+        ids = {"order": order.alpaca_order_id, "client_id": order.client_order_id}
+        sentence = f"{ORDER_NAMES[order.kind]} was replaced by hand at Alpaca, it is followed"
+        _of(asset, old_cycle).warning(event(sentence, **ids, was=old_order.alpaca_order_id))
     if booked.sold_at is not None:
         sold_out(asset, old_cycle, booked, net)
     elif grew:

@@ -138,7 +138,8 @@ class Broker(Protocol):
         """Ask for the end of an order.  It is a request; a finished order is fine too."""
 
     def order(self, client_order_id: str) -> OrderUpdate | None:
-        """What Alpaca says of one order; None: it says it doesn't know it.
+        """What Alpaca says of one order; None: it says it doesn't know it.  One that a hand has
+        replaced is told with its successors, as one order.
 
         Raises Unreadable where that can't be taken at its word.
         """
