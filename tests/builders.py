@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 from dca_bot.core.model import (
     Asset,
@@ -30,10 +30,8 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BTC = "BTC/USD"
 STEP = Decimal("0.000000001")
 
-# The same examples on every machine, and no judgement on how fast the machine is.
-CHECKED = settings(
-    derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=200
-)
+# The same examples on every machine; how many of them, conftest.py says.
+CHECKED = settings(derandomize=True)
 
 
 def money(value: Decimal | str | int | None) -> Decimal | None:

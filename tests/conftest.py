@@ -1,6 +1,7 @@
 """The fixtures that all tests share: a real database, a simulated exchange, an environment."""
 
 import os
+import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -19,6 +20,10 @@ DATABASE_NUMBERS = count(1)
 TESTS = Path(__file__).parent
 WAIT_FOR_PROCESSES = {"caretakers", "commands", "demo", "integration", "page", "proofs", "watchdog"}
 
+# Whatever the environment says: each worker would compile all tests, and each process all programs.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--proofs", action="store_true", help="run the long proofs as well")
@@ -27,18 +32,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # a machine that stands still for a moment has found no counterexample
     hypothesis.settings.register_profile(
-        "ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+        "ours",
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+        max_examples=200 if are_proofs_wanted(config) else 50,
     )
     hypothesis.settings.load_profile("ours")
     config.pluginmanager.register(Summary(config), "summary")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def are_proofs_wanted(config: pytest.Config) -> bool:
     """The long proofs run when they are asked for, by the option or by their path."""
+    return config.getoption("--proofs") or any(
+        "proofs" in each or ".py" in each for each in config.args
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # begun last, one of these would keep a single worker busy for a minute after all others
     items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] not in WAIT_FOR_PROCESSES)
-    is_named = any("proofs" in each or ".py" in each for each in config.args)
-    if config.getoption("--proofs") or is_named:
+    if are_proofs_wanted(config):
         return
     left_out = [item for item in items if item.get_closest_marker("proof")]
     config.hook.pytest_deselected(items=left_out)

@@ -6,6 +6,7 @@ import ast
 import re
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,7 @@ def defaults() -> dict[str, str]:
     }
 
 
+@cache
 def sentences_of_the_code() -> str:
     """Every text in the programs, a line each, with `…` where something is filled in."""
     texts = []
@@ -198,14 +200,11 @@ def sentences_of_the_code() -> str:
     return "\n".join(texts)
 
 
-SENTENCES = sentences_of_the_code()
-
-
 def missing_parts(sentence: str) -> list[str]:
     """The parts of a sentence that nothing in the code says."""
     parts = re.split("…|: ", FILLED_IN.sub("…", sentence))
     words = [part.strip(" ;:,()") for part in parts]
-    return [each for each in words if each and each not in SENTENCES]
+    return [each for each in words if each and each not in sentences_of_the_code()]
 
 
 def test_the_printed_sql_is_what_the_store_is_tested_with() -> None:

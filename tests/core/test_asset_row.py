@@ -258,7 +258,7 @@ CYCLES = st.fixed_dictionaries(
 QUOTES = st.sampled_from([(100, 101), ("0.0000001", "0.0000002"), (99_999_999, 99_999_999)])
 
 
-@settings(CHECKED, max_examples=1000)
+@settings(CHECKED, max_examples=5 * CHECKED.max_examples)
 @given(row=ROWS, cycle=CYCLES, prices=QUOTES)
 def test_no_row_that_sql_can_hold_is_more_than_a_problem_of_its_own(
     row: dict[str, Any], cycle: dict[str, Any], prices: tuple[Any, Any]

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -29,7 +29,7 @@ from dca_bot.core.model import (
 from dca_bot.core.transition import end_cooldown
 from dca_bot.program.errors import BrokerUnavailable, DcaError
 from dca_bot.trading.trader import Trader
-from tests.builders import Floor
+from tests.builders import CHECKED, Floor
 from tests.fakes import FakeBroker
 
 MAX_SAFETY_ORDERS = 2
@@ -263,9 +263,5 @@ class TraderMachine(RuleBasedStateMachine):
 
 TestTrader = TraderMachine.TestCase
 TestTrader.settings = settings(
-    derandomize=True,
-    deadline=None,
-    max_examples=100,
-    stateful_step_count=80,
-    suppress_health_check=[HealthCheck.too_slow],
+    CHECKED, max_examples=CHECKED.max_examples // 2, stateful_step_count=80
 )

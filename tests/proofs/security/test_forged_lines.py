@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dca_bot.program.log_text import asset_log, event
@@ -78,7 +78,6 @@ def is_one_harmless_line(written: str) -> bool:
 OUTSIDE = st.text(max_size=300) | st.sampled_from(NASTY)
 
 
-@settings(deadline=None)
 @given(OUTSIDE, OUTSIDE, OUTSIDE)
 @example("BTC/USD", "=", 'a="b" c=d')
 def test_a_line_is_one_line_whatever_it_tells(subject: str, sentence: str, fact: str) -> None:
@@ -89,7 +88,6 @@ def test_a_line_is_one_line_whatever_it_tells(subject: str, sentence: str, fact:
 CRAFTED = st.text(max_size=40) | st.text("ab1 ='\"\\|\n\u2028", max_size=40)
 
 
-@settings(deadline=None)
 @given(CRAFTED, CRAFTED, CRAFTED)
 def test_only_our_own_facts_can_be_read_out_of_a_line(
     sentence: str, reason: str, error: str
@@ -100,7 +98,6 @@ def test_only_our_own_facts_can_be_read_out_of_a_line(
     assert facts(line(sentence, error=ValueError(error))) == {}
 
 
-@settings(deadline=None)
 @given(CRAFTED)
 def test_a_fact_comes_out_as_it_went_in(value: str) -> None:
     assert facts(line(event("placed", reason=value)))["reason"] == value

@@ -13,7 +13,7 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dca_bot.program.masking import Mask
@@ -268,7 +268,6 @@ def test_a_crash_shows_no_secret_wherever_it_happens(
 PASSWORDS = st.text(st.characters(codec="utf-8"), min_size=6, max_size=40)
 
 
-@settings(deadline=None)
 @given(PASSWORDS, st.binary(max_size=5), st.binary(max_size=5))
 def test_a_secret_is_found_in_base64_wherever_it_begins(
     secret: str, before: bytes, after: bytes
@@ -277,7 +276,6 @@ def test_a_secret_is_found_in_base64_wherever_it_begins(
     assert "***" in Mask([secret])(coded)
 
 
-@settings(deadline=None)
 @given(PASSWORDS)
 def test_every_spelling_is_masked(secret: str) -> None:
     for form in telltales.spellings(secret):

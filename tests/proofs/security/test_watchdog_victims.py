@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dca_bot.program.clock import utc_now
@@ -286,7 +286,6 @@ JSON = st.recursive(
 FIELDS = st.sampled_from(list(Heartbeat.__dataclass_fields__))
 
 
-@settings(deadline=None)
 @given(st.dictionaries(FIELDS, JSON) | JSON)
 def test_no_content_of_a_heartbeat_stops_the_watchdog(raw: object) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -294,7 +293,6 @@ def test_no_content_of_a_heartbeat_stops_the_watchdog(raw: object) -> None:
         BotProcess(Path(folder), beat_age_max=60, clock=utc_now).verdict()
 
 
-@settings(deadline=None)
 @given(st.binary())
 def test_no_bytes_in_its_files_stop_the_watchdog(raw: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -198,5 +198,7 @@ class Books(RuleBasedStateMachine):
                 over.add(update.order.id)
 
 
-Books.TestCase.settings = settings(CHECKED, max_examples=60, stateful_step_count=40)
+Books.TestCase.settings = settings(
+    CHECKED, max_examples=CHECKED.max_examples // 3, stateful_step_count=40
+)
 TestBooks = Books.TestCase
