@@ -518,7 +518,7 @@ def test_only_a_cycle_that_sells_or_watches_is_sold_out(status: CycleStatus) -> 
 
 def test_an_order_of_a_deleted_row_follows_what_alpaca_says_until_it_has_ended() -> None:
     order = an_order(alpaca_order_id="alpaca-1")
-    again = an_update(order, OrderStatus.INTENDED, alpaca_order_id="another")
+    again = an_update(order, OrderStatus.INTENDED, alpaca_order_id=None)
     assert apply_alone(order, again) == order
     ended = apply_alone(order, an_update(order, OrderStatus.CANCELED))
     assert ended.status is OrderStatus.CANCELED
@@ -541,8 +541,25 @@ def test_the_fill_of_an_order_of_a_deleted_row_is_kept_as_it_was_booked() -> Non
     assert more.received_quantity == Decimal("0.9975")
 
 
-def test_the_first_id_that_alpaca_gave_an_order_stays() -> None:
+@pytest.mark.parametrize(
+    ("told", "replaced_by", "expected"),
+    [
+        ("alpaca-2", None, "alpaca-2"),
+        ("alpaca-0", "alpaca-1", "alpaca-1"),  # late news of what it was before
+        (None, None, "alpaca-1"),
+    ],
+)
+def test_an_edited_order_has_the_id_that_nobody_has_replaced(
+    told: str | None, replaced_by: str | None, expected: str
+) -> None:
     order = an_order(alpaca_order_id="alpaca-1")
     cycle = start_order(a_cycle(), Side.BUY, "alpaca-1")
-    other = an_update(order, OrderStatus.OPEN, alpaca_order_id="another")
-    assert apply_update(an_asset(), cycle, order, other, NOW).order.alpaca_order_id == "alpaca-1"
+    update = an_update(order, OrderStatus.OPEN, alpaca_order_id=told, replaced_by=replaced_by)
+    assert apply_update(an_asset(), cycle, order, update, NOW).order.alpaca_order_id == expected
+    assert apply_alone(order, update).alpaca_order_id == expected
+
+
+def test_an_order_that_is_first_heard_of_when_it_was_edited_has_an_id() -> None:
+    order = an_order()
+    update = an_update(order, OrderStatus.OPEN, alpaca_order_id="a", replaced_by="b")
+    assert apply_alone(order, update).alpaca_order_id == "a"
