@@ -19,6 +19,7 @@ from dca_bot.core.holdings import Holdings
 from dca_bot.core.ladder import next_safety_price, stop_loss_price, take_profit_price
 from dca_bot.core.model import (
     Allowed,
+    AssetState,
     CycleStatus,
     OrderKind,
     OrderStatus,
@@ -28,7 +29,7 @@ from dca_bot.core.model import (
 from dca_bot.core.money import PRICE_STEP, weighted_average
 from dca_bot.core.order_ids import new_order
 from dca_bot.core.overdue import Tracking, accounts_for, cooldown_ends_at
-from dca_bot.core.position import why_blocked
+from dca_bot.core.position import other_holder, why_blocked
 from dca_bot.core.records import Booked, FillActivity
 from dca_bot.program.errors import BrokerUnavailable
 from tests.builders import (
@@ -282,6 +283,22 @@ def test_a_step_that_reaches_a_hundred_percent_is_none() -> None:
 def test_whose_coins_keep_a_base_order_back_is_reported(left_behind: str, sentence: str) -> None:
     why = why_blocked(an_asset(), a_holding("0.4"), Decimal(left_behind))
     assert why.startswith(f"Alpaca holds a position of 0.4 BTC/USD {sentence}: sell it there")
+
+
+def test_coins_of_another_rows_cycle_are_told_as_its_own() -> None:
+    here, there = an_asset(), an_asset(asset_id=2, symbol="BTC/USDC", is_enabled=False)
+    held = a_holding_cycle(cycle_id=7, asset_id=2, quantity="0.4")
+    states = [AssetState(here, a_cycle()), AssetState(there, held)]
+    holder = other_holder(here, states)
+    why = why_blocked(here, a_holding("0.5"), Decimal(0), holder)
+    assert why.startswith(
+        "Alpaca holds a position of 0.5 BTC/USD, and cycle 7 of BTC/USDC holds 0.4 of it: "
+        "`dca close BTC/USDC` sells them, "
+    )
+    assert "did not buy" not in why
+    assert other_holder(there, states) is None
+    of_another_coin = AssetState(there, held, bought_as="SOL/USD")
+    assert other_holder(here, [of_another_coin]) is None
 
 
 def by_hand(kind: OrderKind, quantity: str) -> OrderUpdate:

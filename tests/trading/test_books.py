@@ -194,11 +194,22 @@ def test_cash_that_is_just_enough_is_enough() -> None:
     cash.is_short(asset)
     cash.check(asset, Decimal(20), is_sure=False)
     for is_sure in (True, False):
-        with pytest.raises(OrderWithheld, match="waiting for 20.01 USD, available 20") as held:
+        with pytest.raises(OrderWithheld, match="waiting for 20.01 USD, available 20.00") as held:
             cash.check(asset, Decimal("20.01"), is_sure=is_sure)
         assert held.value.needs_cash
     cash.sufficed(asset)
     cash.check(asset, Decimal("20.01"), is_sure=False)
+
+
+def test_what_waits_for_cash_says_so_in_one_way_at_every_price() -> None:
+    asset, cash = an_asset(), Cash(lambda _: Decimal("15.123"), TestClock())
+    cash.is_short(asset)
+    said = set()
+    for cost in ("19.999999871", "19.999998123", "20"):
+        with pytest.raises(OrderWithheld) as held:
+            cash.check(asset, Decimal(cost), is_sure=False)
+        said.add(str(held.value))
+    assert said == {"waiting for 20.00 USD, available 15.12"}
 
 
 @pytest.mark.parametrize(("ahead", "is_sent"), [(30, True), (-30, True), (31, False), (-31, False)])

@@ -548,6 +548,22 @@ def test_a_cooldown_goes_on_when_a_foreign_position_blocks_its_restart() -> None
     assert floor.see(100) is None
 
 
+def test_coins_of_a_disabled_rows_cycle_are_named_as_that_rows() -> None:
+    floor = holding_floor()  # BTC/USD holds coins, is disabled, and another pair takes its place
+    first = floor.asset
+    floor.store.put_asset(replace(first, is_enabled=False))
+    second = replace(first, asset_id=2, symbol="BTC/USDC")
+    floor.store.put_asset(second)
+    floor.rules[second.symbol] = floor.rules[first.symbol]
+    floor.broker.money["USDC"] = Decimal(1000)
+    floor.broker.hold("BTC/USD", floor.cycle.quantity, 100)
+    floor.trader.books.open_cycle(2)
+    [state] = [each for each in floor.store.assets() if each.asset.asset_id == 2]
+    floor.clock.pass_by(1)
+    with pytest.raises(OrderRefused, match="cycle 1 of BTC/USD holds .* `dca close BTC/USD` sells"):
+        floor.trader.on_quote(state, floor.broker.quote("BTC/USDC", 100, 100))
+
+
 def test_a_cooldown_goes_on_when_the_cash_for_its_restart_is_missing() -> None:
     floor = holding_floor(broker=FakeBroker(cash=21))
     floor.see(101)

@@ -15,6 +15,7 @@ from dca_bot.core.model import (
     ZERO,
     Asset,
     AssetRules,
+    AssetState,
     Cycle,
     Holding,
     Order,
@@ -103,9 +104,29 @@ def blocks_base_order(asset: Asset, holding: Holding | None, quote: Quote) -> bo
     return holding is not None and not is_dust(holding.quantity, quote.bid, asset)
 
 
-def why_blocked(asset: Asset, holding: Holding | None, left_behind: Decimal) -> str:
+def other_holder(asset: Asset, states: Iterable[AssetState]) -> AssetState | None:
+    """The row whose cycle holds coins that this asset would buy; None: no other row's does."""
+    for state in states:
+        coin = (state.bought_as or state.asset.symbol).partition("/")[0]
+        is_other = state.asset.asset_id != asset.asset_id and coin == asset.coin
+        if is_other and state.cycle is not None and state.cycle.quantity > 0:
+            return state
+    return None
+
+
+def why_blocked(
+    asset: Asset, holding: Holding | None, left_behind: Decimal, holder: AssetState | None = None
+) -> str:
     """For a human: what `blocks_base_order` found, whose that is, and what to do about it."""
     held = holding.quantity if holding else ZERO
+    if holder is not None and holder.cycle is not None:
+        name, cycle = holder.asset.symbol, holder.cycle
+        return (
+            f"Alpaca holds a position of {held:f} {asset.symbol}, and cycle {cycle.cycle_id} of "
+            f"{name} holds {cycle.quantity.normalize():f} of it: `dca close {name}` sells them, "
+            f"`dca release {name}` and then `dca adopt {asset.symbol}` hand them over, or set "
+            f"is_enabled to FALSE for {asset.symbol} in dca_assets"
+        )
     bought = min(held, left_behind)
     whose = "that the bot did not buy"
     if bought > 0:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from dca_bot.core.model import ZERO, Asset, Side
 from dca_bot.program.clock import Clock
@@ -17,6 +17,7 @@ from dca_bot.program.errors import OrderWithheld
 FIRST_WAIT = timedelta(seconds=45)
 FACTOR = 3
 LONGEST_WAIT = timedelta(hours=1)
+CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,15 @@ class Cash:
             return
         available = self._available(asset.quote_currency)
         currency = asset.quote_currency
+        # To the cent: the cost follows the price, and a reason that lasts is told once.
+        needs, has = cost.quantize(CENT, ROUND_CEILING), available.quantize(CENT, ROUND_FLOOR)
         if available < cost:
-            raise _withheld(f"waiting for {cost:f} {currency}, available {available:f}")
+            raise _withheld(f"waiting for {needs:f} {currency}, available {has:f}")
         if shortage is None:
             return
         if _waits(shortage, available, self._clock()):
             raise _withheld(
-                f"waiting for more than {available:f} {currency}: Alpaca has refused "
-                f"{cost:f} of that"
+                f"waiting for more than {has:f} {currency}: Alpaca has refused {needs:f} of that"
             )
         self._short[asset.asset_id] = replace(shortage, believed=available)
 

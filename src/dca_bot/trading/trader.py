@@ -41,6 +41,7 @@ from dca_bot.core.model import (
 from dca_bot.core.order_ids import new_order
 from dca_bot.core.position import (
     blocks_base_order,
+    other_holder,
     why_blocked,
     why_nothing_to_sell,
 )
@@ -162,10 +163,13 @@ class Trader:
     ) -> Acted:
         """From the decision on what is known to the order, or to nothing where it was overtaken."""
         holding = self._look_before_leaping(known, expected)
+        holder = None  # looked up without a lock, and only where it will be told
+        if isinstance(expected, Buy) and blocks_base_order(known.asset, holding, quote):
+            holder = other_holder(known.asset, self._store.assets())
         try:
             with self._store.transaction(known.asset.asset_id) as tx:
                 asset = tx.asset
-                intended = self._intend(tx, expected, quote, holding, paused)
+                intended = self._intend(tx, expected, quote, holding, paused, holder=holder)
                 if intended is None:
                     return Acted(AssetState(asset, tx.cycle))
         except LossLimitReached as reached:
@@ -192,6 +196,8 @@ class Trader:
         quote: Quote,
         holding: Holding | None,
         paused: Collection[Side],
+        *,
+        holder: AssetState | None,
     ) -> tuple[Cycle, Order] | None:
         """Decide on what is locked and record the intent; the cycle is as it was before it.
 
@@ -209,9 +215,8 @@ class Trader:
                 if problem := buying_problem(tx.asset):
                     raise OrderWithheld(problem, side=Side.BUY)
                 if kind is OrderKind.BASE and blocks_base_order(tx.asset, holding, quote):
-                    raise OrderWithheld(
-                        why_blocked(tx.asset, holding, tx.left_behind()), side=Side.BUY
-                    )
+                    why = why_blocked(tx.asset, holding, tx.left_behind(), holder)
+                    raise OrderWithheld(why, side=Side.BUY)
                 self._budget.check(tx, kind, quantity * limit_price, now)
                 order = new_order(
                     cycle, kind, rung, quantity=quantity, limit_price=limit_price, now=now

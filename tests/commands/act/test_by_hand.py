@@ -73,6 +73,8 @@ def test_coins_of_another_rows_cycle_are_not_adopted(desk: Desk) -> None:
     assert done.returncode == 1
     assert f"cycle {held['id']} of BTC/USD holds BTC" in done.stderr
     assert desk.cycle() == held
+    of_cycle = f"BTC/USD: {held['quantity'].normalize():f} BTC of its cycle {held['id']}"
+    assert desk.dca("pause", "BTC/USDC")["left"] == [of_cycle]
 
 
 def test_coins_that_changed_during_the_question_are_not_adopted(desk: Desk) -> None:

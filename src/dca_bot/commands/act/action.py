@@ -170,7 +170,8 @@ class Action:
         """Say what is left at Alpaca of this asset, or of all; the exit status."""
         for trouble in self.troubles:
             sys.stderr.write(f"dca: {trouble}\n")
-        left = left_at_alpaca(self.broker, self.states(symbol), is_all=symbol is None)
+        wanted = None if symbol is None else self.states(symbol)
+        left = left_at_alpaca(self.broker, self.states(None), wanted)
         if self.is_json:
             print_json({"done": self.done, "left": left, "troubles": self.troubles})
         else:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
+from decimal import Decimal
 
 from dca_bot.core.holdings import is_dust
 from dca_bot.core.model import ZERO, AssetState, Holding, OrderUpdate
 from dca_bot.core.order_ids import is_ours
+from dca_bot.core.position import other_holder
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.report.numbers import plain_quantity
 from dca_bot.trading.ports import Broker
 
 
-def left_at_alpaca(broker: Broker, states: Sequence[AssetState], *, is_all: bool) -> list[str]:
-    """In sentences, for these assets; one sentence when Alpaca does not answer.
-
-    `is_all`: orders of the bot that belong to none of them count too.
-    """
-    symbols = None if is_all else {state.asset.symbol for state in states}
+def left_at_alpaca(
+    broker: Broker, states: Sequence[AssetState], wanted: Sequence[AssetState] | None
+) -> list[str]:
+    """In sentences, for the `wanted` of all these assets, or for all and whatever else is the
+    bot's; one sentence when Alpaca does not answer."""
+    symbols = None if wanted is None else {state.asset.symbol for state in wanted}
     try:
-        return [*_orders(broker, symbols), *_coins(broker, states)]
+        return [*_orders(broker, symbols), *_coins(broker, states, wanted)]
     except BrokerUnavailable as error:
         return [f"not known, since Alpaca does not answer: {error}"]
 
@@ -37,14 +39,21 @@ def describe(order: OrderUpdate) -> str:
     return f"{order.symbol}: an open {order.side} order {order.client_order_id}{filled}"
 
 
-def _coins(broker: Broker, states: Iterable[AssetState]) -> Iterator[str]:
+def _coins(
+    broker: Broker, states: Iterable[AssetState], wanted: Sequence[AssetState] | None
+) -> Iterator[str]:
     holdings = broker.holdings()
-    for state in states:
+    for state in states if wanted is None else wanted:
         asset = replace(state.asset, symbol=state.bought_as or state.asset.symbol)
-        yield from _of_asset(replace(state, asset=asset), holdings.of(asset.coin))
+        other = other_holder(asset, states)
+        others = other.cycle.quantity if other and other.cycle else ZERO
+        yield from _of_asset(replace(state, asset=asset), holdings.of(asset.coin), others)
+        if other and other.cycle and wanted is not None:  # else its own row says so
+            number, name = other.cycle.cycle_id, other.asset.symbol
+            yield f"{name}: {plain_quantity(others)} {asset.coin} of its cycle {number}"
 
 
-def _of_asset(state: AssetState, holding: Holding | None) -> Sequence[str]:
+def _of_asset(state: AssetState, holding: Holding | None, others: Decimal) -> Sequence[str]:
     asset, cycle = state.asset, state.cycle
     held = holding.quantity if holding else ZERO
     price = holding.average_entry_price if holding else ZERO
@@ -55,7 +64,7 @@ def _of_asset(state: AssetState, holding: Holding | None) -> Sequence[str]:
         said.append(f"{asset.symbol}: {plain_quantity(owned)} {asset.coin} of cycle {number}")
     if cycle is None and state.problem and not is_dust(held, price, asset):
         said.append(f"{asset.symbol}: {plain_quantity(held)} {asset.coin}; {state.problem}")
-    elif not is_dust(held - owned, price, asset):
-        rest = plain_quantity(held - owned)
-        said.append(f"{asset.symbol}: {rest} {asset.coin} that aren't the bot's")
+    elif not is_dust(rest := held - owned - others, price, asset):
+        foreign = plain_quantity(rest)
+        said.append(f"{asset.symbol}: {foreign} {asset.coin} that aren't the bot's")
     return said
