@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +33,17 @@ def test_where_nothing_can_be_written_the_old_one_still_says_that_the_loop_runs(
     with pytest.raises(OSError, match="new"):
         heartbeat.write(replace(beat, at=later), tmp_path)
     assert heartbeat.read(tmp_path) == replace(beat, at=later.replace(microsecond=0))
+
+
+def test_a_bot_that_has_ended_is_gone_though_nobody_asks_how_it_ended() -> None:
+    with subprocess.Popen(["sleep", "60"]) as bot:
+        beat = replace(
+            heartbeat.first(NOW), pid=bot.pid, process_start=heartbeat.process_start(bot.pid)
+        )
+        assert heartbeat.is_running(beat)
+        bot.kill()
+        os.waitid(os.P_PID, bot.pid, os.WEXITED | os.WNOWAIT)
+        assert not heartbeat.is_running(beat)
 
 
 def test_where_nothing_was_ever_written_there_is_none(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from dca_bot.watchdog.problems import Problem, ProblemKind, read_problem
 FILE_NAME = "main_app.heartbeat"
 PID_FILE_NAME = "main_app.pid"
 BYTES_MAX = 1_000_000
+ENDED = frozenset("ZX")  # states of a process that only waits to be struck off the list
 PID = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -86,13 +87,18 @@ def is_running(beat: Heartbeat) -> bool:
 
 
 def process_start(pid: int) -> int | None:
-    """When the process with this id began, in clock ticks since boot; None: there is none."""
+    """When the process with this id began, in clock ticks since boot; None: there is none.
+
+    One that has ended counts as gone, also while nobody has asked for its exit status: in a
+    container whose first process asks for none, it stays listed for good.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     # The second field is the program's name in brackets and may hold spaces and brackets itself.
-    return int(stat.rpartition(")")[2].split()[19])
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in ENDED else int(fields[19])
 
 
 def write_pid(directory: Path) -> None:
