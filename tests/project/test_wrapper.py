@@ -103,6 +103,17 @@ def test_cron_output_is_appended_and_the_exit_status_passed_on(project: Path) ->
     assert log.read_text() == "earlier\nhello\n"
 
 
+def test_the_documented_crontab_bears_a_blank_in_the_project_s_path(project: Path) -> None:
+    crontab = (PROJECT_ROOT / "docs" / "crontab.example").read_text()
+    log = project / "logs" / "hello.log"
+    log.write_text("")
+    jobs = re.findall(r"^(?:\S+ ){5}(.+) \w+\.py$", crontab, re.MULTILINE)
+    for job in jobs:
+        job = job.replace("/path_to_project", str(project))
+        subprocess.run(["/bin/sh", "-c", f"{job} hello.py"], env=CRON_ENVIRONMENT, check=True)
+    assert log.read_text() == "hello\n" * 4
+
+
 def test_an_answer_to_a_person_is_shown_also_through_a_pipe(project: Path, tmp_path: Path) -> None:
     env = {**CRON_ENVIRONMENT, "STATUS": "7", "LOG_DIR": str(tmp_path / "none")}
     done = wrapped(project, "hello.py", "--status", "a  b", env=env)

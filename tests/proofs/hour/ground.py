@@ -48,7 +48,7 @@ class Cron:
         if every_minute:
             lines = lines.replace("*/5 ", "* ")
         # a file in /etc/cron.d names the user
-        lines = re.sub(r"^((?:\S+ ){5})(?=/)", r"\1root ", lines, flags=re.MULTILINE)
+        lines = re.sub(r'^((?:\S+ ){5})(?="/)', r"\1root ", lines, flags=re.MULTILINE)
         self._file = Path(f"/etc/cron.d/dca_hour_{os.getpid()}")
         self._file.write_text(lines)
         self._daemon: subprocess.Popen[bytes] | None = None
