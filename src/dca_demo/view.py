@@ -46,7 +46,7 @@ LEVEL_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 
 def render(state: DemoState, *, width: int, height: int) -> RenderableType:
     """Given a moment and the terminal's size, returns lines that fill the terminal, no more."""
-    parts: list[RenderableType] = [_title(state), _totals(state, width), _legend()]
+    parts: list[RenderableType] = [_title(state, width), _totals(state, width), _legend(width)]
     for each in state.assets:
         parts += [*_asset(each, state.now, width)]
     fixed = 3 + ASSET_LINES * len(state.assets) + 3 + len(state.caretakers)
@@ -54,7 +54,7 @@ def render(state: DemoState, *, width: int, height: int) -> RenderableType:
     orders = max(3, free // 3)
     log_lines = max(2, free - orders)
     parts.append(_heading("last orders"))
-    parts += _padded([_order(order) for order in state.orders[:orders]], orders)
+    parts += _padded([_order(order, width) for order in state.orders[:orders]], orders)
     parts.append(_heading("caretakers"))
     parts += [_caretaker(each, state.now) for each in state.caretakers]
     parts.append(_heading("main_app.py says"))
@@ -65,15 +65,16 @@ def render(state: DemoState, *, width: int, height: int) -> RenderableType:
 def summary(state: DemoState) -> str:
     """The last line: what came of it."""
     return (
-        f"{_clock(state.running)} of trading, {state.cycles_completed} cycles completed, "
+        f"{_clock(state.running)} of trading, cycles completed: {state.cycles_completed}, "
         f"profit after fees {_dollars(state.realised)} USD "
         f"and {_dollars(state.unrealised)} USD in open positions"
     )
 
 
-def _title(state: DemoState) -> Table:
+def _title(state: DemoState, width: int) -> Table:
+    money = "  no real money  " if width >= NARROW else "  "
     return _sides(
-        Text.assemble(("DCA bot demo", "bold"), ("  no real money  ", "dim"), (state.page, "cyan")),
+        Text.assemble(("DCA bot demo", "bold"), (money, "dim"), (state.page, "cyan")),
         Text.assemble(f"{_clock(state.running)}  ", ("Ctrl-C ends it", "bold")),
     )
 
@@ -91,8 +92,9 @@ def _totals(state: DemoState, width: int) -> Table:
     )
 
 
-def _legend() -> Text:
-    return Text(f"{LEGEND}   {MARKET}", "dim", no_wrap=True, overflow="ellipsis")
+def _legend(width: int) -> Text:
+    market = MARKET if width >= NARROW else "no real money, no promise"
+    return Text(f"{LEGEND}   {market}", "dim", no_wrap=True, overflow="ellipsis")
 
 
 def _asset(now: AssetNow, at: datetime, width: int) -> Iterable[RenderableType]:
@@ -189,26 +191,25 @@ def _cell(fraction: Decimal, cells: int) -> int:
     return min(cells - 1, int(fraction * cells))
 
 
-def _order(order: OrderNow) -> Text:
+def _order(order: OrderNow, width: int) -> Text:
     name = ORDER_NAMES[order.kind] + (f" {order.rung}" if order.kind is OrderKind.SAFETY else "")
     limit = _price(order.limit_price) if order.limit_price else "the bid"
     return Text.assemble(
         (f"{order.created_at:%H:%M:%S} ", "dim"),
         f"{order.symbol:8} c{order.cycle_id:<3}",
         (f"{name:15}", "yellow" if order.kind.side is Side.BUY else "green"),
-        f"{order.quantity:.6f}",
-        (" at ", "dim"),
-        f"{limit:11}",
-        _outcome(order),
+        f"{order.quantity:.6f} ",
+        *((("at ", "dim"), f"{limit:11}") if width >= NARROW else ()),
+        _outcome(order, "filled at" if width >= NARROW else "at"),
         no_wrap=True,
         overflow="ellipsis",
     )
 
 
-def _outcome(order: OrderNow) -> Text:
+def _outcome(order: OrderNow, filled_at: str) -> Text:
     price = order.filled_average_price
     if order.status is OrderStatus.FILLED and price is not None:
-        return Text(f"filled at {_price(price)}", "bold")
+        return Text(f"{filled_at} {_price(price)}", "bold")
     if order.filled_quantity > 0:
         return Text(f"{order.status}, {order.filled_quantity:.6f} filled", "yellow")
     return Text(order.status, "dim" if order.status.is_finished else "yellow")

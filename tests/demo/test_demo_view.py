@@ -118,8 +118,17 @@ def test_an_order_is_shown_whole_on_a_narrow_terminal() -> None:
 
 
 def test_below_72_columns_the_numbers_stay() -> None:
-    screen = "\n".join(drawn(state(), width=60))
-    for shown in ("68,600.00 ━", "─ 70,700.00", "ask 70,175.02", "0.001000 at 70,000.00"):
+    screen = "\n".join(drawn(state(page="http://127.0.0.1:8600"), width=60))
+    for shown in (
+        "http://127.0.0.1:8600",
+        "Ctrl-C ends it",
+        "no real money",
+        "68,600.00 ━",
+        "─ 70,700.00",
+        "ask 70,175.02",
+        "0.001000 at 70,000.00",
+        "0.002142 at 69,999.50",
+    ):
         assert shown in screen
 
 
