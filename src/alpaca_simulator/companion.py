@@ -16,6 +16,8 @@ async def run_beside(command: list[str], url: str, key: str, secret: str) -> int
         process = await asyncio.create_subprocess_exec(*command, env=own)
     except OSError as e:
         reason = e.strerror or e
+        if isinstance(e, FileNotFoundError) and command[0].startswith("python"):
+            reason = f"{reason}; activate its venv first, or call it python3"
         print(f"alpaca-simulator run: {command[0]}: {reason}", file=sys.stderr)  # noqa: T201
         return NOT_FOUND if isinstance(e, FileNotFoundError) else NOT_ALLOWED
     loop = asyncio.get_running_loop()

@@ -257,6 +257,9 @@ def test_a_paper_key_on_the_live_host_is_a_mistake_that_needs_no_answer_of_alpac
 
 
 def test_without_an_env_file_it_is_said_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no \.env in .*: write one"):  # no example either
+        read_settings({}, tmp_path / ".env")
+    example(tmp_path)
     with pytest.raises(SettingsError, match=r"cp \.env\.example \.env"):
         read_settings({}, tmp_path / ".env")
     with pytest.raises(SettingsError) as raised:  # all is in the environment, one of it wrong

@@ -121,10 +121,14 @@ class Values:
             self.problems.append(f"{name} holds a line end or another character no address has")
         return value
 
+    @property
+    def _example(self) -> Path:
+        return self._env_file.with_name(f"{self._env_file.name}.example")
+
     def misspelt(self) -> list[str]:
         """Names in the file that are no settings, but nearly; the example holds all settings."""
         try:
-            example = self._env_file.with_name(f"{self._env_file.name}.example").read_text()
+            example = self._example.read_text()
         except OSError:
             return []
         known = SETTING_IN_EXAMPLE.findall(example)
@@ -143,6 +147,8 @@ class Values:
         if is_missing and not self._env_file.exists():
             folder = shlex.quote(str(self._env_file.parent))
             hint = f"there is no .env: run cd {folder} && cp .env.example .env, and fill it in"
+            if not self._example.exists():
+                hint = f"there is no .env in {folder}: write one, or set them in the environment"
         raise SettingsError([*self.problems, *self.misspelt()], hint=hint)
 
 

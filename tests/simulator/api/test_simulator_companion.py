@@ -67,6 +67,7 @@ def test_every_convention_of_the_environment_is_served_and_the_status_is_passed_
         (("--",), 2, "a command is needed, after --"),
         (("--lively",), 2, "a command is needed, after --"),
         (("--", "/no/such/program"), 127, "/no/such/program: No such file or directory"),
+        (("--", "python0", "my_bot.py"), 127, "activate its venv first, or call it python3"),
         (("--", os.devnull), 126, "Permission denied"),
     ],
 )
