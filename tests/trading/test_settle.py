@@ -180,6 +180,26 @@ def test_an_intent_that_never_left_is_given_up_after_a_while() -> None:
     assert floor.cycle == a_cycle(created_at=NOW)
 
 
+@pytest.mark.parametrize("lies_back", [20, 3600])
+def test_an_order_that_never_arrived_is_given_up_though_the_clock_was_set_back(
+    lies_back: int,
+) -> None:
+    floor = Floor()
+    floor.broker.lose_answer(taken=False)
+    with pytest.raises(OrderOutcomeUnknown):
+        floor.see(100)
+    [order] = floor.store.live_orders()
+    floor.clock.pass_by(-lies_back)
+    for _ in range(3):  # 30 s, to the last
+        assert floor.settle(order.client_order_id) is False
+        floor.clock.pass_by(9.99)
+    assert floor.settle(order.client_order_id) is False
+    floor.clock.pass_by(21)
+    assert floor.settle(order.client_order_id) is True
+    assert floor.order(order.client_order_id).status is OrderStatus.LOST
+    assert floor.cycle.status is CycleStatus.WATCHING
+
+
 def an_order_out_of_sight() -> tuple[Floor, Order]:
     """Alpaca has acknowledged a BUY long ago, and finds it under neither id any more."""
     floor = deaf_floor()

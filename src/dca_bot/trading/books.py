@@ -141,9 +141,7 @@ class Books:
         asked_at = self._clock()
         update = ended or self.look_up(order)
         if update is None:
-            if asked_at - order.created_at < GIVE_UP_AFTER:
-                return False
-            if order.alpaca_order_id and self._missed(order, asked_at) < self._missed_for:
+            if self._may_turn_up(order, asked_at):
                 return False
             why = "finds it no more" if order.alpaca_order_id else "has never heard of it"
             update = conclude(order, OrderStatus.LOST, f"Alpaca {why}")
@@ -250,6 +248,16 @@ class Books:
         # what was booked stays so, whatever others make of it
         with suppress(StoreUnavailable, CycleChanged, UnreadableRow):
             self._on_end(ended)
+
+    def _may_turn_up(self, order: Order, asked_at: datetime) -> bool:
+        """Whether it is too early to give up an order that Alpaca doesn't find."""
+        age = asked_at - order.created_at
+        if asked_at < order.created_at:  # the clock was set back since: its age is not known
+            age = self._missed(order, asked_at)
+        if age < GIVE_UP_AFTER:
+            return True
+        is_acknowledged = order.alpaca_order_id is not None
+        return is_acknowledged and self._missed(order, asked_at) < self._missed_for
 
     def _missed(self, order: Order, asked_at: datetime) -> timedelta:
         """For how long Alpaca has not found an order; a clock that was set back begins anew."""
