@@ -5,7 +5,7 @@
 # Makes the venv and installs the requirements, unless that has been done, by this script or by
 # hand.  The development tools are installed only for what needs them (pytest, mypy, ruff, tests).
 # What cron starts, without arguments and without a terminal, is appended to logs/X.log (or
-# LOG_DIR/X.log).  Everything else is a person's question: the answer goes where it was asked.
+# LOG_DIR/X.log, from the environment or .env).  Everything else is a person's question: the answer goes where it was asked.
 # Needs nothing from its surroundings: any working directory, cron's bare environment.
 set -uo pipefail
 
@@ -132,6 +132,25 @@ install_requirements() { # install_requirements FILE [FILE...], of which the las
     exec 9<&-
 }
 
+# LOG_DIR as the scripts find it: the environment wins over .env, of which the last line counts,
+# with quotes, comments and export as usual.  Read as text: nothing in it is run or expanded.
+log_dir() {
+    local line value="${LOG_DIR-}" setting='^[[:space:]]*(export[[:space:]]+)?LOG_DIR[[:space:]]*=[[:space:]]*(.*)$'
+    if [ -z "${LOG_DIR+set}" ] && [ -f .env ] && [ -r .env ]; then
+        while IFS= read -r line || [ -n "$line" ]; do
+            [[ ${line#$'\xef\xbb\xbf'} =~ $setting ]] || continue
+            value=${BASH_REMATCH[2]}
+            case $value in
+                \'*) value=${value#\'} value=${value%%\'*} ;;
+                \"*) value=${value#\"} value=${value%%\"*} ;;
+                *) value=${value%%[[:space:]]#*} ;;
+            esac
+        done <.env
+    fi
+    [[ $value =~ ^[[:space:]]*(.*[^[:space:]])?[[:space:]]*$ ]]
+    echo "${BASH_REMATCH[1]:-logs}"
+}
+
 [ $# -gt 0 ] || fail "name a script: $wrapper order_manager.py [arguments]" 2
 cd "$project" || fail "cannot enter $project"
 name_what_is_missing "$@"
@@ -145,11 +164,11 @@ if [ "$1" = -m ]; then
 else
     [ -f "$1" ] || fail "there is no script '$1' in $project" 2
     if [ $# = 1 ] && [ "$1" != integration_test.py ] && [ ! -t 1 ]; then
-        logs=${LOG_DIR:-logs}
+        logs=$(log_dir)
         log="$logs/$(basename "$1" .py).log"
         # a link that somebody else has put there could lead to a file that must not be written
         [ ! -L "$log" ] || fail "$log is a symbolic link: remove it"
-        (umask go-w && mkdir -p "$logs" && touch "$log") ||
+        (umask go-w && mkdir -p -- "$logs" && touch -- "$log") ||
             fail "cannot write $log: make $logs writable"
         exec >>"$log" 2>&1
     fi

@@ -12,12 +12,14 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dca_bot.program.clock import utc_now
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from tests.helpers import (
     Simulator,
@@ -323,6 +325,16 @@ def test_the_list_of_cycles_in_json_is_whole_unless_it_is_asked_for_the_last(
     query(database, f"INSERT INTO dca_results ({columns}) VALUES {rows}")  # noqa: S608
     assert len(dca.json("cycles")["cycles"]) == 2_101
     assert len(dca.json("cycles", "--last", "3")["cycles"]) == 3
+    add_assets(database)
+    running = "SELECT id, 'watching' FROM dca_assets"
+    query(database, f"INSERT INTO dca_cycles (asset_id, status) {running}")  # noqa: S608
+    in_all = dca.json("cycles")["cycles"]
+    active = [cycle for cycle in in_all if cycle["completed_at"] is None]
+    assert len(in_all) == 2_101 + len(active)
+    assert dca.json("cycles", "--last", "1")["cycles"] == active[:1]
+    assert dca.json("cycles", "--last", "1", "--open")["cycles"] == active[:1]
+    last = len(active) + 1
+    assert dca.json("cycles", "--last", str(last))["cycles"] == in_all[:last]
 
 
 def test_a_wrong_call_is_one_line_and_status_2(database: DatabaseSettings, dca: Dca) -> None:
@@ -388,6 +400,22 @@ def test_the_doctor_finds_nothing_wrong_with_a_bot_that_could_start(
     for about in ("quote stream", "trade stream"):
         assert (findings[about]["mark"], findings[about]["what"]) == ("ok", "connected")
     assert findings["main_app.py"]["mark"] == "note"
+
+
+def test_the_doctor_tells_what_the_scripts_said_last(
+    database: DatabaseSettings, dca: Dca, bot_env: dict[str, str]
+) -> None:
+    logs = Path(bot_env["LOG_DIR"])
+    logs.mkdir(exist_ok=True)
+    at = (utc_now() - timedelta(minutes=5)).isoformat(timespec="milliseconds")[:-6] + "Z"
+    (logs / "order_manager.log").write_text(f"{at} INFO order_manager done assets=1\n\n")
+    (logs / "cooldown_manager.log").write_text("x" * 20_000 + f"\n{at} ERROR cooldown_manager no\n")
+    (logs / "watchdog.log").write_text("\x1b[2J\x1b]0;owned\x07 a line of somebody else's\n")
+    told = " ".join(dca.run("doctor", COLUMNS="500").stdout.split())
+    assert "order_manager: 5 min ago: done assets=1" in told
+    assert f"cooldown_manager: 5 min ago it said: no; see {logs}/cooldown_manager.log" in told
+    assert "?[2J?]0;owned? a line" in told
+    assert "\x1b" not in told
 
 
 def test_the_doctor_names_a_setting_that_cannot_be_read(dca: Dca) -> None:

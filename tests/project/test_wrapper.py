@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dca_bot.program.setting_values import Values
 from dca_bot.program.settings import PROJECT_ROOT
 from tests.helpers import eventually
 
@@ -125,6 +126,51 @@ def test_log_dir_is_honoured(project: Path, tmp_path: Path) -> None:
     env = {**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path / "our logs")}
     assert wrapped(project, "hello.py", env=env).returncode == 0
     assert (tmp_path / "our logs" / "hello.log").read_text() == "hello\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "LOG_DIR={}",
+        "LOG_DIR = {}   # where the logs are\r",
+        'export LOG_DIR="{}"  # "quoted"',
+        "LOG_DIR=first\n  LOG_DIR='{}'\nMY_LOG_DIR=other\n# LOG_DIR=other\n",
+        "\ufeffLOG_DIR={}\nLOG_LEVEL=INFO",
+        "DB_PASSWORD='$(touch owned)'\nLOG_DIR={}\n",
+    ],
+)
+def test_log_dir_is_read_from_the_env_file_as_the_scripts_do(
+    project: Path, tmp_path: Path, text: str
+) -> None:
+    ours, env_file = tmp_path / "our logs#1", project / ".env"
+    env_file.write_text(text.format(ours) + "\n")
+    try:
+        assert Values({}, env_file).optional("LOG_DIR") == str(ours)
+        assert wrapped(project, "hello.py").returncode == 0
+        assert (ours / "hello.log").read_text() == "hello\n"
+        env = {**CRON_ENVIRONMENT, "LOG_DIR": str(tmp_path / "wins")}
+        assert wrapped(project, "hello.py", env=env).returncode == 0
+        assert (tmp_path / "wins" / "hello.log").read_text() == "hello\n"
+        assert not (project / "owned").exists()
+    finally:
+        env_file.unlink()
+
+
+@pytest.mark.parametrize(
+    "text", ["LOG_DIR=", "LOG_DIR=''  # none", "# LOG_DIR=x", "LOG_DIR='$(x)'"]
+)
+def test_what_is_no_log_dir_or_looks_like_a_command_is_taken_as_it_stands(
+    project: Path, text: str
+) -> None:
+    env_file = project / ".env"
+    env_file.write_text(text)
+    try:
+        logs = project / (Values({}, env_file).optional("LOG_DIR") or "logs")
+        (logs / "hello.log").unlink(missing_ok=True)
+        assert wrapped(project, "hello.py").returncode == 0
+        assert (logs / "hello.log").read_text() == "hello\n"
+    finally:
+        env_file.unlink()
 
 
 def test_a_link_in_the_place_of_the_log_is_not_followed(project: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from dca_bot.program.errors import DcaError
 from dca_bot.program.setting_groups import StoreSettings
 from dca_bot.report import queries
 from dca_bot.report.cycles import (
+    ALL_CYCLES,
     CycleLine,
     Story,
     closed_lines,
@@ -48,7 +49,6 @@ log = logging.getLogger(__name__)
 DAY = timedelta(days=1)
 LOOK_SECONDS = 1.0
 CYCLES_SHOWN = 200
-CYCLES_IN_CSV = 100_000
 TIE_OUT_SECONDS = 3_600.0
 COLUMNS = (
     *("id", "symbol", "status", "net", "fees", "invested"),
@@ -215,7 +215,7 @@ class Content:
 
     def _all_cycles(self, symbol: str | None) -> list[CycleLine]:
         self._reader.look_again()
-        return closed_lines(self._reader, symbol, CYCLES_IN_CSV)
+        return closed_lines(self._reader, symbol, ALL_CYCLES)
 
 
 def _ladder(found: AssetNow) -> Ladder:

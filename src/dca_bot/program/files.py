@@ -79,6 +79,13 @@ def read_text(path: Path, bytes_max: int) -> str:
         return _text(file, bytes_max)
 
 
+def tail(path: Path, bytes_max: int) -> str:
+    """The end of the file, whoever has written it; raises OSError."""
+    with _open_any(path) as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - bytes_max))
+        return file.read(bytes_max).decode(errors="replace")
+
+
 def replace_own(path: Path, text: str) -> None:
     """Replace the file as a whole: a reader sees the old one or the new one, never half of it.
 

@@ -20,6 +20,8 @@ from dca_bot.store.assets import ALL_ASSETS, CYCLES, read_state
 from dca_bot.store.orders import EVENTS, ORDERS, RESULTS
 from dca_bot.store.values import Row
 
+ALL_CYCLES = 2**63 - 1  # the largest number of a LIMIT
+
 
 @dataclass(frozen=True, slots=True)
 class CycleLine:

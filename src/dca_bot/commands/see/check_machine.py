@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from textwrap import shorten
 
 from dca_bot.commands.see.findings import Finding, bad, note, ok
 from dca_bot.program.channel_settings import read_channel_settings
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError, SettingsError
-from dca_bot.program.files import exposed
+from dca_bot.program.files import exposed, tail
+from dca_bot.program.log_text import printable
 from dca_bot.program.setting_groups import PROJECT_ROOT, CommonSettings, DatabaseSettings
 from dca_bot.report import queries
+from dca_bot.report.numbers import age_in_words
 from dca_bot.report.reader import Reader
 from dca_bot.store.failures import TO_TRADE
 from dca_bot.store.schema import what_is_missing
@@ -30,6 +33,11 @@ PYTHON = (3, 11)
 REQUIRED_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 FREE_BYTES = 500_000_000
 CLOCKS_APART_SECONDS = 2.0
+LAST_BYTES = 8_192
+LINE_SHOWN = 200
+LOG_LINE = re.compile(
+    r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z) (?P<level>[A-Z]+) (?P<words>.+)"
+)
 SCRIPTS = ("watchdog", "order_manager", "cooldown_manager", "consistency_checker")
 
 
@@ -133,9 +141,8 @@ def check_cron(settings: CommonSettings) -> Iterator[Finding]:
             yield ok("cron", "all four lines are there")
     for name in SCRIPTS:
         path = settings.log.dir / f"{name}.log"
-        line = _last_line(path)
-        if line:
-            yield ok(name, line)
+        if line := _last_line(path):
+            yield _last_words(name, line, path)
 
 
 def check_mail(settings: CommonSettings, *, send: bool) -> Iterator[Finding]:
@@ -188,7 +195,19 @@ def _crontab() -> str | None:
 
 def _last_line(path: Path) -> str:
     try:
-        lines = path.read_text(errors="replace").splitlines()
+        lines = tail(path, LAST_BYTES).split("\n")
     except OSError:
         return ""
-    return lines[-1][:200] if lines else ""
+    return next((printable(line) for line in reversed(lines) if line.strip()), "")
+
+
+def _last_words(name: str, line: str, path: Path) -> Finding:
+    """When a script was last heard of, and what it said."""
+    found = LOG_LINE.fullmatch(line)
+    if found is None:
+        return ok(name, shorten(line, LINE_SHOWN, placeholder=" ..."))
+    age = age_in_words(utc_now() - datetime.fromisoformat(found["at"]))
+    words = shorten(found["words"].removeprefix(f"{name} "), LINE_SHOWN, placeholder=" ...")
+    if found["level"] in ("ERROR", "CRITICAL"):
+        return note(name, f"{age} ago it said: {words}", f"see {path}")
+    return ok(name, f"{age} ago: {words}")

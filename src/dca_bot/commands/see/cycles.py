@@ -14,13 +14,19 @@ from dca_bot.commands.output import amount, local
 from dca_bot.commands.see.here import look_here
 from dca_bot.program.settings import read_store_settings
 from dca_bot.report import queries
-from dca_bot.report.cycles import CycleLine, closed_lines, cycle_object, lasted, open_lines
+from dca_bot.report.cycles import (
+    ALL_CYCLES,
+    CycleLine,
+    closed_lines,
+    cycle_object,
+    lasted,
+    open_lines,
+)
 from dca_bot.report.now import plain
 from dca_bot.report.numbers import age_in_words
 from dca_bot.report.reader import Reader, texts
 
 SHOWN = 40
-ALL = 2**63 - 1  # the largest number of a LIMIT
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,19 +35,24 @@ def add_arguments(parser: ArgumentParser) -> None:
     which.add_argument("--open", action="store_true", help="only those under way")
     which.add_argument("--closed", action="store_true", help="only those that are over")
     parser.add_argument(
-        "--last", type=count, metavar="N", help=f"how many at most; {SHOWN}, in JSON all"
+        "--last",
+        type=count,
+        metavar="N",
+        help=f"how many at most, the open ones first; default: all open ones, and finished ones up "
+        f"to {SHOWN} in all, in JSON all",
     )
 
 
 def run(arguments: Namespace) -> int:
     settings = read_store_settings()
-    limit = arguments.last or (ALL if arguments.json else SHOWN)
+    limit = arguments.last or (ALL_CYCLES if arguments.json else SHOWN)
     with Reader(settings.database) as reader:
         now, _ = look_here(reader, settings)
         symbol = _spelt(arguments.symbol, reader)
         lines = [] if arguments.closed else open_lines(now, symbol)
-        if not arguments.open:
-            lines += closed_lines(reader, symbol, max(1, limit - len(lines)))
+        lines = lines[: arguments.last]
+        if not arguments.open and len(lines) < limit:
+            lines += closed_lines(reader, symbol, limit - len(lines))
         to_correct = reader.to_correct
     if arguments.json:
         output.print_json(

@@ -26,6 +26,7 @@ from dca_bot.commands.see.check_machine import (
 )
 from dca_bot.commands.see.findings import Finding, Mark, bad, ok
 from dca_bot.program.errors import SettingsError
+from dca_bot.program.log_text import printable
 from dca_bot.program.setting_groups import CommonSettings, Settings
 from dca_bot.program.settings import read_common_settings, read_settings
 
@@ -94,8 +95,10 @@ def _cron_and_mail(settings: CommonSettings, *, send: bool) -> Iterator[Finding]
 
 def _print(console: Console, finding: Finding) -> None:
     line = Text.assemble(
-        (f"{finding.mark:5}", STYLES[finding.mark]), (f"{finding.about}: ", "bold"), finding.what
+        (f"{finding.mark:5}", STYLES[finding.mark]),
+        (f"{printable(finding.about)}: ", "bold"),
+        printable(finding.what),
     )
     if finding.do:
-        line.append(f"; {finding.do}", "yellow")
+        line.append(f"; {printable(finding.do)}", "yellow")
     console.print(line)
