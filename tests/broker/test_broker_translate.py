@@ -79,6 +79,7 @@ def test_a_quotes_time_is_utc_in_whichever_form_it_came(at: Any) -> None:
         {"S": ""},
         {"t": None},
         {"t": "yesterday"},
+        {"ap": 1e10},  # what no price column holds
         {"t": "2024-03-12T10:29:43"},
         {"t": 17},
         {"t": Timestamp(2**33 * 40, 0)},

@@ -71,6 +71,15 @@ def test_a_row_that_is_deleted_is_reported_once(log: Log) -> None:
     assert log.gone() == []
 
 
+@pytest.mark.parametrize("unreadable", ["", "allowed is 'none'"])
+def test_a_row_that_is_inserted_again_is_a_new_one(log: Log, unreadable: str) -> None:
+    state = AssetState(replace(ASSET, take_profit_pct=Decimal("0.2")), None, unreadable)
+    lines = log.write(state, unreadable, "its ladder is too deep")
+    assert len(lines) == (1 if unreadable else 2)
+    log.gone()
+    assert log.write(state, unreadable, "its ladder is too deep") == lines
+
+
 def test_the_coins_of_a_row_that_is_deleted_are_said_to_be_nobodys(log: Log) -> None:
     log.write(AssetState(ASSET, CYCLE))
     (line,) = log.gone(CYCLE)

@@ -564,6 +564,17 @@ def test_a_quote_that_cannot_be_read_is_passed_over() -> None:
     assert bench.worker.pause_of(Side.BUY) == 0
 
 
+@pytest.mark.parametrize("price", ["10000000000", "1E+300"])
+def test_a_price_beyond_what_the_books_can_hold_is_passed_over(price: str) -> None:
+    bench = Bench()
+    bench.bought()
+    bench.act(price)
+    assert bench.sent == [OrderKind.BASE]
+    assert bench.worker.pause_of(Side.SELL) == 0
+    bench.act(102)
+    assert bench.sent == [OrderKind.BASE, OrderKind.TAKE_PROFIT]
+
+
 def test_a_quote_too_old_is_not_acted_on_and_the_next_one_is() -> None:
     bench = Bench()
     bench.see(100)

@@ -48,10 +48,10 @@ STATUSES = {
 REASON_FIELDS = ("reason", "reject_reason", "message")
 END_FIELDS = ("filled_at", "canceled_at", "expired_at", "failed_at", "replaced_at", "updated_at")
 
-# The finest step of any crypto pair (docs/alpaca.md 1.3), for a row that leaves its steps out.
-FINEST_STEP = Decimal("0.000000001")
+FINEST_STEP = Decimal("0.000000001")  # of any pair (docs/alpaca.md 1.3), where a row tells none
 
 QUANTITY_DIGITS, QUANTITY_STEP = 15, Decimal("1E-15")  # DECIMAL(30, 15)
+PRICE_LIMIT = Decimal(10) ** 10  # DECIMAL(20, 10)
 WIDE = Context(prec=60)
 NUMERIC = (float, str, int, Decimal)
 
@@ -74,7 +74,7 @@ def quote(raw: Raw, symbol: str = "") -> Quote | None:
     if bid is None or ask is None or at is None or not isinstance(name, str) or not name:
         return None
     # Zero, one-sided and crossed quotes have been seen (docs/alpaca.md 6.3 D12).
-    return Quote(name, bid, ask, at) if 0 < bid <= ask else None
+    return Quote(name, bid, ask, at) if 0 < bid <= ask < PRICE_LIMIT else None
 
 
 def latest_quotes(raw: Any) -> dict[str, Quote]:

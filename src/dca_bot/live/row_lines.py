@@ -47,6 +47,8 @@ class RowLines:
     def gone(self, asset_id: int, symbol: str, cycle: Cycle | None) -> None:
         """A row was deleted, or has another symbol now; `cycle`: the last that it had, if that
         went with it."""
+        for told in (self._problems, self._losing):  # a row inserted again is told of anew
+            told.pop(asset_id, None)
         if self._assets.pop(asset_id, None) is None:
             return
         if cycle is None or not cycle.quantity:
