@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dca_bot.core.model import AssetState, CycleStatus, Order, OrderKind, OrderStatus, OrderUpdate
+from dca_bot.core.order_ids import new_order
 from dca_bot.program.errors import (
     BrokerUnavailable,
     DcaError,
@@ -596,3 +597,63 @@ def test_every_power_cut_leaves_books_that_a_restart_brings_to_what_alpaca_holds
         held = life.floor.state.cycle.quantity if life.floor.state.cycle else Decimal(0)
         assert held == life.floor.held, f"power cut at point {blows_at}"
     assert blows_at > 20
+
+
+# -- an order that dca_orders lacks
+
+
+def placed_by_hand(floor: Floor, kind: OrderKind, quantity: str) -> OrderUpdate:
+    """An order that no row tells of, and the cycle waits for it."""
+    floor.quote(100)
+    limit = None if kind is TAKE_PROFIT else Decimal(100)
+    order = replace(
+        new_order(floor.cycle, kind, quantity=Decimal(quantity), limit_price=limit, now=NOW),
+        client_order_id="by-hand",
+    )
+    update = floor.broker.submit(order, floor.asset.symbol)
+    status = CycleStatus.SELLING if kind is TAKE_PROFIT else CycleStatus.BUYING
+    floor.put_cycle(status=status, latest_order_id=update.alpaca_order_id)
+    return update
+
+
+def test_a_buy_of_a_cycle_that_was_written_by_hand_is_booked_once_it_has_ended() -> None:
+    floor = deaf_floor()
+    order = placed_by_hand(floor, BASE, "0.2")
+    assert floor.recover() == Recovered(asked=1, ended=0, in_doubt=())
+    assert floor.cycle.status is CycleStatus.BUYING
+    floor.broker.fill(order.client_order_id)
+    assert floor.recover() == Recovered(asked=1, ended=1, in_doubt=())
+    assert floor.cycle.quantity == floor.held > 0
+    assert (floor.cycle.status, floor.cycle.latest_order_id) == (CycleStatus.WATCHING, None)
+    assert floor.recover() == Recovered(0, 0, ())
+
+
+def test_a_sale_of_a_cycle_that_was_written_by_hand_completes_it() -> None:
+    floor = deaf_floor()
+    floor.broker.hold("BTC/USD", "0.2", 100)
+    floor.put_cycle(quantity="0.2", average_purchase_price="100", last_order_fill_price="100")
+    order = placed_by_hand(floor, TAKE_PROFIT, "0.2")
+    floor.broker.fill(order.client_order_id)
+    floor.recover()
+    assert floor.cycle_of(floor.order("by-hand")).status is CycleStatus.COMPLETE
+    assert floor.cycle.status is CycleStatus.COOLDOWN
+
+
+def test_an_order_that_alpaca_does_not_know_is_left_to_the_consistency_checker() -> None:
+    floor = deaf_floor()
+    floor.put_cycle(status=CycleStatus.BUYING, latest_order_id="no-such-order")
+    assert floor.recover() == Recovered(asked=1, ended=0, in_doubt=())
+    assert floor.cycle.status is CycleStatus.BUYING
+
+
+def test_trouble_with_an_order_that_was_written_by_hand_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    floor = deaf_floor()
+    placed_by_hand(floor, BASE, "0.2")
+
+    def garbage(alpaca_order_id: str) -> OrderUpdate:
+        raise Unreadable(f"{alpaca_order_id}: garbage")
+
+    monkeypatch.setattr(floor.broker, "order_by_id", garbage)
+    assert floor.recover().stuck[0].startswith("BTC/USD (")

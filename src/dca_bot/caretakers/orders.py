@@ -18,19 +18,18 @@ from dca_bot.core.model import (
     AssetState,
     Cycle,
     Order,
-    OrderKind,
     OrderStatus,
     OrderUpdate,
-    Side,
 )
 from dca_bot.core.overdue import WAITING_FOR_ORDER, Tracking, is_awaited
-from dca_bot.core.transition import UNDER_WAY, let_go
+from dca_bot.core.transition import let_go
 from dca_bot.program.clock import OFFSET_MAX, Clock
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.program.log_text import asset_log, event
 from dca_bot.trading.books import GIVE_UP_AFTER, MISSED_FOR, Books
 from dca_bot.trading.budget import NO_LIMITS, Budget
 from dca_bot.trading.ports import Broker, Store
+from dca_bot.trading.unlisted import give_row, is_new_and_fits
 
 log = logging.getLogger(__name__)
 
@@ -195,38 +194,10 @@ class Settler:
         self._run.count(settled=1)
         if self._run.is_dry_run:
             self._tell(asset, cycle.cycle_id, update)
-        elif update is not None and self._is_new_and_fits(asset, cycle, update):
-            self._books.settle(self._adopt(asset, cycle, update))
+        elif update is not None and is_new_and_fits(self._store, asset, cycle, update):
+            self._books.settle(give_row(self._store, asset, cycle, update, self._clock))
         else:
             self._let_go(asset, cycle)
-
-    def _is_new_and_fits(self, asset: Asset, cycle: Cycle, update: OrderUpdate) -> bool:
-        return (
-            update.symbol.replace("/", "") == asset.symbol.replace("/", "")
-            and UNDER_WAY[update.side] is cycle.status
-            and self._store.order(update.client_order_id) is None
-        )
-
-    def _adopt(self, asset: Asset, cycle: Cycle, update: OrderUpdate) -> Order:
-        kind = OrderKind.TAKE_PROFIT
-        if update.side is Side.BUY:
-            kind = OrderKind.SAFETY if cycle.quantity > 0 else OrderKind.BASE
-        row = Order(
-            client_order_id=update.client_order_id,
-            asset_id=asset.asset_id,
-            cycle_id=cycle.cycle_id,
-            kind=kind,
-            rung=cycle.safety_orders + 1 if kind is OrderKind.SAFETY else 0,
-            quantity=update.filled_quantity,
-            limit_price=None,
-            status=OrderStatus.OPEN,
-            created_at=update.created_at or self._clock(),
-            alpaca_order_id=update.alpaca_order_id,
-        )
-        with self._store.transaction(asset.asset_id) as tx:
-            if tx.cycle == cycle:
-                tx.add_order(row)
-        return row
 
     def _let_go(self, asset: Asset, cycle: Cycle) -> None:
         with self._store.transaction(asset.asset_id) as tx:

@@ -40,7 +40,9 @@ async def keep_orders_settled(
         gap.clear()
         before = None if after_gap else clock() - SETTLED_BY_THEN
         try:
-            found = await asyncio.to_thread(recover, books, store, broker, intended_before=before)
+            found = await asyncio.to_thread(
+                recover, books, store, broker, intended_before=before, clock=clock
+            )
         except (BrokerUnavailable, StoreUnavailable) as error:
             logged = log_what_is_new(
                 {f"could not ask about orders under way, trying again: {error}"}, logged
