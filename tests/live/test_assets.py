@@ -14,7 +14,16 @@ from typing import Any
 
 import pytest
 
-from dca_bot.core.model import Asset, AssetRules, AssetState, Cycle, Order, OrderStatus, OrderUpdate
+from dca_bot.core.model import (
+    Asset,
+    AssetRules,
+    AssetState,
+    Cycle,
+    CycleStatus,
+    Order,
+    OrderStatus,
+    OrderUpdate,
+)
 from dca_bot.live.assets import Assets
 from dca_bot.live.prices import LivePrices
 from dca_bot.live.watch import NEVER_BUY
@@ -510,6 +519,22 @@ def test_news_of_somebody_elses_order_is_no_gap() -> None:
         theirs = an_order(client_order_id="by-hand")
         world.assets.on_trade_update(as_message(an_update(theirs, "canceled", symbol="LTC/USD")))
         assert world.gaps == []
+
+    play(scenario)
+
+
+def test_news_of_an_order_that_a_cycle_names_makes_the_bot_ask_alpaca() -> None:
+    async def scenario(world: World) -> None:
+        by_sql = an_order(client_order_id="by-hand")
+        with world.store.transaction(1) as tx:
+            assert tx.cycle is not None
+            named = replace(tx.cycle, status=CycleStatus.BUYING, latest_order_id="theirs")
+            tx.save_cycle(tx.cycle, named)
+        await world.assets.refresh()
+        for order_id in ("another", "theirs"):
+            update = an_update(by_sql, "canceled", alpaca_order_id=order_id)
+            world.assets.on_trade_update(as_message(update))
+        assert world.gaps == ["gap"]
 
     play(scenario)
 

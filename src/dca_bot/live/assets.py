@@ -53,10 +53,14 @@ class Assets:
             log.warning("a trade update can't be read, asking Alpaca instead: %s", unreadable)
             self._on_gap()
             return
-        if update is None or not is_ours(update.client_order_id):
+        if update is None:
             return
         worker = self._worker_of(update.symbol)
-        if worker is None:  # not read from the database yet
+        if not is_ours(update.client_order_id):
+            # only `latest_order_id` tells of an order that was written into the cycle by SQL
+            if worker is not None and worker.waits_for(update.alpaca_order_id):
+                self._on_gap()
+        elif worker is None:  # not read from the database yet
             self._on_gap()
         else:
             worker.put_update(update)

@@ -98,6 +98,12 @@ class Worker:
         self._take(state)
         self._arm()
 
+    def waits_for(self, alpaca_order_id: str | None) -> bool:
+        """Whether this is the order that the cycle names."""
+        cycle = self.state.cycle
+        named = cycle.latest_order_id if cycle else None
+        return named is not None and named == alpaca_order_id
+
     def stop(self) -> None:
         """Begin nothing new; what is under way goes on to its end."""
         self._is_stopped = True
