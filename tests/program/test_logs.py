@@ -3,12 +3,14 @@
 import logging
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from dca_bot.program.log_file import rotating_file
 from dca_bot.program.log_text import asset_log, event
 from dca_bot.program.logs import LineFormatter
 from dca_bot.program.masking import Mask
@@ -124,6 +126,21 @@ def test_stdout_that_is_the_file_already_doubles_nothing(tmp_path: Path) -> None
     assert len(run_program(tmp_path, output=file).splitlines()) == 2
     (tmp_path / "link").symlink_to(tmp_path)
     assert len(run_program(tmp_path / "link", output=file).splitlines()) == 4
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_log_that_was_moved_away_or_deleted_is_begun_anew(tmp_path: Path, is_kept: bool) -> None:
+    path = tmp_path / "main_app.log"
+    handler = rotating_file(path)
+    with closing(handler):
+        for line in ("first", "second", "third"):
+            handler.handle(logging.LogRecord("dca_bot", logging.INFO, "x.py", 1, line, None, None))
+            if line == "first":
+                path.rename(tmp_path / "moved")
+                if not is_kept:
+                    (tmp_path / "moved").unlink()
+    assert path.read_text() == "second\nthird\n"
+    assert not is_kept or (tmp_path / "moved").read_text() == "first\n"
 
 
 def test_libraries_tell_no_keys_even_in_debug(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The file of a program's log, rotated by size."""
 
 import io
+import logging
+import os
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -20,6 +22,20 @@ def rotating_file(path: Path) -> RotatingFileHandler:
 
 
 class _LogFile(RotatingFileHandler):
+    def emit(self, record: logging.LogRecord) -> None:
+        """To the file of this name, also after logrotate or a hand has moved or deleted it."""
+        if self.stream is not None and not self._is_in_place(self.stream):
+            self.stream.close()
+            self.stream = None  # opened anew for this record
+        super().emit(record)
+
+    def _is_in_place(self, stream: io.TextIOWrapper) -> bool:
+        try:
+            there = os.stat(self.baseFilename, follow_symlinks=False)
+            return os.path.samestat(os.fstat(stream.fileno()), there)
+        except OSError:
+            return False
+
     def _open(self) -> io.TextIOWrapper:
         fd = append_to(Path(self.baseFilename))
         return open(fd, "a", encoding=self.encoding, errors=self.errors)
