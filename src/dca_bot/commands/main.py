@@ -6,7 +6,7 @@ Rule: status 0 done, 1 something is wrong and a line says what, 2 the call or a 
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -52,7 +52,7 @@ def call(words: Sequence[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     verb.add_arguments(parser)
-    return verb.run(parser.parse_args(rest))
+    return verb.run(parser.parse_args(rest, Namespace(call=" ".join(words))))
 
 
 def overview() -> str:

@@ -1,4 +1,4 @@
-"""The file of a program's log, rotated by size."""
+"""The files of logs, opened with care: one that a program rotates, or one that it appends to."""
 
 import io
 import logging
@@ -16,12 +16,21 @@ def rotating_file(path: Path) -> RotatingFileHandler:
     """Appends to the file, which is made if need be.  Raises DcaError when it can't be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return _LogFile(path, maxBytes=FILE_BYTES_MAX, backupCount=FILES_KEPT, encoding="utf-8")
+        return _Rotated(path, maxBytes=FILE_BYTES_MAX, backupCount=FILES_KEPT, encoding="utf-8")
     except OSError as error:
         raise unusable_log_dir(error) from error
 
 
-class _LogFile(RotatingFileHandler):
+def appended_file(path: Path) -> logging.FileHandler:
+    """The same without rotation, since several processes may write it at once."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _Appended(path, encoding="utf-8")
+    except OSError as error:
+        raise unusable_log_dir(error) from error
+
+
+class _Appended(logging.FileHandler):
     def emit(self, record: logging.LogRecord) -> None:
         """To the file of this name, also after logrotate or a hand has moved or deleted it."""
         if self.stream is not None and not self._is_in_place(self.stream):
@@ -39,3 +48,7 @@ class _LogFile(RotatingFileHandler):
     def _open(self) -> io.TextIOWrapper:
         fd = append_to(Path(self.baseFilename))
         return open(fd, "a", encoding=self.encoding, errors=self.errors)
+
+
+class _Rotated(_Appended, RotatingFileHandler):
+    pass

@@ -83,10 +83,26 @@ def warn_on_stderr(program: str) -> None:
     """What a command must say beside its answer; without the time where a person reads along."""
     is_debug = os.environ.get("LOG_LEVEL") == "DEBUG"
     handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)  # a file may want more of them (`also_log_to`)
     handler.setFormatter(
         LineFormatter(program, Mask(()), tracebacks=is_debug, times=not sys.stderr.isatty())
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def also_log_to(path: Path, level: str, *, program: str, secrets: Iterable[str]) -> None:
+    """Write what the bot's own code logs into this file too.  Raises DcaError where that can't be.
+
+    It is opened anew by every run, and not rotated: two runs at once write to the same file.
+    """
+    from dca_bot.program.log_file import appended_file
+
+    handler = appended_file(path)
+    handler.setFormatter(LineFormatter(program, Mask(secrets), tracebacks=level == "DEBUG"))
+    own = logging.getLogger("dca_bot")
+    own.addHandler(handler)
+    own.setLevel(level)
+    logging.raiseExceptions = False  # a full disk must not stop what a person asks for
 
 
 class LineFormatter(logging.Formatter):

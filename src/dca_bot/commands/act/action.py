@@ -6,6 +6,7 @@ with --json everything but the one object goes to stderr.
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 import time
@@ -21,6 +22,7 @@ from dca_bot.broker.rate_limit import RateLimiter
 from dca_bot.broker.rest import AlpacaBroker
 from dca_bot.caretakers.orders import Settler
 from dca_bot.caretakers.run import Run
+from dca_bot.commands.act import own_log
 from dca_bot.commands.act.left import left_at_alpaca
 from dca_bot.commands.arguments import WrongCall
 from dca_bot.commands.as_json import print_json
@@ -36,6 +38,8 @@ from dca_bot.store.schema import ensure_schema
 from dca_bot.trading.budget import Budget
 from dca_bot.trading.by_hand import Hand, Step
 from dca_bot.trading.ports import Broker, Store
+
+log = logging.getLogger(__name__)
 
 # Of the 200 that the account has.  Who closes positions is in a hurry, and main_app.py, which is
 # paused then, needs few; both follow what Alpaca says is left.
@@ -54,11 +58,13 @@ class Action:
     log_dir: Path
     is_json: bool
     quote_age_max: timedelta = timedelta(seconds=10)
+    log_level: str = "INFO"
     clock: Clock = utc_now
     seconds: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     done: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+    is_agreed: bool = False
     _rules: Mapping[str, AssetRules] | None = None
     _positions: Holdings | None = None
 
@@ -142,6 +148,7 @@ class Action:
         """Something was done."""
         self.done.append(sentence)
         self.say(sentence)
+        log.info("%s", sentence)
 
     def say(self, sentence: str) -> None:
         """For people; not a part of the report."""
@@ -155,23 +162,27 @@ class Action:
         """Say what will be done; whether it may be.  Raises WrongCall where nobody can be asked."""
         for line in plan:
             self.say(line)
-        if arguments.yes:
-            return True
+        if not (arguments.yes or self._is_agreed()):
+            self.say("Nothing was done.")
+            return False
+        self.is_agreed = True
+        own_log.begin(self.log_dir, self.log_level, arguments.call)
+        return True
+
+    def _is_agreed(self) -> bool:
         self.say("Do it? [y/N]")
         answer = sys.stdin.readline()
         if not answer:
             raise WrongCall("nothing was done: nobody answered; --yes does it without asking")
-        if answer.strip().lower() in ("y", "yes"):
-            return True
-        self.say("Nothing was done.")
-        return False
+        return answer.strip().lower() in ("y", "yes")
 
     def finish(self, symbol: str | None = None) -> int:
         """Say what is left at Alpaca of this asset, or of all; the exit status."""
         for trouble in self.troubles:
-            sys.stderr.write(f"dca: {trouble}\n")
+            log.error("%s", trouble)
         wanted = None if symbol is None else self.states(symbol)
         left = left_at_alpaca(self.broker, self.states(None), wanted)
+        log.info("left at Alpaca: %s", "; ".join(left) or "nothing")
         if self.is_json:
             print_json({"done": self.done, "left": left, "troubles": self.troubles})
         else:
@@ -192,7 +203,7 @@ def action(arguments: Namespace) -> Iterator[Action]:
     ensure_schema(settings.database)
     with MySqlStore(settings.database, pool_size=2) as store:
         broker = AlpacaBroker(settings.alpaca, RateLimiter(REQUESTS_PER_MINUTE))
-        yield Action(
+        made = Action(
             store,
             broker,
             settings.database,
@@ -200,4 +211,13 @@ def action(arguments: Namespace) -> Iterator[Action]:
             settings.log.dir,
             arguments.json,
             quote_age_max=timedelta(seconds=settings.limits.quote_max_age_seconds),
+            log_level=settings.log.level,
         )
+        try:
+            yield made
+        except KeyboardInterrupt:
+            if made.is_agreed:
+                log.error("interrupted: what was done stands, as dca status shows it")
+            else:
+                made.say("Nothing was done.")
+            raise
