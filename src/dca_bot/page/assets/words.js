@@ -15,7 +15,7 @@ export function price(text) {
   if (value === null) return "–";
   const size = Math.abs(value);
   const digits = size >= 1000 ? 2 : size >= 1 ? 4 : 8;
-  return value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: digits });
+  return value.toLocaleString("en-US", { minimumFractionDigits: size >= 1 ? digits : 2, maximumFractionDigits: digits });
 }
 
 export const percent = (text) => {
