@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from dca_bot.page.charts import capital_curve, earned_curve
+from dca_bot.page.history import days_with
 from dca_bot.report.cycles import CycleLine
 from dca_bot.report.profit import Earned
 
@@ -56,3 +57,13 @@ def test_money_of_an_open_cycle_is_in_until_now() -> None:
     now = NOON + timedelta(days=5)
     points = capital_curve([line(0, None, invested="30")], now)
     assert [(point["at"], point["invested"]) for point in points] == [(NOON, 30), (now, 30)]
+
+
+def test_a_cycle_completed_since_the_history_was_read_counts_in_its_day() -> None:
+    new = [line(3, "5"), line(2, "-1"), line(2, None)]
+    found = days_with([day(1, "3"), day(2, "2")], new)
+    assert [(each.group, each.net, each.cycles) for each in found] == [
+        (day(1, "3").group, 3, 1),
+        (day(2, "2").group, 1, 2),
+        (day(3, "5").group, 5, 1),
+    ]

@@ -15,7 +15,7 @@ from dca_bot.core.model import ZERO, CycleStatus
 from dca_bot.report.cycles import CycleLine, closed_lines
 from dca_bot.report.honesty import Honesty, honesty
 from dca_bot.report.now import Now
-from dca_bot.report.profit import Earned, Totals, by_time, totals
+from dca_bot.report.profit import Earned, Totals, by_time, together, totals
 from dca_bot.report.queries import LONG_AGO, LONG_AHEAD
 from dca_bot.report.reader import Reader
 
@@ -57,7 +57,8 @@ class History:
         """As it is now; until the minute is over and no cycle was completed, an equal one."""
         read = self._whole(now)
         closed = self._newest(read)
-        return Past(closed, _with_new(read, closed), read.days, read.honesty)
+        new = _completed_since(read, closed)
+        return Past(closed, _with_new(read.earned, new), days_with(read.days, new), read.honesty)
 
     def _whole(self, now: Now) -> _Read:
         kept = self._read
@@ -82,17 +83,19 @@ class History:
         return [*new, *read.closed][:CYCLES_IN_CURVES]
 
 
-def _with_new(read: _Read, closed: Sequence[CycleLine]) -> Totals:
-    """The sums, with the cycles that were completed after they were read."""
+def _completed_since(read: _Read, closed: Sequence[CycleLine]) -> list[CycleLine]:
     counted = {line.cycle_id for line in read.closed}
-    new = [
+    return [
         line
         for line in closed
         if line.cycle_id not in counted and line.status == CycleStatus.COMPLETE
     ]
+
+
+def _with_new(then: Totals, new: Sequence[CycleLine]) -> Totals:
+    """The sums, with the cycles that were completed after they were read."""
     known = [line for line in new if line.net is not None]
     net = sum((line.net or ZERO for line in known), ZERO)
-    then = read.earned
     return replace(
         then,
         cycles=then.cycles + len(new),
@@ -104,3 +107,16 @@ def _with_new(read: _Read, closed: Sequence[CycleLine]) -> Totals:
         week=then.week + net,
         month=then.month + net,
     )
+
+
+def days_with(days: Sequence[Earned], new: Sequence[CycleLine]) -> list[Earned]:
+    """The sums by day, with the same cycles, so that the day of now agrees with its sum."""
+    grown = {day.group: day for day in days}
+    for line in reversed(new):
+        if line.net is None or line.completed_at is None:
+            continue
+        name = line.completed_at.astimezone().date().isoformat()
+        fees, cost = line.fees or ZERO, line.invested or ZERO
+        one = Earned(name, 1, line.net, fees, best=line.net, worst=line.net, cost=cost)
+        grown[name] = together(name, [grown[name], one]) if name in grown else one
+    return list(grown.values())
