@@ -2,7 +2,7 @@
 """Ends cooldowns: makes a cycle `watching` once `cooldown_period` seconds have passed since the
 take profit of the cycle before it.
 
-Cron runs this every minute.  It needs the database only; main_app.py notices the change by itself
+Cron runs this every minute.  It asks Alpaca nothing; main_app.py notices the change by itself
 and places the next base order.  (A price that falls far enough ends a cooldown earlier: that is
 main_app.py's work.)  A cycle in cooldown without a completed one before it waits for nothing.
 
@@ -22,7 +22,7 @@ from dca_bot.program.clock import utc_now
 from dca_bot.program.log_text import asset_log, event
 from dca_bot.program.logs import set_up_logging
 from dca_bot.program.script import argument_parser, deadline, only_once, run
-from dca_bot.program.settings import read_store_settings
+from dca_bot.program.settings import read_settings
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.trading.ports import Store
 from dca_bot.watchdog.caretaker_marks import SuccessMark
@@ -35,7 +35,7 @@ log = logging.getLogger(NAME)
 def main() -> int:
     """Look at every asset once."""
     arguments = argument_parser(__doc__, is_caretaker=True).parse_args()
-    settings = read_store_settings()
+    settings = read_settings()
     set_up_logging(
         settings.log, program=NAME, secrets=settings.secrets(), is_asked=arguments.dry_run
     )

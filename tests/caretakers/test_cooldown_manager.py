@@ -1,4 +1,4 @@
-"""cooldown_manager.py: a cooldown ends when its time has come, and needs the database only."""
+"""cooldown_manager.py: a cooldown ends when its time has come, and Alpaca is not asked."""
 
 import subprocess
 import sys

@@ -221,6 +221,11 @@ def test_a_key_pasted_with_its_quotes_is_a_mistake() -> None:
     assert len(problems_of({**REQUIRED, "APCA_API_KEY_ID": "'PKTEST'"})) == 1
 
 
+def test_an_unusable_mail_port_is_a_mistake_also_where_no_mail_is_configured() -> None:
+    (problem,) = problems_of({**REQUIRED, "ALERT_EMAIL_SMTP_PORT": "abc"})
+    assert problem.startswith("ALERT_EMAIL_SMTP_PORT")
+
+
 def test_half_a_mail_configuration_is_a_mistake() -> None:
     problems = problems_of({**REQUIRED, "ALERT_EMAIL_RECEIVER": "me@example.com"})
     assert len(problems) == 2

@@ -2,7 +2,8 @@
 
 Rule: nothing else looks into the environment or the `.env` file.  A program asks for the
 smallest set that it needs (`read_common_settings`, `read_store_settings`, `read_settings`), so a
-missing Alpaca key cannot stop a program that only tidies the database.  All mistakes are
+missing Alpaca key cannot stop a command that only reads the database.  The scripts of the project's
+root ask for all: one that is misconfigured is to say so, whichever it is.  All mistakes are
 reported together in one SettingsError; an empty value counts as unset.
 """
 
@@ -166,6 +167,7 @@ def _database(values: Values) -> DatabaseSettings:
 
 def _alerts(values: Values) -> AlertSettings | None:
     needed = ("ALERT_EMAIL_SENDER", "ALERT_EMAIL_RECEIVER", "ALERT_EMAIL_SMTP_SERVER")
+    port = values.whole("ALERT_EMAIL_SMTP_PORT", 587, maximum=PORT_MAX)
     if not any(values.optional(name) for name in needed):
         return None
     # Half a configuration would silently lose every alert: the missing rest is a mistake.
@@ -174,7 +176,7 @@ def _alerts(values: Values) -> AlertSettings | None:
         sender=sender,
         receiver=receiver,
         smtp_server=server,
-        smtp_port=values.whole("ALERT_EMAIL_SMTP_PORT", 587, maximum=PORT_MAX),
+        smtp_port=port,
         smtp_user=values.optional("ALERT_EMAIL_SMTP_USER"),
         smtp_password=values.optional("ALERT_EMAIL_SMTP_PASSWORD"),
     )

@@ -1,4 +1,4 @@
-"""The situations of cooldown_manager.py.  It needs the database only, and neither does this."""
+"""The situations of cooldown_manager.py.  It asks Alpaca nothing, and neither does this."""
 
 from __future__ import annotations
 
