@@ -29,10 +29,10 @@ class Log:
             self._lines.write(state, problem, no_buys)
         return [record.getMessage() for record in self._caplog.records]
 
-    def gone(self, cycle: Cycle | None = None) -> list[str]:
+    def gone(self, cycle: Cycle | None = None, *, renamed: str = "") -> list[str]:
         self._caplog.clear()
         with self._caplog.at_level(logging.INFO):
-            self._lines.gone(ASSET.asset_id, ASSET.symbol, cycle)
+            self._lines.gone(ASSET.asset_id, ASSET.symbol, cycle, renamed=renamed)
         return [record.getMessage() for record in self._caplog.records]
 
 
@@ -69,6 +69,13 @@ def test_a_row_that_is_deleted_is_reported_once(log: Log) -> None:
     log.write(AssetState(ASSET, None))
     assert log.gone() == ["its row is gone: no more orders"]
     assert log.gone() == []
+
+
+def test_a_row_that_has_another_symbol_now_is_not_said_to_be_gone(log: Log) -> None:
+    log.write(AssetState(ASSET, CYCLE))
+    assert log.gone(CYCLE, renamed="SOL/USD") == [
+        "its row was edited, and is one of SOL/USD now: no more orders in BTC/USD"
+    ]
 
 
 @pytest.mark.parametrize("unreadable", ["", "allowed is 'none'"])

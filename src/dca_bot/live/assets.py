@@ -198,10 +198,8 @@ class Assets:
         for asset_id, worker in list(self._workers.items()):
             if symbols.get(asset_id) != worker.symbol:
                 worker.stop()
-                is_renamed = asset_id in symbols
-                self._row_lines.gone(
-                    asset_id, worker.symbol, None if is_renamed else worker.state.cycle
-                )
+                renamed = symbols.get(asset_id, "")
+                self._row_lines.gone(asset_id, worker.symbol, worker.state.cycle, renamed=renamed)
                 del self._workers[asset_id], self._prices.watches[worker.symbol]
 
     def _worker_of(self, symbol: str) -> Worker | None:

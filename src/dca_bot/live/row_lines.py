@@ -44,21 +44,23 @@ class RowLines:
                     "take profit is below the fees, so every sale loses money: %s", losing
                 )
 
-    def gone(self, asset_id: int, symbol: str, cycle: Cycle | None) -> None:
-        """A row was deleted, or has another symbol now; `cycle`: the last that it had, if that
-        went with it."""
+    def gone(self, asset_id: int, symbol: str, cycle: Cycle | None, *, renamed: str = "") -> None:
+        """A row was deleted, and `cycle` with it, the last that it had; or it was `renamed`."""
         for told in (self._problems, self._losing):  # a row inserted again is told of anew
             told.pop(asset_id, None)
         if self._assets.pop(asset_id, None) is None:
             return
-        if cycle is None or not cycle.quantity:
+        if renamed:
+            sentence = "its row was edited, and is one of %s now: no more orders in %s"
+            asset_log(log, symbol).info(sentence, renamed, symbol)
+        elif cycle is None or not cycle.quantity:
             asset_log(log, symbol).info("its row is gone: no more orders")
-            return
-        asset_log(log, symbol, cycle.cycle_id).warning(
-            "its row is gone: no more orders, and the %s coins that its cycle held are nobody's "
-            "now: sell them at Alpaca, or insert the row again and run dca adopt",
-            f"{cycle.quantity.normalize():f}",
-        )
+        else:
+            asset_log(log, symbol, cycle.cycle_id).warning(
+                "its row is gone: no more orders, and the %s coins that its cycle held are "
+                "nobody's now: sell them at Alpaca, or insert the row again and run dca adopt",
+                f"{cycle.quantity.normalize():f}",
+            )
 
     def _edited(self, state: AssetState) -> None:
         before = self._assets.get(state.asset.asset_id)
