@@ -1,11 +1,20 @@
-"""Pauses: from seconds to minutes, and forgiven in the end."""
+"""Pauses: from seconds to minutes, and forgiven in the end; and which orders begin one."""
 
+from decimal import Decimal
+
+import pytest
+
+from dca_bot.core.model import Cycle, CycleStatus
 from dca_bot.live.pauses import (
     FIRST_SECONDS,
     FORGIVEN_AFTER_SECONDS,
     MAX_SECONDS,
+    Awaited,
     Pauses,
 )
+from tests.builders import a_cycle
+
+BUYING = a_cycle(status=CycleStatus.BUYING, quantity="0.05")
 
 
 class Monotonic:
@@ -65,3 +74,18 @@ def test_clearing_forgets_every_pause() -> None:
     pauses.clear()
     assert pauses.left("buy") == 0
     assert pauses.begin("buy") == FIRST_SECONDS
+
+
+def test_a_part_that_was_filled_before_the_order_was_heard_of_has_brought_something() -> None:
+    awaited = Awaited.by(BUYING, before=a_cycle())
+    assert not awaited.brought_nothing(a_cycle(quantity="0.05"))
+    assert awaited.brought_nothing(a_cycle(quantity=0))
+
+
+@pytest.mark.parametrize("before", [None, a_cycle(cycle_id=7, quantity="0.2")])
+def test_where_the_cycle_before_the_order_is_not_known_it_counts_as_it_is(
+    before: Cycle | None,
+) -> None:
+    awaited = Awaited.by(BUYING, before=before)
+    assert awaited.quantity == Decimal("0.05")
+    assert awaited.brought_nothing(a_cycle(quantity="0.05"))
