@@ -31,6 +31,7 @@ CHANGED = (
     "live/worker.py",
     "broker/translate.py",
     "broker/rate_limit.py",
+    "broker/successors.py",
 )
 ONLY_SPEAKS = ("log_lines.py",)
 # Where the tests are that may notice; which of them do, is seen by what they run.
