@@ -11,7 +11,12 @@ import pytest
 
 from dca_bot.core.model import Cycle, CycleStatus, Order, OrderStatus
 from dca_bot.core.records import EventKind
-from dca_bot.program.errors import BrokerUnavailable, CycleChanged, OrderWithheld
+from dca_bot.program.errors import (
+    BrokerUnavailable,
+    CycleChanged,
+    OrderOutcomeUnknown,
+    OrderWithheld,
+)
 from dca_bot.trading.books import Books
 from dca_bot.trading.cash import Cash
 from dca_bot.trading.sending import Sender
@@ -100,6 +105,25 @@ def test_what_was_bought_since_is_not_gone_because_an_old_sale_is_told_again() -
     books.on_update(1, a_fill(order, order.filled_quantity, 102, position="0"))
     assert floor.cycle == bought
     assert ended == []
+
+
+def test_what_was_bought_since_is_not_gone_because_a_lost_sale_is_told_at_last() -> None:
+    floor = Floor()
+    floor.see(100)
+    floor.broker.lose_answer(taken=False)
+    with pytest.raises(OrderOutcomeUnknown):
+        floor.see(102)
+    [sale] = floor.store.live_orders()
+    floor.clock.pass_by(31)
+    assert floor.settle(sale.client_order_id)
+    sold = floor.cycle.quantity
+    floor.see(90)
+    bought = floor.cycle.quantity - sold
+    late = a_fill(floor.order(sale.client_order_id), sale.quantity, 102, position="0")
+    for _ in range(2):
+        floor.hear(late)
+    assert floor.cycle.status is CycleStatus.WATCHING
+    assert floor.cycle.quantity == bought
 
 
 def test_a_cycle_that_has_moved_is_not_ended() -> None:

@@ -128,9 +128,11 @@ def _sold_out(
         return False
     is_filled = after.status is OrderStatus.FILLED
     is_gone = is_filled and held is not None and is_dust(held, price, asset)
-    if not before.status.is_finished or after.filled_quantity > before.filled_quantity:
-        return is_gone or is_dust(cycle.quantity, price, asset)
-    return is_gone and is_last
+    is_under_way = not before.status.is_finished
+    if is_gone and (is_under_way or is_last):
+        return True
+    has_sold = is_under_way or after.filled_quantity > before.filled_quantity
+    return has_sold and is_dust(cycle.quantity, price, asset)
 
 
 def complete(asset: Asset, cycle: Cycle, order: Order, now: datetime) -> Booked:
