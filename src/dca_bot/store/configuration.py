@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Self
 
 from dca_bot.core.model import Asset
@@ -29,9 +30,11 @@ def read_values(words: Mapping[str, str]) -> dict[str, Value]:
     found = {}
     for column, text in words.items():
         if column not in COLUMNS:
-            raise UnusableValue(
-                f"there is no column {column!r}; there are {', '.join(sorted(COLUMNS))}"
+            near = get_close_matches(column, COLUMNS, 1)
+            there = (
+                f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(COLUMNS))}"
             )
+            raise UnusableValue(f"there is no column {column!r}: {there}")
         try:
             found[column] = COLUMNS[column].parse(text.strip())
         except UnusableValue as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -71,6 +72,19 @@ class Desk:
         self, meanwhile: Callable[[], None], *words: str
     ) -> subprocess.CompletedProcess[str]:
         """A command whose question is answered with yes, once `meanwhile` has happened."""
+        asks, asked = self._asking(*words)
+        meanwhile()
+        out, err = asks.communicate("y\n", timeout=60)
+        return subprocess.CompletedProcess(words, asks.returncode, asked + out, err)
+
+    def interrupt(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command whose question is answered with Ctrl-C."""
+        asks, asked = self._asking(*words)
+        asks.send_signal(signal.SIGINT)
+        out, err = asks.communicate(timeout=60)
+        return subprocess.CompletedProcess(words, asks.returncode, asked + out, err)
+
+    def _asking(self, *words: str) -> tuple[subprocess.Popen[str], str]:
         asks = subprocess.Popen(
             [sys.executable, "-m", "dca_bot", *words],
             cwd="/",
@@ -86,9 +100,7 @@ class Desk:
             asked.append(line)
             if "[y/N]" in line:
                 break
-        meanwhile()
-        out, err = asks.communicate("y\n", timeout=60)
-        return subprocess.CompletedProcess(words, asks.returncode, "".join(asked) + out, err)
+        return asks, "".join(asked)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """A command that is still at it."""

@@ -68,6 +68,7 @@ def test_a_log_that_cannot_be_written_stops_no_panic(desk: Desk, tmp_path: Path)
     log_of(desk).parent.mkdir(exist_ok=True)
     log_of(desk).symlink_to(precious)
     done = desk.run("panic", "--yes")
+    assert "BTC/USD: paused, no BUYs any more" in done.stdout
     assert (done.returncode, desk.allowed()) == (0, {BTC: "exit"})
     assert "dca.log is not written, dca_events tells what is done" in done.stderr
     assert precious.read_text() == "precious"

@@ -204,25 +204,3 @@ def test_a_row_that_cannot_be_read_stops_no_other_pause(desk: Desk) -> None:
     assert desk.allowed()["ETH/USD"] == "exit"
     [trouble] = answer["troubles"]
     assert trouble.startswith("BTC/USD is as it was: ")
-
-
-def test_what_a_close_says_first_is_true_of_a_cycle_that_holds_nothing(desk: Desk) -> None:
-    desk.add(BTC)
-    done = desk.run("close", BTC, typed="n\n")
-    assert (done.returncode, desk.allowed()) == (1, {BTC: "all"})
-    assert done.stdout.splitlines() == [
-        "From now on BTC/USD is paused: no BUYs, take profits go on.",
-        "BTC/USD: its cycle holds nothing, so nothing is sold.",
-        "Do it? [y/N]",
-        "Nothing was done.",
-    ]
-    desk.sql("UPDATE dca_assets SET allowed = 'exit'")
-    done = desk.run("close", BTC, typed="n\n")
-    assert "BTC/USD is already paused: no BUYs" in done.stdout
-
-
-def test_a_resumed_row_that_is_disabled_is_not_said_to_trade(desk: Desk) -> None:
-    desk.add(BTC)
-    desk.sql("UPDATE dca_assets SET allowed = 'exit', is_enabled = FALSE")
-    done = desk.run("resume", BTC, "--yes")
-    assert "It is disabled, though" in done.stdout

@@ -27,7 +27,7 @@ def test_a_row_is_added_with_the_examples_values_and_what_was_said(desk: Desk) -
     [event] = rows(desk.database, "SELECT kind, told FROM dca_events")
     assert event["kind"] == "changed"
     assert event["told"].startswith("the row was added by hand: base_order_amount 50, ")
-    assert "Nothing is left at Alpaca." in done.stdout
+    assert "Nothing of BTC/USD is left at Alpaca." in done.stdout
 
 
 def test_a_row_that_is_there_is_named_before_the_question(desk: Desk) -> None:
@@ -46,7 +46,8 @@ def test_a_row_that_is_there_is_named_before_the_question(desk: Desk) -> None:
         (("set", BTC, "take_profit_percent=much"), "must be a number"),
         (("set", BTC, "take_profit_percent=1.23456"), "more than 4 digits after the point"),
         (("set", BTC, "cooldown_period=99999999999"), "does not fit"),
-        (("set", BTC, "nonsense=1"), "there is no column 'nonsense'"),
+        (("set", BTC, "nonsense=1"), "there is no column 'nonsense': there are after_stop_loss, "),
+        (("set", BTC, "take_profit=1"), "'take_profit': did you mean take_profit_percent?"),
         (("set", BTC, "take_profit_percent"), "is not of the form column=value"),
         (("set", BTC, "id=7"), "there is no column 'id'"),
         (("set", BTC, "allowed=some"), "must be one of all, cycle, exit"),

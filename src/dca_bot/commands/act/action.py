@@ -30,7 +30,7 @@ from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import AssetRules, AssetState, Quote
 from dca_bot.core.overdue import lacks_order_row
 from dca_bot.program.clock import Clock, utc_now
-from dca_bot.program.errors import BrokerUnavailable
+from dca_bot.program.errors import BrokerUnavailable, DcaError
 from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.program.settings import read_settings
 from dca_bot.store.mysql_store import MySqlStore
@@ -122,9 +122,9 @@ class Action:
         Raises WrongCall.
         """
         states = self.store.assets()
+        if not states:
+            raise WrongCall("dca_assets has no row yet: `dca add BTC/USD` writes one")
         if symbol is None:
-            if not states:
-                raise WrongCall("dca_assets has no row yet: `dca add` writes one")
             return states
         wanted = symbol.upper().replace("/", "")
         found = [each for each in states if each.asset.symbol == symbol] or [
@@ -133,7 +133,7 @@ class Action:
             if wanted in (each.asset.symbol.upper().replace("/", ""), each.asset.coin.upper())
         ]
         if len(found) != 1:
-            there = ", ".join(sorted(each.asset.symbol for each in states)) or "none yet"
+            there = ", ".join(sorted(each.asset.symbol for each in states))
             raise WrongCall(f"dca_assets has no row for {symbol!r}; it has {there}")
         return found
 
@@ -141,12 +141,16 @@ class Action:
         """The latest quote.  Raises BrokerUnavailable."""
         quote = self.broker.latest_quotes([symbol]).get(symbol)
         if quote is None:
-            raise BrokerUnavailable(f"Alpaca returned no price of {symbol}: try again later")
+            raise BrokerUnavailable(f"Alpaca returned no price of {symbol}")
         return quote
 
     def did(self, sentence: str) -> None:
         """Something was done."""
         self.done.append(sentence)
+        self.tell(sentence)
+
+    def tell(self, sentence: str) -> None:
+        """A step on the way."""
         self.say(sentence)
         log.info("%s", sentence)
 
@@ -186,7 +190,12 @@ class Action:
         if self.is_json:
             print_json({"done": self.done, "left": left, "troubles": self.troubles})
         else:
-            self.say("Left at Alpaca:" if left else "Nothing is left at Alpaca.")
+            of = (
+                ""
+                if symbol is None
+                else f" of {', '.join(each.asset.symbol for each in wanted or ())}"
+            )
+            self.say("Left at Alpaca:" if left else f"Nothing{of} is left at Alpaca.")
             for sentence in left:
                 self.say(f"  {sentence}")
         return NOT_DONE if self.troubles else 0
@@ -215,6 +224,9 @@ def action(arguments: Namespace) -> Iterator[Action]:
         )
         try:
             yield made
+        except BrokerUnavailable as error:
+            stands = "what was done stands" if made.is_agreed else "nothing was done"
+            raise DcaError(f"{error}; {stands}, try again later") from error
         except KeyboardInterrupt:
             if made.is_agreed:
                 log.error("interrupted: what was done stands, as dca status shows it")

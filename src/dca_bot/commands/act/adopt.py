@@ -36,7 +36,7 @@ def run(arguments: Namespace) -> int:
             if other.asset.coin == asset.coin and other.cycle and other.cycle.quantity > 0:
                 raise DcaError(
                     f"cycle {other.cycle.cycle_id} of {other.asset.symbol} holds {asset.coin}: "
-                    f"`dca close` or `dca release {other.asset.symbol}` first"
+                    f"`dca close {other.asset.symbol}` or `dca release {other.asset.symbol}` first"
                 )
         cycle = state.cycle or new_cycle(asset.asset_id)
         after = adopt(cycle, holding)

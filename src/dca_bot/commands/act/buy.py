@@ -62,7 +62,7 @@ def _plan(this: Action, asset: Asset, cycle: Cycle, quote: Quote, arguments: Nam
         raise DcaError(f"Alpaca does not list {asset.symbol}: nothing can be bought")
     sized = size_buy(arguments.amount, asset, quote, rules)
     if isinstance(sized, str):
-        raise DcaError(f"{asset.symbol}: {sized}")
+        raise DcaError(f"{asset.symbol}: {sized}: nothing was bought, name another amount")
     quantity, limit = sized
     net = estimated_receipt(quantity)
     average = weighted_average(cycle.quantity, cycle.average_purchase_price, net, limit)

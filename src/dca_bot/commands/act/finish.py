@@ -23,6 +23,9 @@ def run(arguments: Namespace) -> int:
         states, is_all = this.states(arguments.symbol), arguments.symbol is None
         if is_all:
             states = [state for state in states if state.asset.allowed is not Allowed.EXIT]
+            if not states:
+                this.did("every asset is paused, so nothing is finished: `dca resume` ends a pause")
+                return this.finish()
         if not this.agree([describe(state, Allowed.CYCLE) for state in states], arguments):
             return NOT_DONE
         allow_all(this, states, Allowed.CYCLE, verb="finish", with_all=is_all)

@@ -80,7 +80,7 @@ def _step(action: Action) -> Callable[[int], Step]:
             return action.close_step(asset_id)
         action.bare_hand.allow(asset_id, Allowed.EXIT, "by hand (dca panic)", with_all=True)
         paused.add(asset_id)
-        return Step("is paused: no BUYs")
+        return Step("paused, no BUYs any more")
 
     return step
 

@@ -102,5 +102,5 @@ def _again(action: Action, pursued: _Pursued, why: str) -> bool | None:
 
 def _tell(action: Action, pursued: _Pursued, sentence: str) -> None:
     if sentence != pursued.sentence:
-        action.say(f"{pursued.asset.symbol}: {sentence}")
+        action.tell(f"{pursued.asset.symbol}: {sentence}")
         pursued.sentence = sentence

@@ -91,7 +91,7 @@ def shown(content: dict[str, Any]) -> RenderableType:
     for asset in content["assets"]:
         parts += [*_asset(asset, content["at"]), Text("")]
     if not content["assets"]:
-        parts.append(Text("No assets yet: insert a row into dca_assets (README, 5.2)."))
+        parts.append(Text("No assets yet: `dca add BTC/USD` writes the first row of dca_assets."))
     parts.append(_caretakers(content))
     parts.append(Text(f"{output.local(content['at'], seconds=True)} {output.zone()}", "dim"))
     return Group(*parts)
@@ -118,8 +118,9 @@ def _head(content: dict[str, Any]) -> Text:
 def _caretakers(content: dict[str, Any]) -> Text:
     known = content["ages"]["caretakers"]
     ages = [f"{name.replace('_', ' ')} {age(since)}" for name, since in known.items()]
-    ago = age(content["ages"]["decision"])
-    return Text(f"last decision {ago} ago; last success: {', '.join(ages)}", "dim")
+    decided = content["ages"]["decision"]
+    ago = age(decided) + ("" if decided is None else " ago")
+    return Text(f"last decision {ago}; last success: {', '.join(ages)}", "dim")
 
 
 def _money(content: dict[str, Any]) -> Text:
