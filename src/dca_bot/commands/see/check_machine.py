@@ -97,9 +97,8 @@ def check_database(settings: DatabaseSettings) -> Iterator[Finding]:
         return
     yield ok("database", f"{product} at {settings.host}:{settings.port} as {user}")
     if missing:
-        yield bad(
-            "tables", f"{len(missing)} parts missing, {missing[0]} first", "pipe sql/schema.sql in"
-        )
+        problem = f"{len(missing)} parts are missing, such as {missing[0]}"
+        yield bad("tables", problem, "run watchdog.py or `dca add`, or pipe sql/schema.sql in")
     else:
         yield ok("tables", "complete")
     lacking = [right for right in TO_TRADE.split(", ") if right not in grants]
@@ -149,7 +148,7 @@ def check_mail(settings: CommonSettings, *, send: bool) -> Iterator[Finding]:
     """Whether a mail can be sent; one goes out only when asked for."""
     alerts = settings.alerts
     if alerts is None:
-        yield note("mail", "none is configured", "ALERT_EMAIL_* in .env: troubles find you then")
+        yield note("mail", "none is configured", "set ALERT_EMAIL_* in .env to hear of troubles")
     elif not send:
         yield ok("mail", f"to {alerts.receiver} by {alerts.smtp_server}; --send sends one")
     elif send_mail(alerts, "dca doctor: a test", "This mail was asked for by `dca doctor --send`."):
