@@ -328,6 +328,15 @@ def test_an_order_whose_answer_was_lost_is_adopted() -> None:
     assert len(floor.broker.submitted) == 1
 
 
+def test_an_order_whose_answer_was_lost_is_in_doubt_no_more_once_it_is_listed() -> None:
+    floor = deaf_floor()
+    floor.broker.lose_answer(taken=True)
+    with pytest.raises(OrderOutcomeUnknown):
+        floor.see(100)
+    found = recover(floor.trader.books, floor.store, floor.broker)
+    assert found == Recovered(asked=1, ended=0, in_doubt=())
+
+
 def test_young_orders_are_left_to_the_stream_when_asked_so() -> None:
     floor = deaf_floor(holds_fills=False)
     order = placed(floor)

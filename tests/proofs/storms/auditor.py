@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+from tests.proofs.storms.rules.edits import as_one
+
 Row = dict[str, Any]
 SELLS = ("take_profit", "stop_loss", "close")
 ENDED = ("filled", "canceled", "expired", "rejected")
@@ -57,7 +59,8 @@ def always(books: Books) -> list[str]:
 
 
 def _ours(books: Books) -> list[Row]:
-    return [o for o in books.record["orders"] if o["client_order_id"].startswith("dca-")]
+    whole = as_one(books.record["orders"])
+    return [order for order in whole if order["client_order_id"].startswith("dca-")]
 
 
 def _unknown_or_double_orders(books: Books) -> Iterator[str]:
@@ -162,7 +165,7 @@ def _is_exact(cycle: Row, books: Books) -> bool:
         return False
     fees = _coin_fees(books)
     net = {
-        order["client_order_id"]: Decimal(order["filled_qty"]) - fees[order["id"]]
+        order["client_order_id"]: Decimal(order["filled_qty"]) - _fee(order, fees)
         for order in _ours(books)
     }
     return all(
@@ -266,7 +269,7 @@ def _traded(orders: list[Row], books: Books) -> tuple[Decimal, Decimal, Decimal 
             quantity -= amount
             continue
         last_price = _price(order)
-        net = amount - fees[order["id"]]
+        net = amount - _fee(order, fees)
         average = (quantity * average + net * last_price) / (quantity + net)
         average = average.quantize(PRICE_DIGITS, ROUND_HALF_EVEN)
         quantity += net
@@ -279,6 +282,10 @@ def _coin_fees(books: Books) -> dict[str, Decimal]:
         if fill["side"] == "buy":
             fees[fill["order_id"]] += Decimal(fill["fee"])
     return fees
+
+
+def _fee(order: Row, fees: dict[str, Decimal]) -> Decimal:
+    return sum((fees[each] for each in order["ids"]), Decimal(0))
 
 
 def _price(order: Row) -> Decimal:

@@ -94,6 +94,7 @@ OF_THE_USER = {
     "dca close": 0.02,
     "dca panic": 0.01,
     "dca buy": 0.03,
+    "order edited by hand": 0.3,
 }
 MISHAPS = {
     **OF_REQUESTS,

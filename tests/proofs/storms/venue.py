@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from alpaca_simulator.api.trading_query import read_order_query
+from alpaca_simulator.api.trading_query import read_order_query, read_replacement
 from alpaca_simulator.clock import SECOND, rfc3339
 from alpaca_simulator.exchange.account import position_wire
 from alpaca_simulator.exchange.assets import known_assets
@@ -28,6 +28,7 @@ from alpaca_simulator.exchange.venue import Exchange
 from alpaca_simulator.prices.quotes import Quote
 
 from .mishaps import Calm
+from .rules.edits import first_of
 from .virtual_time import VirtualClock, VirtualLoop
 
 LAG_SECONDS = 2
@@ -127,6 +128,16 @@ class Venue:
         assert asset is not None
         draft = Draft(asset, Side.BUY, OrderType.LIMIT, TimeInForce.GTC, qty, None, limit)
         self._try(lambda: self.exchange.submit(draft))
+
+    def edit_by_hand(self, symbol: str, factor: Decimal) -> None:
+        """The bot's BUY, or what it has become by earlier edits, gets another limit."""
+        for order in self.exchange.orders.open_of(symbol):
+            first = first_of(self.exchange, order).terms
+            if first.client_order_id.startswith("dca-") and order.terms.limit_price:
+                step = order.terms.asset.price_increment
+                limit = (order.terms.limit_price * factor).quantize(step)
+                draft = read_replacement(order, {"limit_price": str(limit)}, strict=False)
+                self._try(partial(self.exchange.replace_order, order.id, draft))
 
     def _try(self, deed: Callable[[], object]) -> None:
         try:

@@ -15,6 +15,7 @@ from alpaca_simulator.exchange.orders import Side, Status
 from dca_bot.core.model import Asset, Cycle, CycleStatus, Order, OrderKind, OrderStatus
 from dca_bot.trading.ports import Store
 
+from .rules.edits import successors
 from .rules.limits import Limits
 from .rules.orders import DUST_USD_AT_MOST, HUNDRED, Ground, Seen, wrong_buy, wrong_sell
 from .venue import Venue
@@ -192,11 +193,12 @@ class Watcher:
 
     def _bought(self, cycle: Cycle) -> Decimal:
         """The coins of the cycle's BUYs before any fee, as the exchange has filled them."""
-        orders = self._venue.exchange.orders
+        exchange = self._venue.exchange
         ours = [
             name for name in self.order_ids if self._grounds[name].cycle.cycle_id == cycle.cycle_id
         ]
-        there = [each for each in map(orders.by_client_id, ours) if each]
+        firsts = [each for each in map(exchange.orders.by_client_id, ours) if each]
+        there = [each for first in firsts for each in successors(exchange, first)]
         return sum((e.filled_qty for e in there if e.terms.side is Side.BUY), Decimal(0))
 
     # -- a cycle that is brought to what the position says
@@ -243,8 +245,11 @@ class Watcher:
     # -- a row against the exchange
 
     def _check_row(self, row: Order) -> None:
-        there = self._venue.exchange.orders.by_client_id(row.client_order_id)
-        filled = there.filled_qty if there else Decimal(0)
+        exchange = self._venue.exchange
+        first = exchange.orders.by_client_id(row.client_order_id)
+        chain = successors(exchange, first) if first else []
+        there = chain[-1] if chain else None
+        filled = sum((each.filled_qty for each in chain), Decimal(0))
         if row.filled_quantity > filled:
             self._complain(
                 f"{row.client_order_id} is booked with {row.filled_quantity} of {filled}"

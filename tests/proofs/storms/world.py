@@ -32,6 +32,7 @@ from .mishaps import Calm
 from .outside.hand import Hand
 from .outside.person import Person
 from .outside.upsets import Upsets
+from .rules.edits import first_of
 from .rules.limits import Limits
 from .venue import Venue
 from .virtual_time import STARTED_AT, VirtualClock, VirtualLoop
@@ -205,7 +206,8 @@ class World:
             f"{update.order.filled_qty}/{update.order.terms.working_qty}"
         )
         self.trades.publish(update)
-        is_nobodys = update.order.terms.client_order_id in self.watcher.disowned
+        first = first_of(self.venue.exchange, update.order)
+        is_nobodys = first.terms.client_order_id in self.watcher.disowned
         if is_nobodys and update.event.endswith("fill"):
             cycles = {state.asset.symbol: state.cycle for state in self.store.assets()}
             cycle = cycles.get(update.order.symbol)
@@ -220,7 +222,7 @@ class World:
         coins = exchange.account.ledger.currencies()
 
         def is_nobodys(order: Order) -> bool:
-            return order.terms.client_order_id in watcher.disowned
+            return first_of(exchange, order).terms.client_order_id in watcher.disowned
 
         return Books(
             assets=[

@@ -70,6 +70,7 @@ class Hand:
             "coins withdrawn for a while": self._withdraw_coins,
             "order by hand": self._order,
             "cash withdrawn for a while": self._withdraw,
+            "order edited by hand": self._edit_order,
         }
 
     def begin(self) -> None:
@@ -185,6 +186,10 @@ class Hand:
             limit = (quote.bid / 2).quantize(TICK)
             quantity = (Decimal(20) / limit).quantize(TICK)
             self._venue.order_by_hand(state.asset.symbol, quantity, limit)
+
+    def _edit_order(self, state: AssetState) -> None:
+        factor = Decimal(self._dice.choice(("0.97", "0.999", "1.001", "1.02")))
+        self._venue.edit_by_hand(state.asset.symbol, factor)
 
     def _deposit(self, state: AssetState) -> None:
         quote = self._venue.exchange.quotes.get(state.asset.symbol)
