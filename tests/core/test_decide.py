@@ -114,8 +114,9 @@ def test_a_quote_that_reaches_both_prices_buys() -> None:
     assert isinstance(decided(an_asset(), cycle, a_quote(90)), Buy)
 
 
-def test_a_holding_without_an_average_price_is_never_sold() -> None:
-    cycle = a_holding_cycle(average_purchase_price="0", last_order_fill_price=None)
+@pytest.mark.parametrize("last_fill", [None, "100"])
+def test_a_holding_without_an_average_price_is_left_alone(last_fill: str | None) -> None:
+    cycle = a_holding_cycle(average_purchase_price="0", last_order_fill_price=last_fill)
     assert triggers(an_asset(), cycle) == NO_TRIGGERS
 
 
