@@ -337,6 +337,17 @@ def test_the_list_of_cycles_in_json_is_whole_unless_it_is_asked_for_the_last(
     assert dca.json("cycles", "--last", str(last))["cycles"] == in_all[:last]
 
 
+def test_no_escape_code_of_a_row_reaches_the_terminal(
+    database: DatabaseSettings, simulator: Simulator, dca: Dca
+) -> None:
+    add_assets(database)
+    query(database, "UPDATE dca_assets SET asset_symbol = CONCAT(CHAR(27), '[2JX/USD') LIMIT 1")
+    for words in (*VERBS, "doctor", "pause", "why none/usd"):
+        done = dca.run(*words.split())
+        assert "\x1b" not in done.stdout + done.stderr, words
+    assert "?[2JX/USD" in dca.run("status").stdout
+
+
 def test_a_wrong_call_is_one_line_and_status_2(database: DatabaseSettings, dca: Dca) -> None:
     for words in (
         ("stauts",),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from dca_bot.commands.as_json import print_json as print_json
 from dca_bot.program.clock import utc_now
+from dca_bot.program.log_text import printable
 from dca_bot.report.numbers import age_in_words, price_in_words
 
 if TYPE_CHECKING:  # `--json` needs none of it, and loading it takes longer than most verbs
@@ -29,10 +30,10 @@ IN_ASCII = str.maketrans(
 
 def console() -> Console:
     """Where tables go; rich leaves colours out by itself where they can't be shown."""
-    from rich.console import Console
+    from dca_bot.commands.clean_console import CleanConsole
 
     out = sys.stdout if _shows_utf8() else cast(TextIO, _Ascii(sys.stdout))
-    return Console(file=out, highlight=False, markup=False)
+    return CleanConsole(file=out, highlight=False, markup=False)
 
 
 def table(*headings: str, left: int = 1, title: str | None = None) -> Table:
@@ -54,7 +55,7 @@ def table(*headings: str, left: int = 1, title: str | None = None) -> Table:
 def say_to_correct(told: Iterable[str]) -> None:
     """Name on stderr the rows that a person must correct; what is shown does without them."""
     for line in told:
-        sys.stderr.write(f"dca: {line}\n")
+        sys.stderr.write(f"dca: {printable(line)}\n")
 
 
 def local(at: datetime | None, *, seconds: bool = False) -> str:

@@ -9,7 +9,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from subprocess import DEVNULL
+from typing import IO, Any
 
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from tests.helpers import Simulator, apply_sql, eventually
@@ -102,15 +103,15 @@ class Desk:
                 break
         return asks, "".join(asked)
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, output: IO[str] | int = DEVNULL) -> subprocess.Popen[str]:
         """A command that is still at it."""
         return subprocess.Popen(
             [sys.executable, "-m", "dca_bot", *words],
             cwd="/",
             env={**os.environ, **self.env, "PYTHONPATH": str(PROJECT_ROOT / "src")},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdin=DEVNULL,
+            stdout=output,
+            stderr=DEVNULL,
             text=True,
         )
 

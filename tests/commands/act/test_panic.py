@@ -1,5 +1,6 @@
 """panic: everything of the bot's is sold, nothing else, also through an outage and a crash."""
 
+import os
 import signal
 from decimal import Decimal
 
@@ -109,3 +110,13 @@ def test_the_plan_has_the_bots_own_prices_and_waits_for_no_answer_of_alpaca(desk
     eventually(lambda: plan().count("(bid 50,000.00)") == 2, 30)
     desk.market.post("/sim/faults", {"name": "server_error", "params": {"status": 503}})
     assert plan().count("(bid 50,000.00)") == 2
+
+
+def test_a_panic_goes_on_though_nobody_hears_it_any_more(desk: Desk) -> None:
+    holding_both(desk)
+    reader, writer = os.pipe()
+    os.close(reader)  # as after `dca panic --yes | head -1`
+    with os.fdopen(writer, "w") as unheard:
+        desk.start("panic", "--yes", output=unheard).wait(60)
+    assert set(desk.allowed().values()) == {"exit"}
+    assert desk.kinds().count("close") == 2

@@ -12,7 +12,7 @@ import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +31,7 @@ from dca_bot.core.model import AssetRules, AssetState, Quote
 from dca_bot.core.overdue import lacks_order_row
 from dca_bot.program.clock import Clock, utc_now
 from dca_bot.program.errors import BrokerUnavailable, DcaError
+from dca_bot.program.log_text import printable
 from dca_bot.program.setting_groups import DatabaseSettings
 from dca_bot.program.settings import read_settings
 from dca_bot.store.mysql_store import MySqlStore
@@ -155,12 +156,15 @@ class Action:
         log.info("%s", sentence)
 
     def say(self, sentence: str) -> None:
-        """For people; not a part of the report."""
+        """For people; not a part of the report.  A terminal that is gone stops nothing."""
         out = sys.stderr if self.is_json else sys.stdout
         is_table = sentence.startswith(" ")
+        if not sentence.isprintable():  # a row's symbol may be anything
+            sentence = printable(sentence)
         width = shutil.get_terminal_size().columns
-        out.write((sentence if is_table else fill(sentence, width)) + "\n")
-        out.flush()
+        with suppress(OSError):
+            out.write((sentence if is_table else fill(sentence, width)) + "\n")
+            out.flush()
 
     def agree(self, plan: Sequence[str], arguments: Namespace) -> bool:
         """Say what will be done; whether it may be.  Raises WrongCall where nobody can be asked."""
