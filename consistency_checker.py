@@ -5,7 +5,8 @@ Cron runs this every five minutes.  It looks at every asset in dca_assets:
 - a `buying` or `selling` cycle whose order has ended, or is unknown to Alpaca, moves on; an order
   that Alpaca had acknowledged must be unknown in two looks, half a minute apart;
 - a `watching` cycle that holds coins where Alpaca has none becomes `error`, a new one begins;
-- a quantity that differs from Alpaca's position is corrected, and the average price with it;
+- a quantity that differs from Alpaca's position is corrected, and the average price with it, or
+  an average price that is missing;
 - an enabled asset without an active cycle gets one;
 - a position that no cycle of an enabled asset owns is reported.  It is never sold.
 A position that differs is looked at again half a minute later, since Alpaca's positions lag behind

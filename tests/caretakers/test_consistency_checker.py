@@ -251,6 +251,16 @@ def test_a_consistent_state_is_left_as_it_is(world: SmallWorld) -> None:
     assert world.slept == []
 
 
+def test_a_cycle_without_an_average_gets_alpacas(world: SmallWorld) -> None:
+    world.edit_cycle(average_purchase_price=Decimal(0), last_order_fill_price=None)
+    world.broker.hold(BTC, 1, 90)
+    assert world.check_consistency() == 0
+    assert (world.cycle.quantity, world.cycle.average_purchase_price) == (1, 90)
+    before = world.state
+    assert world.check_consistency() == 0
+    assert world.state == before
+
+
 def test_coins_sold_by_hand_end_the_cycle_and_begin_a_new_one(world: SmallWorld) -> None:
     old = world.cycle
     world.broker.hold(BTC, 0, 0)

@@ -565,6 +565,28 @@ def test_a_cycle_whose_numbers_give_no_price_stops_its_own_asset_alone() -> None
     play(scenario, replace(BTC, take_profit_after_fees=True), ETH)
 
 
+@pytest.mark.parametrize("numbers", [{"average_purchase_price": 0}, {"quantity": -5}])
+def test_a_cycle_that_can_be_no_cycle_stops_its_own_asset_alone(
+    caplog: pytest.LogCaptureFixture, numbers: dict[str, int]
+) -> None:
+    async def scenario(world: World) -> None:
+        await world.bought()
+        wrong = {name: Decimal(value) for name, value in numbers.items()}
+        with world.store.transaction(1) as tx:
+            assert tx.cycle is not None
+            tx.save_cycle(tx.cycle, replace(tx.cycle, **wrong))  # type: ignore[arg-type]
+        await world.assets.refresh()
+        world.quote("BTC/USD", "90", "90")
+        world.quote("ETH/USD", "9.9", "10")
+        await until(lambda: world.cycle(2).quantity > 0)
+        await world.idle()
+        assert len([each for each in world.broker.submitted if each.asset_id == 1]) == 1
+        assert f"{next(iter(numbers))} is {next(iter(wrong.values()))}" in caplog.text
+        assert "correct row 1 of dca_cycles" in caplog.text
+
+    play(scenario, BTC, ETH)
+
+
 @pytest.mark.parametrize("scale", ["safety_order_step_scale", "safety_order_volume_scale"])
 def test_a_scale_of_zero_stops_the_buys_of_its_own_asset_alone(scale: str) -> None:
     async def scenario(world: World) -> None:

@@ -673,21 +673,10 @@ class StoreContract:
         with store.transaction(1) as tx:
             assert (tx.asset, tx.cycle) == (edited, cycle)
 
-    @pytest.mark.parametrize(("quantity", "average"), [("0.2", "0"), ("0.2", "-1"), ("-5", "100")])
-    def test_a_cycle_that_can_be_no_cycle_is_that_assets_problem_alone(
-        self, world: World, store: Store, quantity: str, average: str
-    ) -> None:
-        numbers = {"quantity": Decimal(quantity), "average_purchase_price": Decimal(average)}
-        cycle, healthy = start_cycle(store, **numbers), start_cycle(store, 2)
-        [state, other] = store.assets()
-        assert f"correct row {cycle.cycle_id} of dca_cycles" in state.problem
-        assert (state.cycle, other.cycle, other.problem) == (cycle, healthy, "")
-
     def test_a_row_given_another_symbol_while_its_cycle_has_coins_has_a_problem(
         self, world: World, store: Store
     ) -> None:
-        held = {"quantity": Decimal("0.5"), "average_purchase_price": Decimal(100)}
-        cycle = start_cycle(store, **held)
+        cycle = start_cycle(store, quantity=Decimal("0.5"))
         filled = {"status": OrderStatus.FILLED, "filled_quantity": Decimal("0.5")}
         start_order(store, cycle, **filled)
         assert store.assets()[0].problem == ""

@@ -49,7 +49,7 @@ def is_dust(rest: Decimal, price: Decimal, asset: Asset) -> bool:
 def contradiction(cycle: Cycle | None) -> str:
     """What no cycle can be, as SQL may have left it; "" where there is nothing.
 
-    Coins without an average have no take profit.
+    Coins without an average have no take profit.  consistency_checker.py gives them Alpaca's.
     """
     if cycle is None or cycle.quantity == 0:
         return ""
@@ -65,13 +65,13 @@ def contradiction(cycle: Cycle | None) -> str:
 
 
 def state_of(asset: Asset, cycle: Cycle | None, bought_as: str) -> AssetState:
-    """The asset with its active cycle, and a problem where that can't be traded; `bought_as` is the
-    other symbol in which it has coins or an order under way, "" where there is none.
+    """The asset with its active cycle; `bought_as` is the other symbol in which that has coins or
+    an order under way, "" where there is none.
 
     Coins of one symbol must never be sold, bought or counted as those of another.
     """
     if cycle is None or not bought_as:
-        return AssetState(asset, cycle, contradiction(cycle))
+        return AssetState(asset, cycle)
     holds = f"holds {cycle.quantity.normalize():f}" if cycle.quantity > 0 else "has an order"
     problem = (
         f"its cycle {holds} of {bought_as}: set asset_symbol back to {bought_as}, or let the coins "

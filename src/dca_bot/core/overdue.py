@@ -129,7 +129,7 @@ def position_verdict(
 
     1. While an order is under way both move, and nothing can be said.
     2. A cycle that holds nothing owns no position; dust is left over from a sale, and nobody's.
-    3. Less than one increment is a matter of rounding.
+    3. Less than one increment is a matter of rounding; an average that is missing is not.
     4. No position, or dust where there should be more: the cycle's coins were sold elsewhere.
     5. More than the whole ladder could have bought: somebody else's coins are among them.
     """
@@ -142,7 +142,8 @@ def position_verdict(
     is_nothing = holding is None or is_dust(held, price, asset)
     if cycle is None or cycle.status is not CycleStatus.WATCHING or cycle.quantity <= 0:
         return PositionVerdict.AGREES if is_nothing else PositionVerdict.NOT_OURS
-    if abs(held - cycle.quantity) < increment:
+    lacks_average = cycle.average_purchase_price <= 0 < price
+    if abs(held - cycle.quantity) < increment and not lacks_average:
         return PositionVerdict.AGREES
     if held <= 0 or (is_nothing and not is_dust(cycle.quantity, price, asset)):
         return PositionVerdict.GONE

@@ -14,6 +14,7 @@ from typing import Any
 
 from dca_bot.broker import translate
 from dca_bot.core.asset_row import buying_problem, pair_problems, trading_problem
+from dca_bot.core.holdings import contradiction
 from dca_bot.core.model import Asset, AssetState, Side
 from dca_bot.core.order_ids import is_ours
 from dca_bot.live.prices import LivePrices
@@ -177,7 +178,8 @@ class Assets:
         asset, problem, no_buys = state.asset, state.problem, ""
         if not problem and asset.is_enabled:
             rules = self._context.trader.rules.get(asset.symbol)
-            problem, no_buys = trading_problem(asset, rules) or conflict, buying_problem(asset)
+            problem = trading_problem(asset, rules) or conflict or contradiction(state.cycle)
+            no_buys = buying_problem(asset)
         self._row_lines.write(state, problem, no_buys)
         return replace(state, problem=problem)
 
