@@ -539,6 +539,16 @@ def test_news_of_an_order_that_a_cycle_names_makes_the_bot_ask_alpaca() -> None:
     play(scenario)
 
 
+def test_an_order_that_a_hand_has_replaced_makes_the_bot_ask_alpaca() -> None:
+    async def scenario(world: World) -> None:
+        message = as_message(an_update(an_order(), "open"))
+        message["data"]["order"] |= {"status": "replaced", "replaced_by": "another"}
+        world.assets.on_trade_update(message)
+        assert world.gaps == ["gap"]
+
+    play(scenario)
+
+
 def test_news_that_cannot_be_read_of_somebody_elses_order_is_no_gap() -> None:
     async def scenario(world: World) -> None:
         strange = {"client_order_id": "by-hand", "id": "1", "status": "no such word"}

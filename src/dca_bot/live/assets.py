@@ -61,7 +61,7 @@ class Assets:
             # only `latest_order_id` tells of an order that was written into the cycle by SQL
             if worker is not None and worker.waits_for(update.alpaca_order_id):
                 self._on_gap()
-        elif worker is None:  # not read from the database yet
+        elif worker is None or update.replaced_by:  # not read yet; or it goes on in another order
             self._on_gap()
         else:
             worker.put_update(update)
