@@ -8,7 +8,12 @@ import pytest
 
 from dca_bot.core.model import Holding, OrderKind
 from dca_bot.core.overdue import PositionVerdict, corrected, position_verdict, shows_the_sale
-from dca_bot.core.position import fees_assumed, most_it_could_hold, why_nothing_to_sell
+from dca_bot.core.position import (
+    fees_assumed,
+    is_one_of_several,
+    most_it_could_hold,
+    why_nothing_to_sell,
+)
 from tests.builders import STEP, a_cycle, a_holding, a_holding_cycle, an_asset, an_order, an_update
 
 # Base order and two safety orders of 100 each, at 100, 90 and 81 = 1 + 1.1111 + 1.2346 coins.
@@ -175,3 +180,22 @@ def test_the_average_of_a_correction_is_alpacas_where_it_knows_one(
     holding = replace(a_holding("2"), average_entry_price=Decimal(average))
     after = corrected(a_holding_cycle(), holding)
     assert (after.quantity, after.average_purchase_price) == (2, Decimal(expected))
+
+
+@pytest.mark.parametrize(
+    ("sold", "price", "rest", "symbol", "expected"),
+    [
+        ("1", "100000.01", "1", "BTC/USD", True),
+        ("1", "100000", "1", "BTC/USD", False),  # all that there was, or nearly
+        ("0.97", "150000", "0.031", "BTC/USD", True),
+        ("0.97", "150000", "0.03", "BTC/USD", False),  # a fee of 3 %
+        ("1", "100000.01", "1", "BTC/USDT", True),
+        ("1", "100000.01", "1", "ETH/BTC", False),
+    ],
+)
+def test_a_large_sale_that_leaves_more_than_a_fee_is_one_of_several(
+    sold: str, price: str, rest: str, symbol: str, expected: bool
+) -> None:
+    order = an_order(kind=OrderKind.TAKE_PROFIT, filled_quantity=sold, filled_average_price=price)
+    cycle = a_holding_cycle(quantity=rest)
+    assert is_one_of_several(an_asset(symbol=symbol), cycle, order) is expected
