@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -11,12 +12,18 @@ import pytest
 
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from dca_sandbox.private_mariadb import PrivateMariaDb
-from tests.helpers import Simulator, apply_sql, database_environment
+from tests.helpers import (
+    Simulator,
+    SimulatorProcess,
+    database_environment,
+    pipe_sql,
+    sql_client,
+)
 from tests.proofs.whole.busy import Bot
 from tests.servers import Server, a_server
 from tests.summary import Summary
 
-DATABASE_NUMBERS = count(1)
+NUMBERS = count(1)
 TESTS = Path(__file__).parent
 WAIT_FOR_PROCESSES = {"caretakers", "commands", "demo", "integration", "page", "proofs", "watchdog"}
 
@@ -77,24 +84,70 @@ def mariadb(database_server: Server) -> PrivateMariaDb:
 def empty_database(database_server: Server) -> Iterator[DatabaseSettings]:
     """A fresh database without any table."""
     # with our number in it, since a given server may serve other runs at the same time
-    database = database_server.create_database(f"test_{os.getpid()}_{next(DATABASE_NUMBERS)}")
+    database = database_server.create_database(f"test_{os.getpid()}_{next(NUMBERS)}")
     yield database
     database_server.drop_database(database.name)
 
 
+@pytest.fixture(scope="session")
+def tables(database_server: Server) -> list[str]:
+    """The statements that make the tables of schema.sql at once, without its many steps."""
+    model = database_server.create_database(f"test_{os.getpid()}_model")
+    pipe_sql(model, (PROJECT_ROOT / "sql" / "schema.sql").read_bytes())
+    with closing(sql_client(model)) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute("SHOW TABLES")
+        names = [name for (name,) in cursor.fetchall()]
+        statements = ["SET foreign_key_checks = 0"]  # they come in the order of the alphabet
+        for name in names:
+            cursor.execute(f"SHOW CREATE TABLE {name}")
+            statements += [statement for _, statement in cursor.fetchall()]
+    database_server.drop_database(model.name)
+    return statements
+
+
 @pytest.fixture
-def database(empty_database: DatabaseSettings) -> DatabaseSettings:
+def database(empty_database: DatabaseSettings, tables: list[str]) -> DatabaseSettings:
     """A fresh database with the bot's schema."""
-    apply_sql(empty_database, (PROJECT_ROOT / "sql" / "schema.sql").read_bytes())
+    with closing(sql_client(empty_database)) as connection, closing(connection.cursor()) as cursor:
+        for statement in tables:
+            cursor.execute(statement)
     return empty_database
 
 
+@pytest.fixture(scope="session")
+def simulators(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., SimulatorProcess]]:
+    """The processes that tests share, one for each set of options."""
+    running: dict[tuple[str, ...], SimulatorProcess] = {}
+
+    def with_options(*options: str) -> SimulatorProcess:
+        if options not in running:
+            directory = tmp_path_factory.mktemp("simulator")
+            process = SimulatorProcess(directory, "--account-per-key", *options)
+            with closing(Simulator(process.base_url, "", "")) as nobodys:
+                nobodys.post("/sim/walk", {"on": False})
+            running[options] = process
+        return running[options]
+
+    yield with_options
+    for process in running.values():
+        process.stop()
+
+
 @pytest.fixture
-def simulator(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Simulator]:
+def simulator(
+    simulators: Callable[..., SimulatorProcess], request: pytest.FixtureRequest
+) -> Iterator[Simulator]:
     """A simulated Alpaca of this test's own; with options when parametrized indirectly."""
-    exchange = Simulator(tmp_path, *getattr(request, "param", ()))
+    options = getattr(request, "param", ())
+    process = simulators(*options)
+    # each key has an exchange of its own, where any key is taken
+    key = process.key_id if "--key" in options else f"{process.key_id}-{next(NUMBERS)}"
+    exchange = Simulator(process.base_url, key, process.secret_key)
     yield exchange
-    exchange.stop()
+    exchange.post("/sim/forget")
+    exchange.close()
 
 
 @pytest.fixture

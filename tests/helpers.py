@@ -19,6 +19,13 @@ from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 Found = TypeVar("Found")
 # A machine with much else to do may take long over a simulator's answer, which proves nothing.
 ANSWER_SECONDS = 60
+SAMPLE = """
+INSERT INTO dca_assets (
+    asset_symbol, is_enabled, base_order_amount, safety_order_amount,
+    max_safety_orders, safety_order_deviation, take_profit_percent,
+    cooldown_period, buy_order_price_deviation_percent
+) VALUES ('{symbol}', TRUE, 20.00, 20.00, 5, 1.5, 1.0, 300, 2.0);
+"""
 READY_LINE = re.compile(r"ready on (http://\S+) \(key (\S+?),? secret (\S+?)\)")
 
 
@@ -38,6 +45,21 @@ def eventually(condition: Callable[[], Found | None], timeout: float = 10.0) -> 
 
 
 def apply_sql(database: DatabaseSettings, sql: bytes) -> None:
+    """Run any number of statements."""
+    with closing(sql_client(database)) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(sql.decode())
+        while cursor.nextset():
+            pass
+        connection.commit()
+
+
+def add_samples(database: DatabaseSettings, *symbols: str) -> None:
+    """The row that the README inserts, for each of these symbols."""
+    for symbol in symbols:
+        apply_sql(database, SAMPLE.format(symbol=symbol).encode())
+
+
+def pipe_sql(database: DatabaseSettings, sql: bytes) -> None:
     """Pipe SQL into the database's own command-line client, as a user would."""
     client = shutil.which("mariadb") or shutil.which("mysql")
     assert client, "no MariaDB client: run `apt-get install mariadb-client`"
@@ -89,33 +111,14 @@ def database_environment(database: DatabaseSettings) -> dict[str, str]:
 
 
 class Simulator:
-    """A simulated Alpaca in a process of its own, with its control API."""
+    """A simulated Alpaca with its control API, as the owner of a key sees it."""
 
-    def __init__(self, directory: Path, *arguments: str) -> None:
-        """Start it with more command-line arguments and wait until it says that it is ready."""
-        self._log = directory / "alpaca_simulator.log"
-        with self._log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "alpaca_simulator", "--port", "0", *arguments],
-                cwd=PROJECT_ROOT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            self.base_url, self.key_id, self.secret_key = self._wait_until_ready().groups()
-        except BaseException:
-            self.stop()
-            raise
+    def __init__(self, base_url: str, key_id: str, secret_key: str) -> None:
+        self.base_url, self.key_id, self.secret_key = base_url, key_id, secret_key
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy, no ~/.netrc
-        self._session.headers["APCA-API-KEY-ID"] = self.key_id
-        self._session.headers["APCA-API-SECRET-KEY"] = self.secret_key
-
-    @property
-    def output(self) -> str:
-        """What it has printed so far."""
-        return self._log.read_text(errors="replace")
+        self._session.headers["APCA-API-KEY-ID"] = key_id
+        self._session.headers["APCA-API-SECRET-KEY"] = secret_key
 
     def get(self, path: str) -> Any:
         """The JSON answer to a GET; fails on an error status."""
@@ -141,17 +144,52 @@ class Simulator:
             "APCA_API_STREAM_URL": self.base_url.replace("http", "ws", 1),
         }
 
+    def close(self) -> None:
+        self._session.close()
+
+    @staticmethod
+    def _answer(response: requests.Response) -> Any:
+        assert response.ok, f"{response.url} answered {response.status_code}: {response.text}"
+        return response.json() if response.content else None
+
+
+class SimulatorProcess(Simulator):
+    """A process of its own."""
+
+    def __init__(self, directory: Path, *arguments: str) -> None:
+        """Start it with more command-line arguments and wait until it says that it is ready."""
+        self._log = directory / "alpaca_simulator.log"
+        with self._log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "alpaca_simulator", "--port", "0", *arguments],
+                cwd=PROJECT_ROOT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            super().__init__(*self._wait_until_ready().groups())
+        except BaseException:
+            self._end()
+            raise
+
+    @property
+    def output(self) -> str:
+        """What it has printed so far."""
+        return self._log.read_text(errors="replace")
+
     def stop(self) -> int:
         """End it; asking twice does no harm.  Its exit status."""
+        self.close()
+        return self._end()
+
+    def _end(self) -> int:
         self._process.terminate()
         try:
-            self._process.wait(timeout=10)
+            return self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
-        if hasattr(self, "_session"):
-            self._session.close()
-        return self._process.returncode
+            return self._process.wait()
 
     def _wait_until_ready(self) -> re.Match[str]:
         def ready_line() -> re.Match[str] | None:
@@ -159,11 +197,6 @@ class Simulator:
             return READY_LINE.search(self.output)
 
         return eventually(ready_line, timeout=30)
-
-    @staticmethod
-    def _answer(response: requests.Response) -> Any:
-        assert response.ok, f"{response.url} answered {response.status_code}: {response.text}"
-        return response.json() if response.content else None
 
 
 def start_script(

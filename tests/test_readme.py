@@ -36,7 +36,7 @@ from dca_bot.program.settings import (
 )
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.store.schema import ensure_schema
-from tests.helpers import apply_sql
+from tests.helpers import pipe_sql
 
 README = (PROJECT_ROOT / "README.md").read_text()
 PAGES = {path.name: path.read_text() for path in sorted((PROJECT_ROOT / "docs").glob("*.md"))}
@@ -216,7 +216,7 @@ def test_the_printed_sql_is_what_the_store_is_tested_with() -> None:
 def test_pasting_the_sql_makes_a_database_that_the_bot_completes(
     empty_database: DatabaseSettings,
 ) -> None:
-    apply_sql(empty_database, "\n".join(printed_sql()).encode())
+    pipe_sql(empty_database, "\n".join(printed_sql()).encode())
     ensure_schema(empty_database)
     with MySqlStore(empty_database) as store:
         (state,) = store.assets()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.helpers import Simulator
+from tests.helpers import Simulator, SimulatorProcess
 
 QUIET = ("--no-walk", "--early-fills", "0", "--partial-fills", "0", "--rate-limit", "0")
 
@@ -12,6 +12,8 @@ QUIET = ("--no-walk", "--early-fills", "0", "--partial-fills", "0", "--rate-limi
 @pytest.fixture(scope="module")
 def still_exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     """One process for all tests of a module; a slot that is lost is free at once."""
-    exchange = Simulator(tmp_path_factory.mktemp("exchange"), *QUIET, "--stale-slot-seconds", "0")
+    exchange = SimulatorProcess(
+        tmp_path_factory.mktemp("exchange"), *QUIET, "--stale-slot-seconds", "0"
+    )
     yield exchange
     exchange.stop()

@@ -22,7 +22,7 @@ def install(directory: Path, settings: Mapping[str, str]) -> Path:
     project.mkdir()
     for source in (*(PROJECT_ROOT / part for part in PARTS), *PROJECT_ROOT.glob("*.py")):
         if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            ignored = shutil.ignore_patterns("*.egg-info")  # what is compiled stays valid
             shutil.copytree(source, project / source.name, ignore=ignored)
         else:
             shutil.copy2(source, project)

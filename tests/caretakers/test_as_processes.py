@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,15 @@ import pytest
 from dca_bot.program.clock import utc_now
 from dca_bot.program.script import only_once
 from dca_bot.program.settings import DatabaseSettings
-from tests.helpers import Simulator, apply_sql, eventually, locked_asset, run_script, start_script
+from tests.helpers import (
+    Simulator,
+    add_samples,
+    apply_sql,
+    eventually,
+    locked_asset,
+    run_script,
+    start_script,
+)
 from tests.proofs.whole.auditor import rows
 
 CARETAKERS = ("order_manager", "cooldown_manager", "consistency_checker")
@@ -28,20 +37,13 @@ AT_ONCE = {
     "ORPHAN_ORDER_SECONDS": "1",
     "STUCK_SELL_SECONDS": "1",
 }
-ASSET = b"""
-INSERT INTO dca_assets (
-    asset_symbol, is_enabled, base_order_amount, safety_order_amount,
-    max_safety_orders, safety_order_deviation, take_profit_percent,
-    cooldown_period, buy_order_price_deviation_percent
-) VALUES ('BTC/USD', TRUE, 20.00, 20.00, 5, 1.5, 1.0, 300, 2.0);
-"""
 BUY = {"symbol": "BTC/USD", "side": "buy", "type": "limit", "time_in_force": "gtc"}
 
 
 @pytest.fixture
 def books(database: DatabaseSettings) -> DatabaseSettings:
     """One asset, as the README inserts it, and no cycle."""
-    apply_sql(database, ASSET)
+    add_samples(database, "BTC/USD")
     return database
 
 
@@ -95,15 +97,7 @@ def wait_until_old(market: Simulator, order_id: str) -> None:
     eventually(lambda: is_older_than_a_second(market, order_id))
 
 
-@pytest.mark.parametrize("name", CARETAKERS)
-def test_a_run_ends_well_and_its_last_line_sums_up(
-    name: str, books: DatabaseSettings, bot_env: dict[str, str]
-) -> None:
-    done = run_script(f"{name}.py", env=bot_env)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"INFO {name} done " in done.stdout.splitlines()[-1]
-
-
+@pytest.mark.proof
 @pytest.mark.parametrize("name", CARETAKERS)
 def test_help_is_the_scripts_own_story(name: str) -> None:
     done = run_script(f"{name}.py", "--help", env={"PATH": "/usr/bin:/bin"})
@@ -205,20 +199,17 @@ def test_a_stale_order_that_sql_gave_to_a_cycle_goes(
     assert (cycle["status"], cycle["latest_order_id"]) == ("watching", None)
 
 
-@pytest.mark.parametrize("order_id", ["NULL", "'gone-1'", "'00000000-0000-4000-8000-000000000000'"])
-@pytest.mark.parametrize("status", ["buying", "selling"])
-def test_a_cycle_whose_order_is_unknown_watches_again(
-    status: str,
-    order_id: str,
-    books: DatabaseSettings,
-    market: Simulator,
-    bot_env: dict[str, str],
+def test_cycles_whose_orders_are_unknown_watch_again(
+    books: DatabaseSettings, market: Simulator, bot_env: dict[str, str]
 ) -> None:
-    add_cycle(books, status, latest_order_id=order_id)
+    unknown = ("NULL", "'gone-1'", "'00000000-0000-4000-8000-000000000000'")
+    add_samples(books, "ETH/USD", "SOL/USD", "LTC/USD", "DOGE/USD", "AVAX/USD")
+    for asset_id, (status, order) in enumerate(product(("buying", "selling"), unknown), start=1):
+        add_cycle(books, status, asset_id=asset_id, latest_order_id=order)
     done = run_script("consistency_checker.py", env=bot_env)
     assert done.returncode == 0, done.stdout
-    cycle = active_cycle(books)
-    assert (cycle["status"], cycle["latest_order_id"]) == ("watching", None)
+    found = rows(books, "SELECT status, latest_order_id FROM dca_cycles")
+    assert found == [{"status": "watching", "latest_order_id": None}] * 6
 
 
 def test_a_finished_order_that_sql_gave_to_a_cycle_is_booked(
@@ -245,8 +236,7 @@ def test_positions_win_over_the_books_and_nobody_elses_coins_are_touched(
 ) -> None:
     """Three assets in one run, since it takes its half minute: one corrected, one gone, one not
     the bot's."""
-    for symbol in (b"ETH", b"SOL"):
-        apply_sql(books, ASSET.replace(b"BTC", symbol))
+    add_samples(books, "ETH/USD", "SOL/USD")
     for symbol in ("ETH/USD", "SOL/USD"):
         market.post("/sim/quote", {"symbol": symbol, "bid": 50_000, "ask": 50_000})
     for symbol in ("BTC/USD", "SOL/USD"):
@@ -270,7 +260,7 @@ def test_positions_win_over_the_books_and_nobody_elses_coins_are_touched(
     assert open_orders(market) == []
 
 
-def test_a_consistent_state_is_left_byte_for_byte(
+def test_a_consistent_state_is_left_byte_for_byte_and_the_last_line_sums_up(
     books: DatabaseSettings, market: Simulator, bot_env: dict[str, str]
 ) -> None:
     market.post("/sim/trade", {"symbol": "BTC/USD", "side": "buy", "qty": "0.002"})
@@ -279,7 +269,9 @@ def test_a_consistent_state_is_left_byte_for_byte(
     add_cycle(books, "watching", **held, created_at=past, updated_at=past)
     before = everything(books)
     for name in CARETAKERS:
-        assert run_script(f"{name}.py", env=bot_env).returncode == 0
+        done = run_script(f"{name}.py", env=bot_env)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"INFO {name} done " in done.stdout.splitlines()[-1]
     assert everything(books) == before
 
 
@@ -287,7 +279,7 @@ def test_an_unreadable_row_is_named_and_the_others_are_served(
     books: DatabaseSettings, market: Simulator, bot_env: dict[str, str]
 ) -> None:
     add_cycle(books, "biying")
-    apply_sql(books, ASSET.replace(b"BTC", b"ETH"))
+    add_samples(books, "ETH/USD")
     done = run_script("consistency_checker.py", env=bot_env)
     assert done.returncode == 1
     assert "BTC/USD" in done.stdout
@@ -348,7 +340,7 @@ def test_a_run_that_is_stopped_lets_go_of_its_lock(
 def test_an_asset_that_somebody_holds_locked_does_not_stop_the_others(
     books: DatabaseSettings, bot_env: dict[str, str]
 ) -> None:
-    apply_sql(books, ASSET.replace(b"BTC", b"ETH"))
+    add_samples(books, "ETH/USD")
     for asset_id in (1, 2):
         add_cycle(books, "cooldown", asset_id=asset_id)
     with locked_asset(books, "BTC/USD"):

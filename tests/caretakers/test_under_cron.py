@@ -13,7 +13,7 @@ import pytest
 
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from tests.caretakers.installation import bot_of, install, processes_of
-from tests.helpers import Simulator, apply_sql, eventually
+from tests.helpers import Simulator, add_samples, apply_sql, eventually
 from tests.proofs.whole.auditor import rows
 
 pytestmark = pytest.mark.proof
@@ -21,14 +21,6 @@ pytestmark = pytest.mark.proof
 PROGRAMS = ("watchdog", "order_manager", "cooldown_manager", "consistency_checker", "main_app")
 ONE_ROUND = 130  # seconds: the next minute, and what a start takes on a busy machine
 CRON_PID_FILE = Path("/var/run/crond.pid")
-ASSETS = b"""
-INSERT INTO dca_assets (
-    asset_symbol, is_enabled, base_order_amount, safety_order_amount,
-    max_safety_orders, safety_order_deviation, take_profit_percent,
-    cooldown_period, buy_order_price_deviation_percent
-) VALUES ('BTC/USD', TRUE, 20.00, 20.00, 5, 1.5, 1.0, 300, 2.0),
-         ('ETH/USD', FALSE, 20.00, 20.00, 5, 1.5, 1.0, 300, 2.0);
-"""
 COOLDOWN = b"""
 INSERT INTO dca_cycles (asset_id, status, completed_at)
 VALUES (2, 'complete', UTC_TIMESTAMP() - INTERVAL 301 SECOND), (2, 'cooldown', NULL);
@@ -84,7 +76,8 @@ def project(
 def test_cron_keeps_everything_going(
     project: Path, database: DatabaseSettings, simulator: Simulator
 ) -> None:
-    apply_sql(database, ASSETS)
+    add_samples(database, "BTC/USD", "ETH/USD")
+    apply_sql(database, b"UPDATE dca_assets SET is_enabled = FALSE WHERE asset_symbol = 'ETH/USD'")
     use_crontab(project)
     first = eventually(lambda: bot_of(project), ONE_ROUND)
 

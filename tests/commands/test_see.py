@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import closing
@@ -21,6 +20,7 @@ import pytest
 
 from dca_bot.program.clock import utc_now
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
+from tests.commands.called import called
 from tests.helpers import (
     Simulator,
     apply_sql,
@@ -44,16 +44,7 @@ class Dca:
         self._env = env
 
     def run(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "dca_bot", *words],
-            cwd="/",
-            env={**self._env, **env},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return called(*words, env={**self._env, **env})
 
     def json(self, *words: str, status: int = 0) -> dict[str, Any]:
         done = self.run(*words, "--json")

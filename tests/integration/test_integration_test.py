@@ -30,17 +30,10 @@ from dca_integration.scenarios.catalogue import SCENARIOS
 from dca_sandbox.private_mariadb import PrivateMariaDb
 from tests.caretakers.installation import install, processes_of
 from tests.demo.test_demo import HOSTILE
-from tests.helpers import Simulator, apply_sql, eventually, run_script, start_script
+from tests.helpers import Simulator, add_samples, apply_sql, eventually, run_script, start_script
 from tests.proofs.whole.auditor import rows
 
 SCRIPT = "integration_test.py"
-ASSET = b"""
-INSERT INTO dca_assets (
-    asset_symbol, is_enabled, base_order_amount, safety_order_amount,
-    max_safety_orders, safety_order_deviation, take_profit_percent,
-    cooldown_period, buy_order_price_deviation_percent
-) VALUES ('BTC/USD', TRUE, 20.00, 20.00, 5, 1.5, 1.0, 300, 2.0);
-"""
 RESTING = {"symbol": "SOL/USD", "side": "buy", "type": "limit", "time_in_force": "gtc"}
 RESTING |= {"qty": "1", "limit_price": "20"}
 ROW = re.compile(r"^ *(\d*)  (passed|FAILED|skipped|not run) +\d+\.\d s  (.+)$", re.M)
@@ -54,7 +47,7 @@ QUICK = ("--stale-slot-seconds=0.1", "--rate-limit=0")
 @pytest.fixture
 def books(database: DatabaseSettings) -> DatabaseSettings:
     """The user's own database, with something in it to lose."""
-    apply_sql(database, ASSET)
+    add_samples(database, "BTC/USD")
     return database
 
 

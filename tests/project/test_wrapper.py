@@ -237,14 +237,17 @@ def test_a_module_that_is_no_test_needs_no_development_tools(project: Path) -> N
     assert wrapped(project, "-m", "hello").returncode == 0
 
 
-def test_what_was_installed_by_hand_is_not_installed_again(project: Path, tmp_path: Path) -> None:
-    own = make_project(tmp_path)
-    subprocess.run([project / "venv/bin/python", "-m", "venv", own / "venv"], check=True)
-    [pip] = own.glob("venv/lib/*/site-packages/pip-*.dist-info")
+def test_what_was_installed_by_hand_is_not_installed_again(project: Path) -> None:
+    requirements = project / "requirements.txt"
+    good = requirements.read_text()
+    [pip] = project.glob("venv/lib/*/site-packages/pip-*.dist-info")
     pinned = pip.name.removesuffix(".dist-info").replace("-", "==")
-    (own / "requirements.txt").write_text(f"# by hand\n{pinned}\n")
-    done = wrapped(own, "hello.py", "--status")
+    requirements.write_text(f"# by hand\n{pinned}\n")
+    for stamp in project.glob("venv/.installed-*"):
+        stamp.unlink()
+    done = wrapped(project, "hello.py", "--status")
     assert (done.returncode, done.stdout, done.stderr) == (0, "hello --status\n", "")
+    requirements.write_text(good)
 
 
 def test_changed_requirements_are_installed(project: Path) -> None:

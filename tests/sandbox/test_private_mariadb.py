@@ -7,6 +7,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import mysql.connector
 import pytest
 
 from dca_bot.program.errors import DcaError
@@ -35,7 +36,7 @@ def is_running(pid: int) -> bool:
 
 def test_a_new_database_is_empty_and_takes_sql(empty_database: DatabaseSettings) -> None:
     apply_sql(empty_database, b"CREATE TABLE t (n INT); INSERT INTO t VALUES (1);")
-    with pytest.raises(AssertionError, match="already exists"):
+    with pytest.raises(mysql.connector.Error, match="already exists"):
         apply_sql(empty_database, b"CREATE TABLE t (n INT);")
 
 
@@ -60,7 +61,7 @@ def test_what_was_committed_survives_a_power_cut(tmp_path: Path) -> None:
         apply_sql(database, b"CREATE TABLE t (n INT PRIMARY KEY); INSERT INTO t VALUES (1);")
         server.halt()
         server.resume()
-        with pytest.raises(AssertionError, match="Duplicate entry"):
+        with pytest.raises(mysql.connector.Error, match="Duplicate entry"):
             apply_sql(database, b"INSERT INTO t VALUES (1);")
 
 

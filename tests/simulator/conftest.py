@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dca_bot.program.settings import PROJECT_ROOT
-from tests.helpers import Simulator
+from tests.helpers import Simulator, SimulatorProcess
 from tests.simulator.sim_wire import Wire
 from tests.summary import NO_RECORDINGS
 
@@ -23,7 +23,7 @@ Start = Callable[..., Wire]
 @pytest.fixture(scope="session")
 def common_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     """One simulator for all the tests that need no options of their own."""
-    process = Simulator(tmp_path_factory.mktemp("common_simulator"), *QUIET, *CERTAIN)
+    process = SimulatorProcess(tmp_path_factory.mktemp("common_simulator"), *QUIET, *CERTAIN)
     yield process
     process.stop()
 
@@ -44,7 +44,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
 
     def begin(*arguments: str, quiet: bool = True) -> Wire:
         options = (*QUIET, *CERTAIN, *arguments) if quiet else arguments
-        process = Simulator(tmp_path_factory.mktemp("simulator"), *options)
+        process = SimulatorProcess(tmp_path_factory.mktemp("simulator"), *options)
         client = Wire(process.base_url)
         running.append((process, client))
         return client

@@ -14,7 +14,7 @@ from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from dca_bot.store.failures import DEADLOCK
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.store.schema import ensure_schema, read_statements
-from tests.helpers import apply_sql
+from tests.helpers import pipe_sql
 from tests.proofs.whole.database_proxy import DatabaseProxy, Error, Nth, like
 from tests.store.sql_helpers import SqlClient
 
@@ -74,7 +74,7 @@ def shape(sql: SqlClient) -> list[list[tuple[object, ...]]]:
 @pytest.fixture
 def complete_shape(sql: SqlClient, empty_database: DatabaseSettings) -> object:
     """What a database looks like that was made by schema.sql from nothing; it is empty again."""
-    apply_sql(empty_database, SCHEMA_SQL)
+    pipe_sql(empty_database, SCHEMA_SQL)
     complete = shape(sql)
     for table in reversed(TABLES):
         sql.run("DROP TABLE " + table)
@@ -84,11 +84,11 @@ def complete_shape(sql: SqlClient, empty_database: DatabaseSettings) -> object:
 def test_piped_in_again_it_changes_nothing(
     empty_database: DatabaseSettings, sql: SqlClient, complete_shape: object
 ) -> None:
-    apply_sql(empty_database, SCHEMA_SQL)
-    apply_sql(empty_database, README_ASSET and b"INSERT INTO" + README_ASSET)
+    pipe_sql(empty_database, SCHEMA_SQL)
+    pipe_sql(empty_database, README_ASSET and b"INSERT INTO" + README_ASSET)
     created = [sql.rows("SHOW CREATE TABLE " + table) for table in TABLES]
     before = sql.rows("SELECT * FROM dca_assets")
-    apply_sql(empty_database, SCHEMA_SQL)
+    pipe_sql(empty_database, SCHEMA_SQL)
     assert [sql.rows("SHOW CREATE TABLE " + table) for table in TABLES] == created
     assert sql.rows("SELECT * FROM dca_assets") == before
     assert shape(sql) == complete_shape
@@ -98,10 +98,10 @@ def test_piped_in_again_it_changes_nothing(
 def test_what_the_readme_creates_is_completed_and_keeps_its_rows(
     empty_database: DatabaseSettings, sql: SqlClient, complete_shape: object, by_hand: bool
 ) -> None:
-    apply_sql(empty_database, README_SQL + USERS_ROWS)
+    pipe_sql(empty_database, README_SQL + USERS_ROWS)
     before = sql.rows(USERS_CYCLES)
     if by_hand:
-        apply_sql(empty_database, SCHEMA_SQL)
+        pipe_sql(empty_database, SCHEMA_SQL)
     else:
         ensure_schema(empty_database)
     assert shape(sql) == complete_shape
@@ -124,7 +124,7 @@ def test_a_program_makes_an_empty_database_complete(
 def test_two_programs_that_start_together_both_succeed(
     empty_database: DatabaseSettings, sql: SqlClient, complete_shape: object
 ) -> None:
-    apply_sql(empty_database, README_TABLES)
+    pipe_sql(empty_database, README_TABLES)
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(ensure_schema, [empty_database] * 4)) == [None] * 4
     assert shape(sql) == complete_shape
@@ -133,7 +133,7 @@ def test_two_programs_that_start_together_both_succeed(
 def test_it_is_piped_in_where_updates_must_name_a_key(
     empty_database: DatabaseSettings, sql: SqlClient, complete_shape: object
 ) -> None:
-    apply_sql(empty_database, b"SET sql_safe_updates = 1;" + SCHEMA_SQL)
+    pipe_sql(empty_database, b"SET sql_safe_updates = 1;" + SCHEMA_SQL)
     assert shape(sql) == complete_shape
 
 
@@ -144,7 +144,7 @@ def test_a_server_with_the_safeguards_of_a_client_is_worked_with_all_the_same(
     try:
         ensure_schema(empty_database)
         both = b"INSERT INTO" + README_ASSET + b"INSERT INTO" + README_ASSET.replace(b"BTC", b"ETH")
-        apply_sql(empty_database, both)
+        pipe_sql(empty_database, both)
         with MySqlStore(empty_database) as store:
             assert [each.asset.symbol for each in store.assets()] == ["BTC/USD", "ETH/USD"]
     finally:
@@ -170,7 +170,7 @@ def test_a_deadlock_with_another_program_that_adds_the_same_is_tried_again(
 
 
 def test_the_readmes_insert_works_as_printed(database: DatabaseSettings) -> None:
-    apply_sql(database, b"INSERT INTO" + README_ASSET)
+    pipe_sql(database, b"INSERT INTO" + README_ASSET)
     with MySqlStore(database) as store:
         (state,) = store.assets()
     assert (state.asset.symbol, state.asset.is_enabled) == ("BTC/USD", True)
@@ -181,7 +181,7 @@ def test_the_readmes_insert_works_as_printed(database: DatabaseSettings) -> None
 def test_two_active_cycles_are_named_with_what_to_do(
     empty_database: DatabaseSettings, sql: SqlClient
 ) -> None:
-    apply_sql(empty_database, README_SQL + USERS_ROWS + USERS_ROWS)
+    pipe_sql(empty_database, README_SQL + USERS_ROWS + USERS_ROWS)
     with pytest.raises(DcaError, match="BTC/USD has cycles 3 and 6.*set the status"):
         ensure_schema(empty_database)
     sql.run("UPDATE dca_cycles SET status = 'error' WHERE id = 6")
@@ -205,7 +205,7 @@ def test_a_user_who_may_not_create_is_told_who_can(
 def test_a_column_of_the_readme_that_is_missing_is_named(
     empty_database: DatabaseSettings, sql: SqlClient
 ) -> None:
-    apply_sql(empty_database, SCHEMA_SQL)
+    pipe_sql(empty_database, SCHEMA_SQL)
     sql.run("ALTER TABLE dca_assets DROP COLUMN cooldown_period")
     with pytest.raises(DcaError, match=r"dca_assets\.cooldown_period"):
         ensure_schema(empty_database)

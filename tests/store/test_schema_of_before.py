@@ -9,7 +9,7 @@ import pytest
 
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from dca_bot.store.schema import ensure_schema
-from tests.helpers import apply_sql
+from tests.helpers import pipe_sql
 from tests.store.sql_helpers import SqlClient
 
 README_TABLES = (Path(__file__).parent / "readme.sql").read_bytes()
@@ -56,7 +56,7 @@ INSERT INTO dca_orders (client_order_id, asset_id, cycle_id, kind, status, quant
 
 @pytest.fixture
 def sql(empty_database: DatabaseSettings) -> Iterator[SqlClient]:
-    apply_sql(empty_database, README_TABLES + ORDERS_OF_BEFORE)
+    pipe_sql(empty_database, README_TABLES + ORDERS_OF_BEFORE)
     client = SqlClient(empty_database)
     yield client
     client.close()
@@ -67,8 +67,8 @@ def test_what_can_be_known_of_earlier_cycles_is_known_and_the_rest_is_not_zero(
     empty_database: DatabaseSettings, sql: SqlClient, by_hand: bool
 ) -> None:
     if by_hand:
-        apply_sql(empty_database, SCHEMA_SQL)
-        apply_sql(empty_database, SCHEMA_SQL)
+        pipe_sql(empty_database, SCHEMA_SQL)
+        pipe_sql(empty_database, SCHEMA_SQL)
     else:
         ensure_schema(empty_database)
     found = sql.rows("SELECT cycle_id, symbol, cost, proceeds, fees, net FROM dca_results")

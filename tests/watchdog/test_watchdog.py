@@ -55,15 +55,17 @@ def subjects(mail: MailServer) -> list[str]:
     ]
 
 
-def test_the_very_first_start_is_no_incident(bot: WatchedBot, mail: MailServer) -> None:
-    bot.watch(expect=0)
-    assert bot.pid
-    assert mail.mails == []
-
-
-def test_a_healthy_bot_is_left_alone(bot: WatchedBot, mail: MailServer) -> None:
+def test_the_very_first_start_is_no_incident_and_a_healthy_bot_is_left_alone(
+    bot: WatchedBot, mail: MailServer
+) -> None:
+    assert "stopped" in bot.watch("--status", expect=1).stdout
+    assert bot.pid is None
     bot.watch(expect=0)
     pid = bot.pid
+    assert pid
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    assert int(fields[3]) == pid  # a session of its own: it outlives the watchdog's
+    assert "well" in bot.watch("--status", expect=0).stdout
     bot.watch(expect=0)
     assert bot.pid == pid
     assert mail.mails == []
@@ -73,28 +75,14 @@ def test_a_killed_bot_comes_back_and_one_mail_tells_of_it(
     bot: WatchedBot, mail: MailServer
 ) -> None:
     bot.watch(expect=0)
-    first = bot.pid
+    first, lines = bot.pid, eventually(lambda: bot.log)
     bot.kill()
     bot.watch(expect=0)
     assert bot.pid not in (None, first)
+    assert bot.log.startswith(lines)  # its output is kept and appended to
+    assert bot.log.count("a simulated exchange") == 2
     bot.watch(expect=0)
     assert subjects(mail) == ["was restarted"]
-
-
-def test_its_output_is_kept_and_appended_to(bot: WatchedBot) -> None:
-    bot.watch(expect=0)
-    lines = eventually(lambda: bot.log)
-    bot.kill()
-    bot.watch(expect=0)
-    assert bot.log.startswith(lines)
-    assert bot.log.count("a simulated exchange") == 2
-
-
-def test_the_bot_outlives_the_session_of_the_watchdog(bot: WatchedBot) -> None:
-    bot.watch(expect=0)
-    assert bot.pid
-    fields = Path(f"/proc/{bot.pid}/stat").read_text().rpartition(")")[2].split()
-    assert int(fields[3]) == bot.pid  # a session of its own
 
 
 def test_a_process_id_that_belongs_to_another_program_is_not_the_bot(
@@ -291,13 +279,6 @@ def test_while_paused_a_stopped_bot_stays_stopped(bot: WatchedBot, mail: MailSer
     bot.watch(expect=0)
     assert bot.pid
     assert subjects(mail) == ["was restarted"]
-
-
-def test_the_status_is_reported_without_doing_anything(bot: WatchedBot) -> None:
-    assert "stopped" in bot.watch("--status", expect=1).stdout
-    assert bot.pid is None
-    bot.watch(expect=0)
-    assert "well" in bot.watch("--status", expect=0).stdout
 
 
 def test_an_answer_is_given_whatever_the_log_level(bot: WatchedBot) -> None:

@@ -13,18 +13,12 @@ from subprocess import DEVNULL
 from typing import IO, Any
 
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
-from tests.helpers import Simulator, apply_sql, eventually
+from tests.commands.called import called
+from tests.helpers import Simulator, add_samples, apply_sql, eventually
 from tests.proofs.whole.auditor import Row, rows
 from tests.proofs.whole.busy import Bot
 
 BTC = "BTC/USD"
-ADD = """
-INSERT INTO dca_assets (
-    asset_symbol, is_enabled, base_order_amount, safety_order_amount,
-    max_safety_orders, safety_order_deviation, take_profit_percent,
-    cooldown_period, buy_order_price_deviation_percent
-) VALUES ('{symbol}', TRUE, 20.00, 20.00, 5, 1.5, 1.0, 300, 2.0);
-"""
 
 
 class Desk:
@@ -39,7 +33,7 @@ class Desk:
     def add(self, *symbols: str) -> None:
         for symbol in symbols:
             self.put(50_000, symbol)  # before the bot looks: it buys at the first ask that it sees
-            apply_sql(self.database, ADD.format(symbol=symbol).encode())
+            add_samples(self.database, symbol)
 
     def sql(self, text: str) -> None:
         apply_sql(self.database, text.encode())
@@ -56,18 +50,8 @@ class Desk:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    def run(self, *words: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "dca_bot", *words],
-            cwd="/",
-            env={**self.env, "PYTHONPATH": str(PROJECT_ROOT / "src")},
-            input=typed,
-            stdin=subprocess.DEVNULL if typed is None else None,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+    def run(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        return called(*words, env=self.env, typed=typed)
 
     def agree_after(
         self, meanwhile: Callable[[], None], *words: str

@@ -3,8 +3,8 @@
 import json
 from decimal import Decimal
 
-from tests.commands.act.small_exchange import ADD, BTC, Desk
-from tests.helpers import eventually
+from tests.commands.act.small_exchange import BTC, Desk
+from tests.helpers import add_samples, eventually
 from tests.proofs.whole.busy import new_line
 
 
@@ -141,7 +141,7 @@ def test_what_nobody_agreed_to_is_not_done(desk: Desk) -> None:
 
 def test_a_typo_beside_the_right_row_does_not_hide_it(desk: Desk) -> None:
     desk.add(BTC)
-    desk.sql(ADD.format(symbol="BTCUSD"))
+    add_samples(desk.database, "BTCUSD")
     desk.dca("pause", BTC)
     assert desk.allowed() == {BTC: "exit", "BTCUSD": "all"}
 

@@ -2,18 +2,9 @@
 
 import pytest
 
-from dca_bot.program.settings import DatabaseSettings
 from tests.commands.act.small_exchange import BTC, Desk
-from tests.helpers import Simulator, eventually
+from tests.helpers import eventually
 from tests.proofs.whole.auditor import rows
-from tests.proofs.whole.busy import Bot
-
-
-@pytest.fixture
-def desk(
-    database: DatabaseSettings, simulator: Simulator, bot_env: dict[str, str], bot: Bot
-) -> Desk:
-    return Desk(database, simulator, bot_env, bot)
 
 
 def test_a_row_is_added_with_the_examples_values_and_what_was_said(desk: Desk) -> None:

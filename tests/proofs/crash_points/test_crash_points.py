@@ -35,6 +35,7 @@ def test_the_bot_itself_notices_within_a_minute_an_update_that_never_came(name: 
             break
 
 
+@pytest.mark.proof
 def test_the_sweep_reaches_every_step_of_an_order_and_of_a_completion() -> None:
     """What is swept is not only there, but is reached, or nothing would be proved."""
     reached = {

@@ -19,7 +19,7 @@ from alpaca_simulator.exchange.assets import start_prices
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from dca_sandbox.private_mariadb import PrivateMariaDb
 from tests.caretakers.installation import install, processes_of
-from tests.helpers import Simulator, apply_sql, database_environment
+from tests.helpers import Simulator, SimulatorProcess, apply_sql, database_environment
 from tests.watchdog.mail_server import MailServer
 
 ASSETS = 30
@@ -91,7 +91,7 @@ def a_ground(directory: Path, seed: int, *, every_minute: bool) -> Iterator[Grou
     with ExitStack() as at_the_end:
         server = at_the_end.enter_context(PrivateMariaDb(directory / "mariadb"))
         database = server.create_database("dca_hour")
-        exchange = Simulator(directory, *MARKET, "--seed", str(seed))
+        exchange = SimulatorProcess(directory, *MARKET, "--seed", str(seed))
         at_the_end.callback(exchange.stop)
         for currency in IN_OTHER_DOLLARS:
             deposit = {"amount": CASH, "currency": currency, "price": "1"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dca_bot.program.settings import DatabaseSettings
-from tests.helpers import Simulator, apply_sql
+from tests.helpers import Simulator, SimulatorProcess, apply_sql
 from tests.proofs.one_by_one.one_cycle import FRESH, QUIET, STEPS, OneCycle
 from tests.tally import struck
 
@@ -40,7 +40,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     """One for all runs, set afresh for each."""
-    exchange = Simulator(tmp_path_factory.mktemp("exchange"), *QUIET)
+    exchange = SimulatorProcess(tmp_path_factory.mktemp("exchange"), *QUIET)
     yield exchange
     exchange.stop()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dca_bot.program.settings import DatabaseSettings
-from tests.helpers import Simulator, apply_sql
+from tests.helpers import Simulator, SimulatorProcess, apply_sql
 from tests.proofs.one_by_one.one_cycle import ASSET, FRESH, QUIET, OneCycle
 from tests.proofs.whole.database_proxy import Cut, DatabaseProxy, Error, Fault, Nth
 from tests.tally import struck
@@ -36,7 +36,7 @@ FAULTS: dict[str, tuple[Fault, int]] = {
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     """One for all runs, set afresh for each."""
-    exchange = Simulator(tmp_path_factory.mktemp("exchange"), *QUIET)
+    exchange = SimulatorProcess(tmp_path_factory.mktemp("exchange"), *QUIET)
     yield exchange
     exchange.stop()
 

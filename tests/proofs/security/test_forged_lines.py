@@ -114,6 +114,7 @@ def lines_of(text: str) -> Iterator[str]:
         yield each
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("simulator", [("--no-walk",)], indirect=True)
 def test_neither_a_symbol_nor_another_ones_order_can_forge_a_line(
     bot: Bot, bot_env: dict[str, str], simulator: Simulator, database: DatabaseSettings

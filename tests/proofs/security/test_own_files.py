@@ -155,6 +155,7 @@ def exposed_copy(tmp_path: Path, bot_env: dict[str, str]) -> tuple[Path, dict[st
     return project, {"PATH": "/usr/bin:/bin"}
 
 
+@pytest.mark.proof
 def test_every_script_says_once_that_others_can_read_the_keys(
     exposed_copy: tuple[Path, dict[str, str]],
 ) -> None:

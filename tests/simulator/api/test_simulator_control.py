@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from alpaca_simulator.api.gate import is_loopback
-from tests.helpers import Simulator, eventually
+from tests.helpers import SimulatorProcess, eventually
 from tests.simulator.sim_wire import HEADERS, PATIENCE, Wire, socket
 
 
@@ -177,7 +177,7 @@ def test_the_program_says_one_line_and_ends_when_told(number: int) -> None:
 def test_it_ends_although_requests_hang_and_sockets_are_open(
     tmp_path: Path,
 ) -> None:
-    process = Simulator(tmp_path, "--no-walk")
+    process = SimulatorProcess(tmp_path, "--no-walk")
     client = Wire(process.base_url)
     client.fault("hang")
     hanging = HTTPConnection(urlsplit(process.base_url).netloc, timeout=PATIENCE)
