@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dca_bot.core.model import ORDER_NAMES, Cycle, CycleStatus, OrderKind, OrderStatus, Side
+from dca_bot.report.numbers import how_many
 from dca_demo.state import AssetNow, CaretakerNow, DemoState, OrderNow, Span
 
 HEIGHT_MIN = 24
@@ -65,8 +66,8 @@ def render(state: DemoState, *, width: int, height: int) -> RenderableType:
 def summary(state: DemoState) -> str:
     """The last line: what came of it."""
     return (
-        f"{_clock(state.running)} of trading, cycles completed: {state.cycles_completed}, "
-        f"profit after fees {_dollars(state.realised)} USD "
+        f"{_clock(state.running)} of trading, {how_many(state.cycles_completed, 'cycle')} "
+        f"completed, profit after fees {_dollars(state.realised)} USD "
         f"and {_dollars(state.unrealised)} USD in open positions"
     )
 
@@ -84,7 +85,7 @@ def _totals(state: DemoState, width: int) -> Table:
         Text.assemble(
             "profit after fees ",
             _gain(state.realised),
-            f" USD in {state.cycles_completed} cycles, open ",
+            f" USD in {how_many(state.cycles_completed, 'cycle')}, open ",
             _gain(state.unrealised),
             " USD",
         ),

@@ -20,6 +20,7 @@ from dca_bot.program.setting_groups import CommonSettings
 from dca_bot.program.settings import read_mode, read_store_settings
 from dca_bot.report import queries
 from dca_bot.report.health import health_of
+from dca_bot.report.numbers import how_many
 from dca_bot.report.profit import totals
 from dca_bot.report.reader import Reader, known, whole
 from dca_bot.report.snapshot import take_snapshot
@@ -121,7 +122,7 @@ def digest_text(
         f"Earned net: today {earned.today:+.2f}, 7 days {earned.week:+.2f}, "
         f"30 days {earned.month:+.2f}, in all {earned.net:+.2f}",
         f"Cycles: {earned.cycles}, fees {earned.fees:.2f}",
-        f"Open: {len(holding)} cycles, {seen.invested:.2f} invested",
+        f"Open: {how_many(len(holding), 'cycle')}, {seen.invested:.2f} invested",
     ]
     for each in holding:
         worth = "" if each.net_if_sold is None else f", {each.net_if_sold:+.2f} if sold now"

@@ -19,6 +19,11 @@ def age_in_words(age: timedelta) -> str:
     return f"{hours // 24} days"
 
 
+def how_many(count: int, thing: str) -> str:
+    """`1 cycle`, `2 cycles`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def price_in_words(price: Decimal | None) -> str:
     """As many digits as matter: 64,120.50, 3.1416, 0.00001234."""
     if price is None:

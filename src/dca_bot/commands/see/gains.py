@@ -25,7 +25,7 @@ from dca_bot.program.errors import DcaError
 from dca_bot.program.settings import read_store_settings
 from dca_bot.report import queries
 from dca_bot.report.gains import Gain, Sale, newest_gains, sales
-from dca_bot.report.numbers import plain_quantity
+from dca_bot.report.numbers import how_many, plain_quantity
 from dca_bot.report.reader import Reader, order_oddity
 from dca_bot.store.orders import ORDERS
 
@@ -121,7 +121,9 @@ def _print(of_year: int, sold: list[Sale], most: int) -> None:
     lots = _lot_count(sold)
     if lots > most:
         console.print(f"the last {most} of {lots}; --csv FILE writes all of them")
-    console.print(f"{of_year}: {lots} lots, gain {amount(_total(sold))} ({output.zone()})")
+    console.print(
+        f"{of_year}: {how_many(lots, 'lot')}, gain {amount(_total(sold))} ({output.zone()})"
+    )
 
 
 def _write(path: Path, sold: Iterable[Gain]) -> None:

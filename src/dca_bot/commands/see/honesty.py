@@ -16,6 +16,7 @@ from dca_bot.commands.see.here import look_here
 from dca_bot.core.model import ZERO
 from dca_bot.program.settings import read_store_settings
 from dca_bot.report.honesty import Honesty, honesty
+from dca_bot.report.numbers import how_many
 from dca_bot.report.profit import results_to_correct
 from dca_bot.report.reader import Reader
 
@@ -63,8 +64,8 @@ def _print(found: Honesty, stuck: Decimal) -> None:
         return
     share = Decimal(found.used_last_rung) / found.finished * 100
     console.print(
-        f"{found.finished} complete cycles: half took less than {age(found.median_seconds)}, 95 % "
-        f"less than {age(found.seconds_95_pct)}."
+        f"{how_many(found.finished, 'complete cycle')}: half took less than "
+        f"{age(found.median_seconds)}, 95 % less than {age(found.seconds_95_pct)}."
     )
     console.print(
         f"{found.used_last_rung} used their last rung ({share:.1f} %), {found.at_a_loss} ended at "

@@ -19,6 +19,7 @@ from dca_bot.commands.output import amount, percent, signed
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError
 from dca_bot.program.settings import read_store_settings
+from dca_bot.report.numbers import how_many
 from dca_bot.report.profit import (
     Capital,
     Earned,
@@ -108,10 +109,12 @@ def _print(unit: str, rows: list[Earned], used: Capital, not_known: int, estimat
         )
     if not_known:
         console.print(
-            f"{not_known} complete cycles are not counted: what they came to is not known"
+            f"not counted, since its net is unknown: {how_many(not_known, 'complete cycle')}"
         )
     fees = (
-        f"SELL fees of {estimated} cycles are estimated" if estimated else "all fees are Alpaca's"
+        f"SELL fees are estimated in {how_many(estimated, 'cycle')}"
+        if estimated
+        else "all fees are Alpaca's"
     )
     console.print(Text(f"days are those of {output.zone()}; {fees}", "dim"))
 

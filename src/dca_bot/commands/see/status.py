@@ -22,6 +22,7 @@ from dca_bot.commands.see.here import look_here
 from dca_bot.program.clock import utc_now
 from dca_bot.program.setting_groups import StoreSettings
 from dca_bot.program.settings import read_store_settings
+from dca_bot.report.numbers import how_many
 from dca_bot.report.profit import Totals, totals
 from dca_bot.report.reader import Reader
 from dca_bot.report.status import status
@@ -142,7 +143,9 @@ def _money(content: dict[str, Any]) -> Text:
     if content["net_if_sold"] is not None and content["invested"]:
         text.append_text(Text.assemble(("if all were sold now ", "dim")))
         text.append_text(Text.assemble(signed(content["net_if_sold"]), "   "))
-    text.append(f"{content['cycles']} complete cycles, fees {amount(content['fees'])}", "dim")
+    text.append(
+        f"{how_many(content['cycles'], 'complete cycle')}, fees {amount(content['fees'])}", "dim"
+    )
     if content["cycles_unknown"]:
         text.append(f", {content['cycles_unknown']} more unknown", "dim")
     return text

@@ -24,6 +24,7 @@ from dca_bot.program.clock import utc_now
 from dca_bot.program.setting_groups import Settings
 from dca_bot.program.settings import read_settings
 from dca_bot.report import queries
+from dca_bot.report.numbers import how_many
 from dca_bot.report.queries import LONG_AHEAD
 from dca_bot.report.reader import Reader, order_oddity, texts
 from dca_bot.report.tie_out import BookedOrder, Records, TieOut, seen_twice, tie_out
@@ -118,11 +119,12 @@ def _with_our_name(broker: AlpacaBroker, order_ids: dict[str, None]) -> frozense
 def _print(found: TieOut, days: int) -> None:
     console = output.console()
     console.print(
-        f"The last {days} days: {found.fills} fills and {found.fee_rows} fees at Alpaca, "
-        f"{found.orders} filled orders in the books."
+        f"The last {how_many(days, 'day')}: {how_many(found.fills, 'fill')} and "
+        f"{how_many(found.fee_rows, 'fee')} at Alpaca, "
+        f"{how_many(found.orders, 'filled order')} in the books."
     )
     if found.pending:
-        console.print(f"The fees of {found.pending} fills are not posted yet.")
+        console.print(f"Not posted yet: the fees of {how_many(found.pending, 'fill')}.")
     if not found.differences:
         console.print(Text("The books agree with Alpaca.", "green"))
         return
