@@ -114,10 +114,15 @@ def test_a_quote_that_reaches_both_prices_buys() -> None:
     assert isinstance(decided(an_asset(), cycle, a_quote(90)), Buy)
 
 
-@pytest.mark.parametrize("last_fill", [None, "100"])
-def test_a_holding_without_an_average_price_is_left_alone(last_fill: str | None) -> None:
-    cycle = a_holding_cycle(average_purchase_price="0", last_order_fill_price=last_fill)
+def test_a_holding_without_any_price_is_left_alone() -> None:
+    cycle = a_holding_cycle(average_purchase_price="0", last_order_fill_price=None)
     assert triggers(an_asset(), cycle) == NO_TRIGGERS
+
+
+def test_a_holding_without_an_average_price_still_buys_below_its_last_fill() -> None:
+    cycle = a_holding_cycle(average_purchase_price="0", last_order_fill_price="100")
+    prices = triggers(an_asset(safety_order_deviation_pct="2"), cycle)
+    assert (prices.buy_at_or_below, prices.sell_at_or_above) == (98, None)
 
 
 # -- cooldown

@@ -221,6 +221,13 @@ def test_partial_fills_count_as_they_come_and_a_safety_order_once() -> None:
     assert (whole.cycle.safety_orders, whole.cycle.average_purchase_price) == (2, Decimal(95))
 
 
+def test_coins_without_an_average_count_at_the_last_fill_s_price() -> None:
+    cycle, order = buying(OrderKind.SAFETY)
+    without = replace(cycle, average_purchase_price=Decimal(0))
+    after = booked(without, order, a_fill(order, 1, 90, position="2")).cycle
+    assert after.average_purchase_price == 95
+
+
 @pytest.mark.parametrize("kind", BUY_KINDS)
 @pytest.mark.parametrize("end", [CANCELED, EXPIRED, REJECTED, LOST])
 def test_a_buy_that_ends_unfilled_leaves_the_cycle_as_it_was(

@@ -575,7 +575,9 @@ def test_a_cycle_whose_numbers_give_no_price_stops_its_own_asset_alone() -> None
     play(scenario, replace(BTC, take_profit_after_fees=True), ETH)
 
 
-@pytest.mark.parametrize("numbers", [{"average_purchase_price": 0}, {"quantity": -5}])
+@pytest.mark.parametrize(
+    "numbers", [{"average_purchase_price": 0, "last_order_fill_price": 0}, {"quantity": -5}]
+)
 def test_a_cycle_that_can_be_no_cycle_stops_its_own_asset_alone(
     caplog: pytest.LogCaptureFixture, numbers: dict[str, int]
 ) -> None:

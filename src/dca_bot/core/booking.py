@@ -195,9 +195,9 @@ def _book_fill(
         updated = replace(updated, fee=fee, fee_is_known=is_known)
         return Booked(replace(cycle, quantity=rest), updated)
     if order.quantity_before is None:
-        updated = replace(
-            updated, quantity_before=cycle.quantity, average_before=cycle.average_purchase_price
-        )
+        # SQL may have left coins without an average; at zero they would be sold at a loss
+        average = cycle.average_purchase_price or cycle.last_order_fill_price or ZERO
+        updated = replace(updated, quantity_before=cycle.quantity, average_before=average)
     booked = _book_buy(cycle, order, updated, update)
     if asset.take_profit_after_fees and booked.order != order:
         rates = (_fee_rate(booked.order, update), cycle.fee_rate)

@@ -49,13 +49,14 @@ def is_dust(rest: Decimal, price: Decimal, asset: Asset) -> bool:
 def contradiction(cycle: Cycle | None) -> str:
     """What no cycle can be, as SQL may have left it; "" where there is nothing.
 
-    Coins without an average have no take profit.  consistency_checker.py gives them Alpaca's.
+    Coins without any price can be neither bought to nor sold.  consistency_checker.py gives them
+    Alpaca's average.
     """
     if cycle is None or cycle.quantity == 0:
         return ""
     if cycle.quantity < 0:
         problem = f"quantity is {cycle.quantity.normalize():f}, below 0"
-    elif cycle.average_purchase_price <= 0:
+    elif cycle.average_purchase_price <= 0 and not cycle.last_order_fill_price:
         average = cycle.average_purchase_price.normalize()
         holds = cycle.quantity.normalize()
         problem = f"average_purchase_price is {average:f} where {holds:f} are held"

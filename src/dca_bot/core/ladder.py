@@ -39,8 +39,6 @@ def next_safety_price(asset: Asset, cycle: Cycle) -> Decimal | None:
     """The ask at or below which the next safety order is bought; None: there is none left."""
     if cycle.safety_orders >= min(asset.max_safety_orders, RUNGS_MAX):
         return None
-    if cycle.average_purchase_price <= 0:
-        return None  # a hand-made row: the fill would make an average that sells all at a loss
     # A hand-made row may lack the last fill price; the average is the next best ground.
     last_fill = cycle.last_order_fill_price or cycle.average_purchase_price
     rung = max(cycle.safety_orders, 0) + 1
