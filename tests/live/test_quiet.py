@@ -66,7 +66,13 @@ class World:
         store = MemoryStore(assets, clock=self.clock)
         for number, coins in enumerate((0, 0, 0, 1), 1):
             # a cycle that waits for an order acts on no price
-            cycle = Cycle(0, number, CycleStatus.BUYING, quantity=Decimal(coins))
+            cycle = Cycle(
+                0,
+                number,
+                CycleStatus.BUYING,
+                quantity=Decimal(coins),
+                average_purchase_price=Decimal(100),
+            )
             with store.transaction(number) as tx:
                 tx.add_cycle(cycle)
         trader = Trader(store, self.broker, self.clock, self.broker.asset_rules)
