@@ -63,15 +63,15 @@ class Cash:
             return
         available = self._available(asset.quote_currency)
         currency = asset.quote_currency
-        # To the cent: the cost follows the price, and a reason that lasts is told once.
-        needs, has = cost.quantize(CENT, ROUND_CEILING), available.quantize(CENT, ROUND_FLOOR)
         if available < cost:
-            raise _withheld(f"waiting for {needs:f} {currency}, available {has:f}")
+            needs, has = _to_the_cent(cost, available)
+            raise _withheld(f"waiting for {needs} {currency}, available {has}")
         if shortage is None:
             return
         if _waits(shortage, available, self._clock()):
+            needs, has = _to_the_cent(cost, available)
             raise _withheld(
-                f"waiting for more than {has:f} {currency}: Alpaca has refused {needs:f} of that"
+                f"waiting for more than {has} {currency}: Alpaca has refused {needs} of that"
             )
         self._short[asset.asset_id] = replace(shortage, believed=available)
 
@@ -79,6 +79,11 @@ class Cash:
 def _waits(shortage: _Shortage, available: Decimal, now: datetime) -> bool:
     is_early = shortage.again_at is not None and now < shortage.again_at
     return is_early and available <= shortage.believed
+
+
+def _to_the_cent(cost: Decimal, available: Decimal) -> tuple[str, str]:
+    """The cost follows the price, and a reason that lasts is told once."""
+    return f"{cost.quantize(CENT, ROUND_CEILING):f}", f"{available.quantize(CENT, ROUND_FLOOR):f}"
 
 
 def _withheld(why: str) -> OrderWithheld:
