@@ -30,9 +30,11 @@ def test_an_extra_buy_is_refused_where_it_makes_no_sense(desk: Desk) -> None:
     assert "its base order comes by itself" in done.stderr
     desk.start_bot()
     desk.hold()
+    desk.put(50_000)  # a fresh quote, however long the purchase took
     done = desk.run("buy", BTC, "5", "--yes")
     assert (done.returncode, desk.kinds()) == (1, ["base"])
     assert "below Alpaca's minimum" in done.stderr
+    desk.put(50_000)
     done = desk.run("buy", BTC, "200001", "--yes")
     assert (done.returncode, desk.kinds(), done.stdout) == (1, ["base"], "")
     assert "above Alpaca's largest order of 200,000 USD: buy it in parts" in done.stderr
