@@ -14,8 +14,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Set
 from typing import Any
 
-import msgpack  # type: ignore[import-untyped]
-
+from dca_bot.broker.encoding import AS_MSGPACK, encoding_of
 from dca_bot.broker.reconnect import Pace, Refusal, Stream, Trouble, TroubleKind
 from dca_bot.program.setting_groups import AlpacaSettings
 
@@ -25,15 +24,13 @@ Message = dict[str, Any]
 
 SYMBOL_LIMIT_EXCEEDED = 405
 INVALID_SYNTAX = 400
-# Read in half the time that JSON takes (docs/performance.md).
-AS_MSGPACK = {"Content-Type": "application/msgpack"}
-AS_DATETIME = 3  # msgpack's fastest way to read a timestamp, and the one that we want
 
 
 class QuoteStream(Stream):
     """Quotes of the watched symbols.
 
-    `on_quotes` gets whole frames: lists of raw quotes, "t" being a datetime.  It must not raise.
+    `on_quotes` gets whole frames: lists of raw quotes, as `translate.quote` reads them.  It must
+    not raise.
     `on_connected` is called when the subscription stands, after every connect.  `on_trouble` is
     called once per incident, and once for symbols that can't be subscribed.
     """
@@ -92,14 +89,17 @@ class QuoteStream(Stream):
     async def _open(self) -> None:
         self._subscribed, self._replies, self._missed = set(), asyncio.Queue(), asyncio.Queue()
         self._has_complained = False
-        await self._wait_for("connected")
-        await self._ws.send(msgpack.packb({"action": "auth"} | self._keys))
-        await self._wait_for("authenticated")
+        greeting = await self._ws.recv()
+        self._encoding = encoding_of(greeting)
+        await self._wait_for("connected", greeting)
+        await self._ws.send(self._encoding.write({"action": "auth"} | self._keys))
+        await self._wait_for("authenticated", await self._ws.recv())
 
-    async def _wait_for(self, word: str) -> None:
+    async def _wait_for(self, word: str, frame: bytes | str) -> None:
+        """Until `word` is said, in this frame or in one of the next."""
         while True:
             try:
-                messages = msgpack.unpackb(await self._ws.recv(), timestamp=AS_DATETIME)
+                messages = self._encoding.read(frame)
                 words = [(each.get("T"), each.get("msg"), each.get("code")) for each in messages]
             except (ValueError, TypeError, AttributeError, RecursionError):
                 raise Trouble("an answer that can't be read") from None
@@ -108,17 +108,18 @@ class QuoteStream(Stream):
                     raise Refusal(f"{said} ({code})")
                 if said == word:
                     return
+            frame = await self._ws.recv()
 
     def _work(self) -> list[Coroutine[Any, Any, object]]:
         return [self._listen(), self._follow_wishes(), self._until_silent()]
 
     async def _listen(self) -> None:
         """The hot path: no timeout and no coroutine per frame, and no look at single quotes."""
-        receive, unpack, hand_over = self._ws.recv, msgpack.unpackb, self._on_quotes
+        receive, read, hand_over = self._ws.recv, self._encoding.read, self._on_quotes
         while True:
             frame = await receive()
             try:
-                messages = unpack(frame, timestamp=AS_DATETIME)
+                messages = read(frame)
                 if messages[0]["T"] == "q":
                     self._is_useful = True
                     hand_over(messages)
@@ -182,7 +183,7 @@ class QuoteStream(Stream):
         """Change the subscription; None when it is done, else why these symbols can't be."""
         self._is_asking = True
         try:
-            await self._ws.send(msgpack.packb({"action": action, "quotes": symbols}))
+            await self._ws.send(self._encoding.write({"action": action, "quotes": symbols}))
             async with asyncio.timeout(self._pace.reply):
                 reply = await self._replies.get()
         except TimeoutError:

@@ -133,12 +133,21 @@ class ScriptedServer(ABC):
 
 
 class DataServer(ScriptedServer):
-    """Quotes.  `symbol_limit` answers 405; `unreadable` symbols answer 400."""
+    """Quotes.  `symbol_limit` answers 405; `unreadable` symbols answer 400.  `in_json`: it speaks
+    JSON whatever the client asked for."""
 
-    def __init__(self, symbol_limit: int = 1000, unreadable: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        symbol_limit: int = 1000,
+        unreadable: tuple[str, ...] = (),
+        *,
+        in_json: bool = False,
+    ) -> None:
         super().__init__()
         self.symbol_limit, self.unreadable = symbol_limit, unreadable
         self.subscribed: list[str] = []
+        self._read = json.loads if in_json else msgpack.unpackb
+        self._write = in_text if in_json else packed
 
     async def __aenter__(self) -> DataServer:
         await super().__aenter__()
@@ -146,11 +155,11 @@ class DataServer(ScriptedServer):
 
     async def converse(self, connection: ServerConnection, mishap: str) -> None:
         self.subscribed = []
-        await connection.send(packed({"T": "success", "msg": "connected"}))
+        await connection.send(self._write({"T": "success", "msg": "connected"}))
         async for raw in connection:
-            message = msgpack.unpackb(raw)
+            message = self._read(raw)
             self.heard.append(message)
-            await connection.send(packed(self._answer(message, mishap)))
+            await connection.send(self._write(self._answer(message, mishap)))
 
     def _answer(self, message: dict[str, Any], mishap: str) -> dict[str, Any]:
         if message["action"] == "auth":
@@ -256,6 +265,10 @@ async def _quietly(way: Awaitable[None]) -> None:
 
 def packed(*messages: dict[str, Any]) -> bytes:
     return bytes(msgpack.packb(list(messages)))
+
+
+def in_text(*messages: dict[str, Any]) -> str:
+    return json.dumps(messages)
 
 
 def quote_frame(symbol: str = "BTC/USD", bid: float = 64709.3, count: int = 1) -> bytes:

@@ -26,6 +26,7 @@ from tests.broker.streams.scripted_alpaca import (
     ended,
     eventually,
     felt_seconds,
+    in_text,
     packed,
     quote_frame,
     settings_for,
@@ -86,6 +87,25 @@ def test_whole_frames_reach_the_owner_and_become_quotes() -> None:
             await server.say(quote_frame(bid=0.00143, count=3))
             frame = await eventually(lambda: owner.frames and owner.frames[0])
             assert len(frame) == 3
+            quote = translate.quote(frame[0])
+            assert quote is not None
+            assert quote.bid == Decimal("0.00143")
+            assert quote.at == datetime(2024, 3, 12, 10, 29, 43, 111588, tzinfo=UTC)
+
+    run(test())
+
+
+def test_a_server_that_was_not_told_to_use_msgpack_is_understood() -> None:
+    raw = {"T": "q", "S": "BTC/USD", "bp": 0.00143, "bs": 1, "ap": 0.00145, "as": 2}
+
+    async def test() -> None:
+        server_in_json = DataServer(in_json=True)
+        async with server_in_json as server, watching(server.url, "BTC/USD") as (stream, owner):
+            await eventually(lambda: owner.connected)
+            assert stream.subscribed == {"BTC/USD"}
+            await server.say("no JSON")
+            await server.say(in_text(raw | {"t": "2024-03-12T10:29:43.111588173Z"}))
+            [frame] = await eventually(lambda: owner.frames)
             quote = translate.quote(frame[0])
             assert quote is not None
             assert quote.bid == Decimal("0.00143")
