@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -89,8 +90,8 @@ def empty_database(database_server: Server) -> Iterator[DatabaseSettings]:
     database_server.drop_database(database.name)
 
 
-@pytest.fixture(scope="session")
-def tables(database_server: Server) -> list[str]:
+@cache
+def tables_on(database_server: Server) -> list[str]:
     """The statements that make the tables of schema.sql at once, without its many steps."""
     model = database_server.create_database(f"test_{os.getpid()}_model")
     pipe_sql(model, (PROJECT_ROOT / "sql" / "schema.sql").read_bytes())
@@ -106,10 +107,10 @@ def tables(database_server: Server) -> list[str]:
 
 
 @pytest.fixture
-def database(empty_database: DatabaseSettings, tables: list[str]) -> DatabaseSettings:
+def database(database_server: Server, empty_database: DatabaseSettings) -> DatabaseSettings:
     """A fresh database with the bot's schema."""
     with closing(sql_client(empty_database)) as connection, closing(connection.cursor()) as cursor:
-        for statement in tables:
+        for statement in tables_on(database_server):
             cursor.execute(statement)
     return empty_database
 
