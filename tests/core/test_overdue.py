@@ -1,5 +1,6 @@
 """What the caretakers judge about ages, orders and positions."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -113,6 +114,14 @@ def test_without_a_cycle_every_position_is_somebody_elses(
     holding: Holding | None, verdict: PositionVerdict
 ) -> None:
     assert position_verdict(an_asset(), None, holding, STEP, at_most=Decimal(0)) is verdict
+
+
+@pytest.mark.parametrize("price", [0, 40])
+def test_coins_that_came_for_less_are_counted_at_the_cycles_average(price: int) -> None:
+    cycle = a_holding_cycle()
+    held = replace(a_holding("0.02"), average_entry_price=Decimal(price))  # 2 USD at the average
+    verdict = position_verdict(an_asset(), cycle, held, STEP, at_most=Decimal(1))
+    assert verdict is PositionVerdict.DIFFERS
 
 
 def test_all_that_the_ladder_could_have_bought_is_not_too_much() -> None:

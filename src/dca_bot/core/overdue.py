@@ -137,7 +137,7 @@ def position_verdict(
         return PositionVerdict.AGREES
     held = holding.quantity if holding else ZERO
     price = holding.average_entry_price if holding else ZERO
-    if cycle is not None:  # a deposit may come without a price
+    if cycle is not None:  # a deposit may come without a price, or for less
         price = max(price, cycle.average_purchase_price)
     is_nothing = holding is None or is_dust(held, price, asset)
     if cycle is None or cycle.status is not CycleStatus.WATCHING or cycle.quantity <= 0:
