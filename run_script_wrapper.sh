@@ -5,7 +5,8 @@
 # Makes the venv and installs the requirements, unless that has been done, by this script or by
 # hand.  The development tools are installed only for what needs them (pytest, mypy, ruff, tests).
 # What cron starts, without arguments and without a terminal, is appended to logs/X.log (or
-# LOG_DIR/X.log, from the environment or .env).  Everything else is a person's question: the answer goes where it was asked.
+# LOG_DIR/X.log, with LOG_DIR from the environment or .env).  Everything else is a person's
+# question: the answer goes where it was asked.
 # Needs nothing from its surroundings: any working directory, cron's bare environment.
 set -uo pipefail
 

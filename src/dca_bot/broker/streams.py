@@ -30,9 +30,8 @@ class QuoteStream(Stream):
     """Quotes of the watched symbols.
 
     `on_quotes` gets whole frames: lists of raw quotes, as `translate.quote` reads them.  It must
-    not raise.
-    `on_connected` is called when the subscription stands, after every connect.  `on_trouble` is
-    called once per incident, and once for symbols that can't be subscribed.
+    not raise.  `on_connected` is called when the subscription stands, after every connect.
+    `on_trouble` is called once per incident, and once for symbols that can't be subscribed.
     """
 
     def __init__(

@@ -158,8 +158,9 @@ class Books:
         update = self._broker.order(order.client_order_id)
         if update is None and order.alpaca_order_id:
             update = self._broker.order_by_id(order.alpaca_order_id)
-        # one that a hand has replaced may have another name there
-        return update and replace(update, client_order_id=order.client_order_id)
+            # the id can be that of an order which a hand has put in its place, by another name
+            return update and replace(update, client_order_id=order.client_order_id)
+        return update
 
     def settle_from_list(
         self, order: Order, listed: OrderUpdate | None, ended: OrderUpdate | None = None
