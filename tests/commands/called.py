@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import signal
 import subprocess
 import warnings
 from collections.abc import Iterator, Mapping
@@ -41,9 +42,11 @@ def traceless() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in (None, "dca_bot")]
     before = [(each, each.handlers[:], each.level) for each in loggers]
     raises, mask = logging.raiseExceptions, os.umask(0o022)
+    hangup = signal.getsignal(signal.SIGHUP)
     try:
         yield
     finally:
+        signal.signal(signal.SIGHUP, hangup)
         os.umask(mask)
         logging.raiseExceptions = raises
         for logger, handlers, level in before:

@@ -19,6 +19,7 @@ from tests.proofs.whole.auditor import Row, rows
 from tests.proofs.whole.busy import Bot
 
 BTC = "BTC/USD"
+DCA = (sys.executable, "-m", "dca_bot")
 
 
 class Desk:
@@ -71,9 +72,9 @@ class Desk:
 
     def _asking(self, *words: str) -> tuple[subprocess.Popen[str], str]:
         asks = subprocess.Popen(
-            [sys.executable, "-m", "dca_bot", *words],
+            [*DCA, *words],
             cwd="/",
-            env={**self.env, "PYTHONPATH": str(PROJECT_ROOT / "src")},
+            env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -90,14 +91,38 @@ class Desk:
     def start(self, *words: str, output: IO[str] | int = DEVNULL) -> subprocess.Popen[str]:
         """A command that is still at it."""
         return subprocess.Popen(
-            [sys.executable, "-m", "dca_bot", *words],
+            [*DCA, *words],
             cwd="/",
-            env={**os.environ, **self.env, "PYTHONPATH": str(PROJECT_ROOT / "src")},
+            env=self._environment,
             stdin=DEVNULL,
             stdout=output,
             stderr=DEVNULL,
             text=True,
         )
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **self.env, "PYTHONPATH": str(PROJECT_ROOT / "src")}
+
+    def agree_and_leave(
+        self, meanwhile: Callable[[], None], *words: str
+    ) -> subprocess.Popen[bytes]:
+        """A command whose terminal is gone once yes was typed and `meanwhile` has happened."""
+        ours, its = os.openpty()
+        command = subprocess.Popen(
+            # the leader of a session owns the terminal that it opens first, as after a login
+            ["sh", "-c", 'exec "$@" <"$0" >"$0" 2>&1', os.ttyname(its), *DCA, *words],
+            cwd="/",
+            env=self._environment,
+            start_new_session=True,
+        )
+        with open(its, "rb"), open(ours, "r+b", buffering=0) as terminal:
+            shown = b""
+            while b"[y/N]" not in shown:
+                shown += terminal.read(4096)
+            terminal.write(b"y\n")
+            meanwhile()
+        return command
 
     def start_bot(self) -> None:
         self.bot.start()

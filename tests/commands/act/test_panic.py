@@ -3,6 +3,7 @@
 import os
 import signal
 from decimal import Decimal
+from pathlib import Path
 
 from tests.commands.act.small_exchange import BTC, Desk
 from tests.helpers import eventually, locked_asset
@@ -120,3 +121,18 @@ def test_a_panic_goes_on_though_nobody_hears_it_any_more(desk: Desk) -> None:
         desk.start("panic", "--yes", output=unheard).wait(60)
     assert set(desk.allowed().values()) == {"exit"}
     assert desk.kinds().count("close") == 2
+
+
+def test_a_panic_goes_on_though_its_terminal_is_gone(desk: Desk) -> None:
+    holding_both(desk)
+
+    def is_paused() -> None:
+        eventually(lambda: set(desk.allowed().values()) == {"exit"}, 30)
+
+    desk.market.post("/sim/faults", {"name": "server_error", "params": {"status": 503}})
+    panic = desk.agree_and_leave(is_paused, "panic")
+    desk.market.post("/sim/faults", {"name": "server_error", "on": False})
+    assert panic.wait(60) == 0
+    assert desk.kinds().count("close") == 2
+    [*_, last] = (Path(desk.env["LOG_DIR"]) / "dca.log").read_text().splitlines()
+    assert last.endswith("left at Alpaca: nothing")

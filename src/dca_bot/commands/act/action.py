@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import signal
 import sys
 import time
 from argparse import ArgumentParser, Namespace
@@ -167,13 +168,17 @@ class Action:
             out.flush()
 
     def agree(self, plan: Sequence[str], arguments: Namespace) -> bool:
-        """Say what will be done; whether it may be.  Raises WrongCall where nobody can be asked."""
+        """Say what will be done; whether it may be.  Raises WrongCall where nobody can be asked.
+
+        What was agreed to goes on though the terminal is gone; `dca.log` has the report then.
+        """
         for line in plan:
             self.say(line)
         if not (arguments.yes or self._is_agreed()):
             self.say("Nothing was done.")
             return False
         self.is_agreed = True
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         own_log.begin(self.log_dir, self.log_level, arguments.call)
         return True
 
