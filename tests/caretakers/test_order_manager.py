@@ -10,6 +10,7 @@ from dca_bot.caretakers.run import TURN_SECONDS_MAX
 from dca_bot.core.model import Cycle, CycleStatus, Order, OrderKind, OrderStatus
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.program.script import DEADLINE_SECONDS
+from dca_bot.trading.settle import recover
 from order_manager import REQUESTS_PER_MINUTE
 from tests.builders import BTC, an_asset
 from tests.caretakers.small_world import LIMITS, SmallWorld
@@ -252,6 +253,15 @@ def test_orders_in_other_symbols_are_somebody_elses() -> None:
     world.clock.pass_by(100 * ORPHAN)
     world.manage_orders()
     assert world.open_ids == {"web-123"}  # the other carries the bot's prefix
+
+
+def test_an_edited_order_of_a_deleted_row_is_an_orphan(world: SmallWorld) -> None:
+    world.broker.edit(the_order(world), "99")
+    recover(world.main_app.books, world.store, world.broker)
+    world.store.delete_asset(1)
+    world.clock.pass_by(ORPHAN + 1)
+    world.manage_orders()
+    assert (world.open_ids, world.store.live_orders()) == (set(), [])
 
 
 def test_an_order_whose_cycle_is_over_is_an_orphan(world: SmallWorld) -> None:

@@ -83,6 +83,19 @@ def test_without_any_order_a_position_has_settled() -> None:
     assert is_settled(None, NOW)
 
 
+@pytest.mark.parametrize(("followed", "is_ours"), [("alpaca-2", True), ("alpaca-1", False)])
+def test_an_edited_order_of_a_deleted_row_is_an_orphan(followed: str, is_ours: bool) -> None:
+    row = an_order(alpaca_order_id=followed)
+    tracking = Tracking(frozenset(), frozenset(), {}, {row.client_order_id: row})
+    edited = an_update(
+        an_order(client_order_id="by-hand"),
+        "open",
+        alpaca_order_id="alpaca-2",
+        created_at=LONG_AGO,
+    )
+    assert is_orphan(edited, tracking, 60, NOW) is is_ours
+
+
 def test_an_order_that_a_cycle_names_is_the_cycles_though_it_has_no_row() -> None:
     cycle = a_holding_cycle(status=CycleStatus.BUYING, latest_order_id="alpaca-2")
     tracking = Tracking(frozenset({BTC}), frozenset(), {BTC: cycle}, {})

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from dca_bot.core.model import OrderKind, OrderStatus, Side
+from dca_bot.core.model import OrderKind, OrderStatus, OrderUpdate, Side
 from dca_bot.core.records import FeeActivity, FillActivity
-from dca_bot.report.tie_out import BookedOrder, DifferenceKind, Records, tie_out
+from dca_bot.report.tie_out import BookedOrder, DifferenceKind, Records, tie_out, with_successors
 from tests.builders import NOW, an_order
 
 HOUR = timedelta(hours=1)
@@ -87,6 +87,23 @@ def test_a_fill_of_which_the_books_know_the_order_but_not_the_fill_is_missing() 
     said = records(booked=[the_buy(filled_quantity="0", filled_average_price=None), the_sell()])
     (difference,) = tie_out(said).differences
     assert (difference.kind, difference.order_id) == (DifferenceKind.MISSING_FILL, BUY)
+
+
+def test_an_order_edited_at_alpaca_is_one_with_its_successors() -> None:
+    before, between, after = (
+        a_fill(order_id, quantity=Decimal(quantity))
+        for order_id, quantity in (("first", "0.05"), ("second", "0.1"), (BUY, "0.05"))
+    )
+    foreign = a_fill("foreign", quantity=Decimal(7), symbol="ETH/USD")
+    update = OrderUpdate("dca-1-base-1", BUY, "BTC/USD", Side.BUY, OrderStatus.FILLED)
+    asked = {
+        "first": update,
+        "second": replace(update, client_order_id="edited by hand"),
+        "foreign": replace(update, client_order_id="foreign", alpaca_order_id="foreign"),
+    }
+    fills = with_successors([before, between, after, foreign], [the_buy()], asked)
+    assert [fill.order_id for fill in fills] == [BUY, BUY, BUY, "foreign"]
+    assert kinds(records(fills=fills, booked=[the_buy()])) == []
 
 
 def test_a_fill_of_ours_whose_order_the_books_have_lost_is_missing() -> None:

@@ -285,6 +285,18 @@ def test_an_acknowledged_order_that_alpaca_does_not_find_for_a_minute_is_given_u
     assert floor.cycle.status is CycleStatus.WATCHING
 
 
+def test_an_edited_order_whose_successor_is_never_found_is_given_up_with_what_it_filled() -> None:
+    floor = deaf_floor()
+    order = replace(placed(floor), alpaca_order_id=None)  # as read before its answer was booked
+    before = floor.broker.fill(order.client_order_id, "0.05")
+    edited = replace(before, replaced_by="nowhere")
+    for seconds, is_settled in ((30, False), (59, False), (1, True)):
+        floor.clock.pass_by(seconds)
+        assert floor.trader.books.settle(order, edited) is is_settled
+    assert floor.order(order.client_order_id).status is OrderStatus.LOST
+    assert (floor.cycle.status, floor.cycle.quantity) == (CycleStatus.WATCHING, floor.held)
+
+
 def test_an_acknowledged_order_that_is_seen_in_between_is_missed_anew() -> None:
     floor, order = an_order_out_of_sight()
     unseen = floor.broker.unseen

@@ -16,7 +16,7 @@ from dca_bot.core.model import ZERO, OrderUpdate
 def followed(update: OrderUpdate, ask: Callable[[str], OrderUpdate | None]) -> OrderUpdate:
     """What has become of an order, through its successors: `ask` says it of one Alpaca id.
 
-    Where Alpaca doesn't find the successor, the order counts as open.
+    Where Alpaca doesn't find the successor, the order stands as it is, `replaced_by` included.
     """
     successor = ask(update.replaced_by) if update.replaced_by else None
     return update if successor is None else _as_one(update, successor)

@@ -75,6 +75,10 @@ class Tracking:
             return row.cycle_id == cycle.cycle_id
         return order.alpaca_order_id is not None and order.alpaca_order_id == cycle.latest_order_id
 
+    def replaces_ours(self, order: OrderUpdate) -> bool:
+        """Whether a hand has put it, by a name that isn't ours, in the place of a live order."""
+        return order.alpaca_order_id in {row.alpaca_order_id for row in self.live.values()} - {None}
+
 
 def is_older(order: OrderUpdate, seconds: int, now: datetime) -> bool:
     """Whether Alpaca has had an order for longer; no, where that isn't known."""
@@ -97,13 +101,14 @@ def is_stuck(order: OrderUpdate, tracking: Tracking, seconds: int, now: datetime
 
 
 def is_orphan(order: OrderUpdate, tracking: Tracking, seconds: int, now: datetime) -> bool:
-    """An open order that no active cycle tracks, in a symbol of ours or with our prefix.
+    """An open order that no active cycle tracks, in a symbol of ours or of the bot's own making.
 
-    In the symbol of a disabled row an order without our prefix is the user's (behaviour 9).
+    In the symbol of a disabled row an order of any other making is the user's (behaviour 9).
     """
-    ours = order.symbol in tracking.symbols or is_ours(order.client_order_id)
+    ours = is_ours(order.client_order_id) or tracking.replaces_ours(order)
     known = order.symbol not in tracking.unreadable
-    return ours and known and not tracking.has(order) and is_older(order, seconds, now)
+    concerns_us = (ours or order.symbol in tracking.symbols) and known
+    return concerns_us and not tracking.has(order) and is_older(order, seconds, now)
 
 
 class PositionVerdict(StrEnum):

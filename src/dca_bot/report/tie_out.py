@@ -21,7 +21,7 @@ from enum import StrEnum
 
 from dca_bot.core.earnings import usual_fee
 from dca_bot.core.fees import CENT, seen_fee_rate
-from dca_bot.core.model import ZERO, Order, Side
+from dca_bot.core.model import ZERO, Order, OrderUpdate, Side
 from dca_bot.core.money import COIN_STEP, PRICE_STEP
 from dca_bot.core.records import FeeActivity, FillActivity
 
@@ -87,6 +87,23 @@ class TieOut:
     fee_rows: int
     pending: int
     differences: tuple[Difference, ...]
+
+
+def with_successors(
+    fills: Iterable[FillActivity],
+    booked: Iterable[BookedOrder],
+    asked: Mapping[str, OrderUpdate],
+) -> list[FillActivity]:
+    """The fills, each by the id that the books have of its order: of one that was edited at Alpaca
+    that is the last successor's.  `asked` is what Alpaca says, by its id, of each order that the
+    books don't know, followed to its last successor."""
+    ids = {each.order.client_order_id: each.order.alpaca_order_id for each in booked}
+    own = {each: each for each in ids.values()}
+    found = {
+        order_id: ids.get(update.client_order_id) or own.get(update.alpaca_order_id)
+        for order_id, update in asked.items()
+    }
+    return [replace(fill, order_id=found.get(fill.order_id) or fill.order_id) for fill in fills]
 
 
 def tie_out(records: Records) -> TieOut:

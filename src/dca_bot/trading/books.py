@@ -136,17 +136,20 @@ class Books:
         `ended` is how it stands in Alpaca's list of closed orders, if that was asked for.
         An order that Alpaca doesn't know is given up if it couldn't be on its way any more when
         Alpaca was asked; the answer itself may come much later.  One that Alpaca has acknowledged
-        is given up when it has not been found for a while.
+        is given up when it, or what a hand has put in its place, has not been found for a while.
         """
         asked_at = self._clock()
         update = ended or self.look_up(order)
+        if update and order.side is Side.BUY and update.filled_quantity > order.filled_quantity:
+            update = self._with_position(update)  # what the fee has left of it
+        if update and update.replaced_by:  # by an order that Alpaca doesn't find
+            self.on_update(order.asset_id, update)  # for what it had filled itself
+            order, update = replace(order, alpaca_order_id=update.replaced_by), None
         if update is None:
             if self._may_turn_up(order, asked_at):
                 return False
             why = "finds it no more" if order.alpaca_order_id else "has never heard of it"
             update = conclude(order, OrderStatus.LOST, f"Alpaca {why}")
-        elif order.side is Side.BUY and update.filled_quantity > order.filled_quantity:
-            update = self._with_position(update)  # what the fee has left of it
         self._missed_since.pop(order.client_order_id, None)  # found, asked for alone
         entry = self.on_update(order.asset_id, update)
         if entry is not None and entry.leaves_a_rest:

@@ -27,7 +27,14 @@ from dca_bot.report import queries
 from dca_bot.report.numbers import how_many
 from dca_bot.report.queries import LONG_AHEAD
 from dca_bot.report.reader import Reader, order_oddity, texts
-from dca_bot.report.tie_out import BookedOrder, Records, TieOut, seen_twice, tie_out
+from dca_bot.report.tie_out import (
+    BookedOrder,
+    Records,
+    TieOut,
+    seen_twice,
+    tie_out,
+    with_successors,
+)
 from dca_bot.store.orders import ORDERS
 
 DAYS = 7
@@ -85,8 +92,14 @@ def compare(settings: Settings, now: datetime, days: int) -> TieOut:
         ]
         to_correct = reader.to_correct
     known = {each.order.alpaca_order_id for each in booked}
+    unknown = dict.fromkeys(fill.order_id for fill in fills if fill.order_id not in known)
+    asked = {
+        order_id: update
+        for order_id in list(unknown)[:UNKNOWN_MAX]
+        if (update := broker.order_by_id(order_id)) is not None
+    }
+    fills = with_successors(fills, booked, asked)
     seen = {fill.order_id for fill in fills}
-    unknown = [fill.order_id for fill in fills if fill.order_id not in known]
     relevant = [
         each
         for each in booked
@@ -100,20 +113,11 @@ def compare(settings: Settings, now: datetime, days: int) -> TieOut:
             fills=fills,
             fees=fees,
             booked=relevant,
-            ours=_with_our_name(broker, dict.fromkeys(unknown)),
+            ours={name for name, update in asked.items() if is_ours(update.client_order_id)},
             symbols=symbols,
             to_correct=to_correct,
         )
     )
-
-
-def _with_our_name(broker: AlpacaBroker, order_ids: dict[str, None]) -> frozenset[str]:
-    ours = set()
-    for order_id in list(order_ids)[:UNKNOWN_MAX]:
-        update = broker.order_by_id(order_id)
-        if update is not None and is_ours(update.client_order_id):
-            ours.add(order_id)
-    return frozenset(ours)
 
 
 def _print(found: TieOut, days: int) -> None:
