@@ -211,20 +211,23 @@ def test_a_buy_is_as_large_as_alpaca_takes_and_no_larger(
 
 
 @pytest.mark.parametrize(
-    ("symbol", "amount", "is_bought"),
+    ("symbol", "amount", "minimum"),
     [
-        ("BTC/USD", "10", True),
-        ("BTC/USD", "9.99", False),
-        ("BTC/USDC", "9.99", True),
-        ("BTC/USDC", "0.001", False),  # less than a step of the coin
+        ("BTC/USD", "10", None),
+        ("BTC/USD", "9.99", "10 USD"),
+        ("BTC/USDC", "9.99", None),
+        ("BTC/USDC", "0.001", "0.0001 BTC"),
     ],
 )
 def test_a_buy_is_as_small_as_alpaca_takes_and_no_smaller(
-    symbol: str, amount: str, is_bought: bool
+    symbol: str, amount: str, minimum: str | None
 ) -> None:
     rules = rules_of(symbol, quantity_step="0.0001")
     found = size_buy(Decimal(amount), an_asset(symbol=symbol), a_quote(100), rules)
-    assert isinstance(found, tuple) is is_bought
+    if minimum:
+        assert str(found).endswith(f"below Alpaca's minimum of {minimum}")
+    else:
+        assert isinstance(found, tuple)
 
 
 def test_a_wide_spread_is_no_matter_once_no_rung_is_left() -> None:

@@ -219,7 +219,7 @@ def size_buy(
     """Quantity and limit of a BUY at the ask worth `amount`, or why there can be none."""
     limit_price = round_down(quote.ask, rules.price_increment)
     quantity = round_down(amount / limit_price, rules.min_trade_increment) if limit_price else ZERO
-    minimum = MIN_BUY_USD if asset.quote_currency == "USD" else ZERO
+    is_usd = asset.quote_currency == "USD"
     cost = quantity * limit_price
     if quantity >= QUANTITY_LIMIT:
         return (
@@ -231,9 +231,10 @@ def size_buy(
             f"{amount:f} {asset.quote_currency} is above Alpaca's largest order of "
             f"{MAX_ORDER_USD:,} USD: buy it in parts"
         )
-    if quantity > 0 and cost >= minimum:
+    if quantity > 0 and (cost >= MIN_BUY_USD or not is_usd):
         return quantity, limit_price
+    minimum = f"{MIN_BUY_USD} USD" if is_usd else f"{rules.min_trade_increment:f} {asset.coin}"
     return (
         f"{amount:f} {asset.quote_currency} at {quote.ask:f} rounds down to an order of {cost:f}, "
-        "below Alpaca's minimum"
+        f"below Alpaca's minimum of {minimum}"
     )

@@ -161,6 +161,11 @@ class Hand:
         self._send(asset, cycle, order, quote)
         return order
 
+    def check_limits(self, asset_id: int, cost: Decimal) -> None:
+        """Raise OrderWithheld where the limits for all assets together forbid a BUY of `cost`."""
+        with self._store.transaction(asset_id) as tx:
+            self._budget.check(tx, OrderKind.EXTRA, cost, self._clock())
+
     def why_too_old(self, quote: Quote) -> str:
         """Why no BUY may follow this quote, by Alpaca's clock; "": it is fresh enough."""
         age = self._clock() + self._broker.clock_offset - quote.at

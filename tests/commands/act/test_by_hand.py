@@ -33,11 +33,16 @@ def test_an_extra_buy_is_refused_where_it_makes_no_sense(desk: Desk) -> None:
     desk.put(50_000)  # a fresh quote, however long the purchase took
     done = desk.run("buy", BTC, "5", "--yes")
     assert (done.returncode, desk.kinds()) == (1, ["base"])
-    assert "below Alpaca's minimum" in done.stderr
+    assert "below Alpaca's minimum of 10 USD" in done.stderr
     desk.put(50_000)
     done = desk.run("buy", BTC, "200001", "--yes")
     assert (done.returncode, desk.kinds(), done.stdout) == (1, ["base"], "")
     assert "above Alpaca's largest order of 200,000 USD: buy it in parts" in done.stderr
+    desk.env["MAX_INVESTED"] = "30"
+    desk.put(50_000)
+    done = desk.run("buy", BTC, "25")
+    assert (done.returncode, desk.kinds(), done.stdout) == (1, ["base"], "")
+    assert "25.00 more would pass MAX_INVESTED of 30" in done.stderr
 
 
 def test_an_extra_buy_is_at_the_price_of_the_answer_not_of_the_question(desk: Desk) -> None:

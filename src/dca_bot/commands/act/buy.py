@@ -64,6 +64,7 @@ def _plan(this: Action, asset: Asset, cycle: Cycle, quote: Quote, arguments: Nam
     if isinstance(sized, str):
         raise DcaError(f"{asset.symbol}: {sized}: nothing was bought, name another amount")
     quantity, limit = sized
+    this.hand.check_limits(asset.asset_id, quantity * limit)
     net = estimated_receipt(quantity)
     average = weighted_average(cycle.quantity, cycle.average_purchase_price, net, limit)
     return (
