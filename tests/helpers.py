@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any, TypeVar
 
 import mysql.connector
 import requests
 
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
+from tests.warm import WarmScript
 
 Found = TypeVar("Found")
 # A machine with much else to do may take long over a simulator's answer, which proves nothing.
@@ -216,14 +218,14 @@ def start_script(
 def run_script(
     name: str, *arguments: str, env: dict[str, str], timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
-    """Run one of the top-level scripts to its end, with exactly this environment."""
-    return subprocess.run(
-        [sys.executable, str(PROJECT_ROOT / name), *arguments],
-        cwd="/",
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+    """Run one of the top-level scripts to its end, with exactly this environment (`warm.py`)."""
+    with TemporaryDirectory() as folder:
+        output, errors = Path(folder, "output"), Path(folder, "errors")
+        script = WarmScript(name, *arguments, env=env, output=output, errors=errors)
+        try:
+            status = script.wait(timeout)
+        finally:
+            script.kill()
+        return subprocess.CompletedProcess(
+            script.args, status, output.read_text(), errors.read_text()
+        )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 from dca_bot.program.settings import DatabaseSettings
-from tests.helpers import Found, Simulator, apply_sql, eventually, start_script
+from tests.helpers import Found, Simulator, apply_sql, eventually
 from tests.proofs.whole.auditor import always, complaints, read_books
+from tests.warm import WarmScript
 
 # Orders every few seconds: small deviations, no cooldown, a restart at once.
 ADD_ASSET = """
@@ -43,16 +42,14 @@ class Bot:
     def __init__(self, env: dict[str, str], directory: Path) -> None:
         self._env = env
         self._output = directory / "main_app.out"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: WarmScript | None = None
         self._said_before = 0
 
     def start(self) -> None:
         self._said_before = len(self.output)
-        with self._output.open("ab") as output:
-            self.process = self._start(output)
-
-    def _start(self, output: IO[bytes]) -> subprocess.Popen[bytes]:
-        return start_script("main_app.py", env=self._env, output=output)
+        self.process = WarmScript(
+            "main_app.py", env=self._env, output=self._output, errors=self._output
+        )
 
     def kill(self) -> None:
         if self.process is not None:

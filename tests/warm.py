@@ -1,0 +1,93 @@
+"""Our scripts as processes without the start of an interpreter: forks of one that has loaded what
+they import.
+
+Rule: each is a process of its own, with exactly its environment, its own output and exit status.
+Only its command line, as others see it, is not the script's.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from dca_bot.program.setting_groups import PROJECT_ROOT
+
+LOADED = (
+    "dca_bot.live.app",
+    "dca_bot.live.start",
+    "dca_bot.store.instance_lock",
+    "dca_bot.caretakers.posted_fees",
+    "dca_bot.caretakers.positions",
+    "dca_bot.report.alerts",
+)
+forks = multiprocessing.get_context("forkserver")
+forks.set_forkserver_preload(list(LOADED))
+
+
+class WarmScript:
+    """As far as tests need it, what `subprocess.Popen` is."""
+
+    def __init__(
+        self, name: str, *arguments: str, env: Mapping[str, str], output: Path, errors: Path
+    ) -> None:
+        self.args = [str(PROJECT_ROOT / name), *arguments]
+        # a daemon here is what ends with us at the latest
+        self._process = forks.Process(
+            target=_become, args=(self.args, dict(env), str(output), str(errors)), daemon=True
+        )
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        return self._process.exitcode
+
+    def send_signal(self, number: signal.Signals) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def __enter__(self) -> WarmScript:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: object, _at: TracebackType | None
+    ) -> None:
+        self.wait()
+
+
+def _become(command: list[str], env: dict[str, str], output: str, errors: str) -> None:
+    os.chdir("/")
+    os.environ.clear()
+    os.environ.update(env)
+    for stream, path in ((sys.stdout, output), (sys.stderr, errors)):
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        os.dup2(file, stream.fileno())
+        os.close(file)
+    sys.argv = command
+    runpy.run_path(command[0], run_name="__main__")
