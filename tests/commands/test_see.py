@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from dca_bot.commands.verbs import VERBS as ALL_VERBS
 from dca_bot.program.clock import utc_now
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from tests.commands.called import called
@@ -294,11 +295,22 @@ def test_tables_fit_into_80_columns_without_colours_and_in_ascii(
     database: DatabaseSettings, dca: Dca
 ) -> None:
     add_assets(database)
-    for words in (*((verb,) for verb in VERBS), ("ladder", "btcusd", "--price", "64000")):
+    columns = "client_order_id, asset_id, symbol, cycle_id, status, created_at, kind"
+    for kind, price in (("base", "0.000005196"), ("take_profit", "0.000005348")):
+        query(
+            database,
+            f"INSERT INTO dca_orders ({columns}, quantity, filled_quantity, filled_average_price, "  # noqa: S608
+            f"received_quantity) VALUES ('{kind}', 1, 'SHIB/USD', 7, 'filled', '2026-01-01', "
+            f"'{kind}', 229489386.115892139, 229489386.115892139, {price}, 229489386.115892139)",
+        )
+    query(database, "UPDATE dca_orders SET fee = 3.0682, rung = 9")
+    listed = ((verb,) for verb in VERBS)
+    ladder = ("ladder", "btcusd", "--price", "64000")
+    for words in (*listed, ladder, ("gains", "--year", "2026"), ("cycle", "7")):
         shown = dca.run(*words, LANG="C", COLUMNS="80").stdout
         assert shown
         assert shown.isascii()
-        assert "\x1b" not in shown
+        assert not {"\x1b", "~"} & set(shown)  # "~" stands for what was cut off
         assert max(map(len, shown.splitlines())) <= 80, words
 
 
@@ -481,7 +493,9 @@ def test_help_lists_every_verb_in_a_sentence(dca: Dca) -> None:
     for verb in (*VERBS, "why", "ladder", "cycle", "tie-out", "doctor"):
         (line,) = [line for line in shown.splitlines() if line.startswith(f"  {verb} ")]
         assert line.endswith(".")
-        assert dca.run(verb, "--help").returncode == 0
+    for verb in ALL_VERBS:
+        helped = dca.run(verb, "--help", COLUMNS="80")
+        assert (helped.returncode, max(map(len, helped.stdout.splitlines())) <= 80) == (0, True)
     assert dca.run("--version").stdout.startswith("dca ")
 
 

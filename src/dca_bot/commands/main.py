@@ -12,18 +12,19 @@ from difflib import get_close_matches
 
 from dca_bot.commands.verbs import VERBS, load
 from dca_bot.program.logs import warn_on_stderr
-from dca_bot.program.script import run
+from dca_bot.program.script import folded, run
 
 WRONG_CALL = 2
 OVERVIEW = """\
 usage: dca VERB [arguments]
 
-Shows what the bot does, why, and what it earned; and does by hand what it does by itself.
+Shows what the bot does, why, and what it earned; and does by hand what it does
+by itself.
 
 {verbs}
 
-`dca VERB --help` explains one.  Exit status: 0 done, 1 something is wrong, 2 the call or a
-setting is wrong.
+`dca VERB --help` explains one.  Exit status: 0 done, 1 something is wrong,
+2 the call or a setting is wrong.
 """
 
 
@@ -48,7 +49,9 @@ def call(words: Sequence[str]) -> int:
         return _refuse(f"there is no verb {name!r}: {hint}")
     verb = load(name)
     parser = ArgumentParser(
-        prog=f"dca {name}", description=verb.__doc__, formatter_class=RawDescriptionHelpFormatter
+        prog=f"dca {name}",
+        description=folded(verb.__doc__),
+        formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     verb.add_arguments(parser)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # `--json` needs none of it, and loading it takes longer than
     from rich.table import Table
     from rich.text import Text
 
+DIGITS_MAX = 9  # that an exchange knows after the point
 IN_ASCII = str.maketrans(
     {"●": "o", "┿": "+", "━": "=", "─": "-", "…": "~", "–": "-", "≤": "<", "│": "|", "→": ">"}
 )
@@ -77,6 +78,12 @@ def price(value: Decimal | None) -> str:
 def amount(value: Decimal | None, places: int = 2) -> str:
     """Money; a dash where it isn't known."""
     return "-" if value is None else f"{value:,.{places}f}"
+
+
+def short_quantity(value: Decimal) -> str:
+    """With six digits that count."""
+    digits = max(0, min(DIGITS_MAX, 5 - value.adjusted())) if value else 0
+    return f"{value:.{digits}f}"
 
 
 def signed(value: Decimal | None) -> Text:

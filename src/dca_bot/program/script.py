@@ -8,8 +8,11 @@ import argparse
 import fcntl
 import logging
 import os
+import re
+import shutil
 import signal
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,12 +36,22 @@ def program_name() -> str:
     return "dca" if name == "__main__" else name  # python -m dca_bot
 
 
+def folded(docstring: str | None) -> str:
+    """What `--help` shows of it: prose is as wide as the terminal, lists and examples stay."""
+    width = shutil.get_terminal_size().columns
+    told = []
+    for paragraph in (docstring or "").split("\n\n"):
+        is_prose = not re.search("^[ -]", paragraph, re.MULTILINE)
+        told.append(textwrap.fill(paragraph, width) if is_prose else paragraph)
+    return "\n\n".join(told)
+
+
 def argument_parser(
     description: str | None, *, is_caretaker: bool = False
 ) -> argparse.ArgumentParser:
     """A parser with `--help` that shows the script's docstring; caretakers have `--dry-run`."""
     parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=folded(description), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     if is_caretaker:
         parser.add_argument(

@@ -21,6 +21,13 @@ def test_a_row_is_added_with_the_examples_values_and_what_was_said(desk: Desk) -
     assert "Nothing of BTC/USD is left at Alpaca." in done.stdout
 
 
+def test_the_ladder_and_its_warnings_fit_into_80_columns(desk: Desk) -> None:
+    desk.put(50_000)
+    done = desk.run("add", BTC, "safety_order_amount=20000", "take_profit_percent=0.3")
+    assert "does not pay the fees" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
 def test_a_row_that_is_there_is_named_before_the_question(desk: Desk) -> None:
     desk.add(BTC)
     done = desk.run("add", "btc/usd", typed="y\n")

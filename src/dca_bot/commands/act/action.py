@@ -159,12 +159,13 @@ class Action:
     def say(self, sentence: str) -> None:
         """For people; not a part of the report.  A terminal that is gone stops nothing."""
         out = sys.stderr if self.is_json else sys.stdout
-        is_table = sentence.startswith(" ")
         if not sentence.isprintable():  # a row's symbol may be anything
             sentence = printable(sentence)
         width = shutil.get_terminal_size().columns
+        indent = " " * (len(sentence) - len(sentence.lstrip()))
+        text = fill(sentence, width, subsequent_indent=indent, break_on_hyphens=False)
         with suppress(OSError):
-            out.write((sentence if is_table else fill(sentence, width)) + "\n")
+            out.write(text + "\n")
             out.flush()
 
     def agree(self, plan: Sequence[str], arguments: Namespace) -> bool:

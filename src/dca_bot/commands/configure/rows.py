@@ -72,8 +72,8 @@ def preview(this: Action, asset: Asset) -> Iterator[str]:
     for rung in ladder.rungs:
         name = "base order" if rung.number == 0 else f"safety order {rung.number}"
         yield (
-            f"  {name:15} at {price_in_words(rung.trigger):>12}  in {rung.invested:>9,.2f}  "
-            f"sells at {price_in_words(rung.take_profit_price):>12}  net {rung.net:+,.2f}"
+            f"  {name:14} at {price_in_words(rung.trigger):>10}  in {rung.invested:>9,.2f}  "
+            f"sells at {price_in_words(rung.take_profit_price):>10}  net {rung.net:+,.2f}"
         )
     yield from (f"  {warning}" for warning in ladder.warnings)
     wanted = amount_in_words(money_wanted(ladder), asset.quote_currency)

@@ -88,7 +88,7 @@ def _print(story: Story) -> None:
             local(order.created_at, seconds=True)[5:],
             name,
             order.status.value,
-            f"{order.filled_quantity:f}",
+            output.short_quantity(order.filled_quantity),
             price(filled_price),
             amount(worth),
             amount(story.fee_of(order), 4) + (" *" if story.is_estimated(order) else ""),

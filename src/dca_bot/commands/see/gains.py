@@ -111,8 +111,8 @@ def _print(of_year: int, sold: list[Sale], most: int) -> None:
         shown.add_row(
             each.symbol,
             plain_quantity(each.quantity),
-            local(each.acquired_at)[2:] if each.acquired_at else "-",
-            local(each.sold_at)[2:],
+            local(each.acquired_at)[:10],
+            local(each.sold_at)[:10],
             amount(each.cost),
             amount(each.proceeds),
             output.signed(each.gain),

@@ -25,7 +25,6 @@ from dca_bot.report.ladder import Ladder, Rung, as_a_preview, ladder_from
 from dca_bot.report.now import AssetNow
 from dca_bot.report.reader import Reader
 
-DIGITS_MAX = 9
 REQUESTS_PER_MINUTE = 60  # of the 200 that the account has; the bot goes first
 
 
@@ -94,7 +93,7 @@ def _print(found: AssetNow, begins_at: Decimal, ladder: Ladder) -> None:
         shown.add_row(
             _name(rung),
             price(rung.trigger),
-            f"{rung.holding:.{_digits(rung.holding)}f}",
+            output.short_quantity(rung.holding),
             amount(rung.invested),
             price(rung.average_price),
             price(rung.take_profit_price),
@@ -108,8 +107,3 @@ def _print(found: AssetNow, begins_at: Decimal, ladder: Ladder) -> None:
 
 def _name(rung: Rung) -> str:
     return "base" if rung.kind is OrderKind.BASE else f"safety {rung.number}"
-
-
-def _digits(quantity: Decimal) -> int:
-    """Six that count, and never more than an exchange knows."""
-    return max(0, min(DIGITS_MAX, 5 - quantity.adjusted())) if quantity else 0

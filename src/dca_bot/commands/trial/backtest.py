@@ -1,7 +1,8 @@
 """Says what settings would have earned on recorded prices, by the rules that trade live.
 
     dca history BTC/USD --from 2025-01-01
-    dca backtest BTC/USD --from 2025-01-01 --take-profit-percent 1.5 --html report.html
+    dca backtest BTC/USD --from 2025-01-01 --take-profit-percent 1.5 \\
+        --html report.html
 
 Quotes, trades and the closes of bars (--closes) are played through exactly.  What a bar does not
 tell - its path, the spread, the delay - is run pessimistically and optimistically, and both are

@@ -1,7 +1,8 @@
 """Tries many sets of values on recorded prices, and shows how the best fare on unseen ones.
 
     dca sweep BTC/USD --from 2025-01-01 --safety-order-deviation 0.5:4:0.25 \\
-        --take-profit-percent 0.4:3:0.2 --max-safety-orders 3,5,8 --test-from 2025-07-01
+        --take-profit-percent 0.4:3:0.2 --max-safety-orders 3,5,8 \\
+        --test-from 2025-07-01
 
 Sets are ranked on the time before --test-from (else on the first two thirds), and shown with what
 they came to afterwards, each part begun with nothing.  A bar counts by its close.  Ctrl-C ends it
