@@ -405,10 +405,11 @@ def test_a_database_that_is_away_is_one_line_and_status_1(bot_env: dict[str, str
 
 
 def test_the_doctor_finds_nothing_wrong_with_a_bot_that_could_start(
-    database: DatabaseSettings, simulator: Simulator, dca: Dca
+    database: DatabaseSettings, simulator: Simulator, dca: Dca, bot_env: dict[str, str]
 ) -> None:
     add_assets(database)
     findings = {each["about"]: each for each in dca.json("doctor")["findings"]}
+    assert not Path(bot_env["LOG_DIR"]).exists()  # it only looks
     for about in ("Python", "database", "tables", "rights", "Alpaca", "BTC/USD", "LOG_DIR"):
         assert findings[about]["mark"] == "ok", findings[about]
     for about in ("quote stream", "trade stream"):
@@ -470,10 +471,11 @@ def test_the_doctor_says_what_to_do_about_what_it_finds(
     database: DatabaseSettings, simulator: Simulator, bot_env: dict[str, str]
 ) -> None:
     apply_sql(database, b"DROP TABLE dca_results")
-    wrong = Dca(bot_env | {"APCA_API_BASE_URL": "http://127.0.0.1:1"})
+    wrong = Dca(bot_env | {"APCA_API_BASE_URL": "http://127.0.0.1:1", "LOG_DIR": "/dev/null/logs"})
     findings = {each["about"]: each for each in wrong.json("doctor", status=1)["findings"]}
     assert (findings["tables"]["mark"], findings["Alpaca"]["mark"]) == ("bad", "bad")
     assert "schema.sql" in findings["tables"]["do"]
+    assert findings["LOG_DIR"]["what"] == "/dev/null can't be written"
     assert "quote stream" not in findings
 
 

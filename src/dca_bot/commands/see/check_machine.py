@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -69,19 +70,17 @@ def check_files(settings: CommonSettings) -> Iterator[Finding]:
     for each in exposed(PROJECT_ROOT / ".env", log_dir):
         problem, _, remedy = each.rpartition(": ")
         yield note("files", problem, remedy)
-    try:
-        log_dir.mkdir(parents=True, exist_ok=True)
-        probe = log_dir / ".doctor"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        yield bad("LOG_DIR", str(error), "make it a directory that this user can write")
+    there = next(each for each in (log_dir, *log_dir.absolute().parents) if os.path.exists(each))
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        remedy = "make it a directory that this user can write"
+        yield bad("LOG_DIR", f"{there} can't be written", remedy)
         return
-    free = shutil.disk_usage(log_dir).free
+    free = shutil.disk_usage(there).free
     if free < FREE_BYTES:
         yield bad("disk", f"{free // 1_000_000} MB free at {log_dir}", "make room")
     else:
-        yield ok("LOG_DIR", f"{log_dir} can be written, {free // 1_000_000_000} GB free")
+        can = "can be written" if there == log_dir else "can be made"
+        yield ok("LOG_DIR", f"{log_dir} {can}, {free // 1_000_000_000} GB free")
 
 
 def check_database(settings: DatabaseSettings) -> Iterator[Finding]:

@@ -104,7 +104,7 @@ def _texts(asset: Asset) -> dict[str, Any]:
 
 def _show(recordings: list[Recording], cases: list[Case], html: Path | None) -> None:
     console = output.console()
-    console.print(sentence([case.result for case in cases]), soft_wrap=True)
+    console.print(sentence([case.result for case in cases]))
     console.print()
     console.print(_table(cases))
     forms = ", ".join(f"{len(each):,} {each.form} of {each.symbol}" for each in recordings)

@@ -172,7 +172,7 @@ def _show(sweep: Sweep, parts: Parts, arguments: Namespace) -> None:
             output.amount(each.test.deepest_drawdown),
             (f"{median(around):+,.2f}" if around else "-") + lonely,
         )
-    console.print(_headline(sweep, parts, best), soft_wrap=True)
+    console.print(_headline(sweep, parts, best))
     console.print()
     console.print(table)
     if any(sweep.is_lonely(each) for each in best[:SHOWN]):
@@ -183,7 +183,7 @@ def _show(sweep: Sweep, parts: Parts, arguments: Namespace) -> None:
         "fall: the deepest drawdown; nearby: what a neighbour in the grid earned, the median",
         style="dim",
     )
-    console.print(_caution(sweep, best), style="dim", soft_wrap=True)
+    console.print(_caution(sweep, best), style="dim")
     chosen = " ".join(f"{name}={_text(value)}" for name, value in sweep.parameters(best[0]).items())
     console.print(f"\nTo look at the first:  {_command(sweep, best[0], arguments)}", soft_wrap=True)
     console.print(
@@ -233,6 +233,8 @@ def _short(column: str) -> str:
         "max_safety_orders": "safeties",
         "base_order_amount": "base",
         "safety_order_amount": "safety",
+        "safety_order_volume_scale": "volume",
+        "safety_order_step_scale": "step",
         "buy_order_price_deviation_percent": "restart",
         "cooldown_period": "cooldown",
     }.get(column, column.removesuffix("_percent").removesuffix("_scale"))
