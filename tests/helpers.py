@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Any, TypeVar
 
 import mysql.connector
 import requests
 
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
-from tests.warm import WarmScript
+from tests import warm
 
 Found = TypeVar("Found")
 # A machine with much else to do may take long over a simulator's answer, which proves nothing.
@@ -34,6 +33,7 @@ READY_LINE = re.compile(r"ready on (http://\S+) \(key (\S+?),? secret (\S+?)\)")
 def eventually(condition: Callable[[], Found | None], timeout: float = 10.0) -> Found:
     """Call `condition` until what it returns is true, and return that; fail after `timeout`."""
     give_up_at = time.monotonic() + timeout
+    pause = 0.01
     while True:
         # taken before the look: one that a stalled machine has drawn out is not the last
         is_last = time.monotonic() > give_up_at
@@ -43,7 +43,8 @@ def eventually(condition: Callable[[], Found | None], timeout: float = 10.0) -> 
         if is_last:
             what = getattr(condition, "__name__", str(condition))
             raise AssertionError(f"still not so after {timeout} s: {what}, last seen {found!r}")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)  # what takes long is not asked for all the time
 
 
 def apply_sql(database: DatabaseSettings, sql: bytes) -> None:
@@ -161,14 +162,11 @@ class SimulatorProcess(Simulator):
     def __init__(self, directory: Path, *arguments: str) -> None:
         """Start it with more command-line arguments and wait until it says that it is ready."""
         self._log = directory / "alpaca_simulator.log"
-        with self._log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "alpaca_simulator", "--port", "0", *arguments],
-                cwd=PROJECT_ROOT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        self._process = warm.WarmProcess(
+            *("-m", "alpaca_simulator", "--port", "0", *arguments),
+            env=os.environ,
+            output=self._log,
+        )
         try:
             super().__init__(*self._wait_until_ready().groups())
         except BaseException:
@@ -219,13 +217,4 @@ def run_script(
     name: str, *arguments: str, env: dict[str, str], timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
     """Run one of the top-level scripts to its end, with exactly this environment (`warm.py`)."""
-    with TemporaryDirectory() as folder:
-        output, errors = Path(folder, "output"), Path(folder, "errors")
-        script = WarmScript(name, *arguments, env=env, output=output, errors=errors)
-        try:
-            status = script.wait(timeout)
-        finally:
-            script.kill()
-        return subprocess.CompletedProcess(
-            script.args, status, output.read_text(), errors.read_text()
-        )
+    return warm.run(str(PROJECT_ROOT / name), *arguments, env=env, timeout=timeout)

@@ -1,8 +1,8 @@
-"""Our scripts as processes without the start of an interpreter: forks of one that has loaded what
+"""Our programs as processes without the start of an interpreter: forks of one that has loaded what
 they import.
 
 Rule: each is a process of its own, with exactly its environment, its own output and exit status.
-Only its command line, as others see it, is not the script's.
+Only its command line, as others see it, is not the program's.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
-
-from dca_bot.program.setting_groups import PROJECT_ROOT
 
 LOADED = (
     "dca_bot.live.app",
@@ -26,21 +25,30 @@ LOADED = (
     "dca_bot.caretakers.posted_fees",
     "dca_bot.caretakers.positions",
     "dca_bot.report.alerts",
+    "dca_bot.commands.page",
+    "alpaca_simulator.__main__",
+    "aiosmtpd.smtp",
 )
 forks = multiprocessing.get_context("forkserver")
 forks.set_forkserver_preload(list(LOADED))
 
 
-class WarmScript:
-    """As far as tests need it, what `subprocess.Popen` is."""
+class WarmProcess:
+    """As far as tests need it, what `subprocess.Popen` is.
+
+    Its command is what would follow `python`: a script or `-m` and a module, and arguments.
+    """
 
     def __init__(
-        self, name: str, *arguments: str, env: Mapping[str, str], output: Path, errors: Path
+        self, *command: str, env: Mapping[str, str], output: Path, errors: Path | None = None
     ) -> None:
-        self.args = [str(PROJECT_ROOT / name), *arguments]
+        self.args = command
+        output.touch()
         # a daemon here is what ends with us at the latest
         self._process = forks.Process(
-            target=_become, args=(self.args, dict(env), str(output), str(errors)), daemon=True
+            target=_become,
+            args=(command, dict(env), str(output), str(errors or output)),
+            daemon=True,
         )
         self._process.start()
 
@@ -72,7 +80,7 @@ class WarmScript:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
-    def __enter__(self) -> WarmScript:
+    def __enter__(self) -> WarmProcess:
         return self
 
     def __exit__(
@@ -81,7 +89,21 @@ class WarmScript:
         self.wait()
 
 
-def _become(command: list[str], env: dict[str, str], output: str, errors: str) -> None:
+def run(
+    *command: str, env: Mapping[str, str], timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run it to its end, or kill it when it takes longer; what it has said stands apart."""
+    with TemporaryDirectory() as folder:
+        output, errors = Path(folder, "output"), Path(folder, "errors")
+        process = WarmProcess(*command, env=env, output=output, errors=errors)
+        try:
+            status = process.wait(timeout)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(command, status, output.read_text(), errors.read_text())
+
+
+def _become(command: tuple[str, ...], env: dict[str, str], output: str, errors: str) -> None:
     os.chdir("/")
     os.environ.clear()
     os.environ.update(env)
@@ -89,5 +111,9 @@ def _become(command: list[str], env: dict[str, str], output: str, errors: str) -
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         os.dup2(file, stream.fileno())
         os.close(file)
-    sys.argv = command
-    runpy.run_path(command[0], run_name="__main__")
+    if command[0] == "-m":
+        sys.argv = list(command[1:])
+        runpy.run_module(command[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = list(command)
+        runpy.run_path(command[0], run_name="__main__")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import requests
 
 from tests.helpers import eventually
+from tests.warm import WarmProcess
 
 ADDRESS = re.compile(r"The page is at (http://\S+)")
 
@@ -21,7 +20,7 @@ ADDRESS = re.compile(r"The page is at (http://\S+)")
 class Served:
     """Asks a running page."""
 
-    def __init__(self, url: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, url: str, process: WarmProcess) -> None:
         self.url, self._process = url, process
         self._session = requests.Session()
         self._session.trust_env = False
@@ -45,14 +44,7 @@ class Served:
 def page(env: dict[str, str], directory: Path, *options: str) -> Iterator[Served]:
     """The page on a free port, ended afterwards."""
     output = directory / "page.out"
-    with output.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dca_bot", "page", "--port", "0", *options],
-            cwd="/",
-            env=env,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
+    process = WarmProcess("-m", "dca_bot", "page", "--port", "0", *options, env=env, output=output)
     try:
 
         def address() -> str | None:

@@ -16,6 +16,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.helpers import eventually
+from tests.warm import WarmProcess
 
 USER, PASSWORD = "postmaster", "letmein-5f3a"
 
@@ -27,13 +28,13 @@ class MailServer:
         self._box = directory / "mails.jsonl"
         self._box.touch()
         certificate = _self_signed(directory) if tls else None
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, str(self._box), str(certificate or ""), str(int(login))],
-            stdout=subprocess.PIPE,
-            env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"},
+        output = directory / "mail_server.out"
+        self._process = WarmProcess(
+            *(__file__, str(self._box), str(certificate or ""), str(int(login))),
+            env={"PATH": "/usr/bin:/bin"},
+            output=output,
         )
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
+        self.port = int(eventually(lambda: "\n" in output.read_text() and output.read_text(), 30))
         self.uses_tls, self.uses_login = tls, login
 
     def env(self) -> dict[str, str]:
@@ -62,8 +63,6 @@ class MailServer:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
 
 
 def _self_signed(directory: Path) -> Path:

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dca_bot.program.settings import DatabaseSettings
+from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
 from tests.helpers import Found, Simulator, apply_sql, eventually
 from tests.proofs.whole.auditor import always, complaints, read_books
-from tests.warm import WarmScript
+from tests.warm import WarmProcess
 
 # Orders every few seconds: small deviations, no cooldown, a restart at once.
 ADD_ASSET = """
@@ -42,14 +42,13 @@ class Bot:
     def __init__(self, env: dict[str, str], directory: Path) -> None:
         self._env = env
         self._output = directory / "main_app.out"
-        self.process: WarmScript | None = None
+        self.process: WarmProcess | None = None
         self._said_before = 0
 
     def start(self) -> None:
         self._said_before = len(self.output)
-        self.process = WarmScript(
-            "main_app.py", env=self._env, output=self._output, errors=self._output
-        )
+        script = str(PROJECT_ROOT / "main_app.py")
+        self.process = WarmProcess(script, env=self._env, output=self._output)
 
     def kill(self) -> None:
         if self.process is not None:

@@ -12,6 +12,8 @@ import pytest
 from alpaca.common.exceptions import APIError
 from alpaca.trading.client import TradingClient
 
+from tests import warm
+
 if TYPE_CHECKING:
     from alpaca_simulator.pytest_plugin import AlpacaSimulator
 
@@ -41,14 +43,8 @@ sys.exit(7)
 """
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "alpaca_simulator", "run", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return warm.run("-m", "alpaca_simulator", "run", *arguments, env=os.environ | env, timeout=120)
 
 
 def test_a_program_without_an_option_for_addresses_trades_here() -> None:
@@ -81,14 +77,7 @@ def test_a_command_that_cannot_be_run_is_named(
 
 def test_another_sitecustomize_still_runs(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("print('mine too')\n")
-    found = subprocess.run(
-        [sys.executable, "-m", "alpaca_simulator", "run", "--", sys.executable, "-c", "pass"],
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    found = run("--", sys.executable, "-c", "pass", PYTHONPATH=str(tmp_path))
     assert "mine too" in found.stdout
 
 

@@ -1,6 +1,7 @@
 """The control API, and the program itself."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from alpaca_simulator.api.gate import is_loopback
+from tests import warm
 from tests.helpers import SimulatorProcess, eventually
 from tests.simulator.sim_wire import HEADERS, PATIENCE, Wire, socket
 
@@ -199,13 +201,7 @@ def test_it_ends_although_requests_hang_and_sockets_are_open(
 
 def test_a_start_that_fails_says_why(wire: Wire) -> None:
     port = wire.base.rsplit(":", 1)[1]
-    taken = subprocess.run(
-        [sys.executable, "-m", "alpaca_simulator", "--port", port],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    taken = warm.run("-m", "alpaca_simulator", "--port", port, env=os.environ)
     assert (taken.returncode, taken.stdout) == (1, "")
     assert "alpaca_simulator cannot start: " in taken.stderr
     assert "Traceback" not in taken.stderr
