@@ -74,6 +74,7 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), str(path))
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Full names of what a file imports; `from a import b` counts as `a.b`."""
     names: set[str] = set()

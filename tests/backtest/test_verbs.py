@@ -3,8 +3,8 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import chdir
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from dca_bot.program.settings import DatabaseSettings
 from dca_sandbox.exchange import SimulatedExchange
 from tests.backtest.markets import START, a_walk, known_cases
+from tests.commands.called import called
 from tests.helpers import apply_sql, database_environment
 
 MINUTE = 60 * 10**9
@@ -31,14 +32,8 @@ RESULT_KEYS = {
 
 
 def dca(*words: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dca_bot", *map(str, words)],
-        cwd=cwd,
-        env=os.environ | {"COLUMNS": "80"} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with chdir(cwd):
+        return called(*map(str, words), env=os.environ | {"COLUMNS": "80"} | environment)
 
 
 def answer(*words: str | Path, cwd: Path) -> dict[str, Any]:

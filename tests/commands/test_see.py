@@ -34,7 +34,7 @@ from tests.proofs.whole.busy import LIVELY, Bot, add_assets, calm, settle
 
 CENT = Decimal("0.01")
 MARKET = (*LIVELY, "--partial-fills", "0.4")
-ENOUGH_CYCLES = 6
+ENOUGH_CYCLES = 4
 VERBS = ("status", "cycles", "profit", "honesty", "gains")
 
 
@@ -111,8 +111,8 @@ def query(database: DatabaseSettings, sql: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("simulator", [MARKET], indirect=True)
-def test_every_number_is_what_the_exchange_says(
-    database: DatabaseSettings, simulator: Simulator, bot: Bot, dca: Dca
+def test_every_number_is_what_the_exchange_says_and_the_tie_out_names_what_differs(
+    database: DatabaseSettings, simulator: Simulator, bot: Bot, dca: Dca, bot_env: dict[str, str]
 ) -> None:
     add_assets(database, percent="0.6")
     simulator.post("/sim/trade", {"symbol": "LTC/USD", "side": "buy", "qty": "1"})
@@ -139,6 +139,9 @@ def test_every_number_is_what_the_exchange_says(
     check_gains(dca, moved)
     check_story(dca, closed[0], moved)
     assert dca.json("tie-out")["differences"] == []
+    assert bot.end() == 0
+    check_posted_fees(simulator, dca, bot_env)
+    check_tie_out(database, simulator, dca)
 
 
 def check_open_cycles(
@@ -177,14 +180,7 @@ def check_story(dca: Dca, cycle: dict[str, Any], moved: Moved) -> None:
     assert near(fees, moved.fees[cycle["id"]])
 
 
-@pytest.mark.parametrize("simulator", [MARKET], indirect=True)
-def test_the_tie_out_names_what_differs(
-    database: DatabaseSettings, simulator: Simulator, bot: Bot, dca: Dca, bot_env: dict[str, str]
-) -> None:
-    add_assets(database, percent="0.6")
-    trade_until(database, simulator, bot, 3)
-    assert bot.end() == 0
-    check_posted_fees(simulator, dca, bot_env)
+def check_tie_out(database: DatabaseSettings, simulator: Simulator, dca: Dca) -> None:
     assert dca.json("tie-out")["differences"] == []
     orders = query(
         database,
