@@ -147,6 +147,15 @@ class Stage:
             raise Unmet(f"the asset {asset_id} has no cycle")
         return cycles[-1]
 
+    def completes(self, asset_id: int) -> CycleRow:
+        """The asset's first cycle ends; as it is then."""
+        return self.soon(
+            "the cycle",
+            lambda: self.books.cycles(asset_id)[0],
+            "complete",
+            lambda cycle: cycle.status == "complete",
+        )
+
     def last_sell_price(self, asset_id: int) -> Decimal | None:
         """As it stands in dca_assets."""
         sql = "SELECT last_sell_price FROM dca_assets WHERE id = %s"

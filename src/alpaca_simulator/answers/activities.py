@@ -4,7 +4,8 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from alpaca_simulator.clock import parse_rfc3339, rfc3339, rfc3339_micros
+from alpaca_simulator.answers.times import read_time
+from alpaca_simulator.clock import rfc3339, rfc3339_micros
 from alpaca_simulator.decimals import wire
 from alpaca_simulator.exchange.account import CASH
 from alpaca_simulator.exchange.books import Books
@@ -124,7 +125,7 @@ def _filter(kind: str | None, query: Mapping[str, str]) -> Any:
     """What a row must be: of a kind or category, of an order, after, before or on a day."""
     kinds = {kind} if kind else {one for one in query.get("activity_types", "").split(",") if one}
     category, order_id, day = (query.get(name) for name in ("category", "order_id", "date"))
-    after, until = (_time(query, name) for name in ("after", "until"))
+    after, until = (read_time(query, name) for name in ("after", "until"))
 
     def wanted(activity: Activity) -> bool:
         row, at = activity.row, activity.at
@@ -139,13 +140,3 @@ def _filter(kind: str | None, query: Mapping[str, str]) -> Any:
         )
 
     return wanted
-
-
-def _time(query: Mapping[str, str], name: str) -> int | None:
-    text = query.get(name)
-    if not text:
-        return None
-    moment = parse_rfc3339(text.replace(" ", "+"))
-    if moment is None:
-        raise invalid(f"invalid {name}")
-    return moment

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from alpaca_simulator.clock import SECOND, parse_rfc3339
+from alpaca_simulator.answers.times import read_time
+from alpaca_simulator.clock import SECOND
 from alpaca_simulator.exchange.rejections import invalid
 
 MINUTE = 60 * SECOND
@@ -27,8 +28,8 @@ def portfolio_history(
     now: int,
 ) -> dict[str, Any]:
     """Given the equities noted so far and the present one, writes the history; raises Rejection."""
-    end = min(_time(query, "end") or _time(query, "date_end") or now, now)
-    start = _time(query, "start") or end - _period(query.get("period") or "1M")
+    end = min(read_time(query, "end") or read_time(query, "date_end") or now, now)
+    start = read_time(query, "start") or end - _period(query.get("period") or "1M")
     frame = query.get("timeframe") or ("1D" if end - start > 7 * DAY else "15Min")
     step = STEPS.get(frame)
     if step is None:
@@ -56,13 +57,3 @@ def _period(text: str) -> int:
     if found is None:
         raise invalid("invalid period")
     return int(found[1]) * DAYS[found[2]] * DAY
-
-
-def _time(query: Mapping[str, str], name: str) -> int | None:
-    text = query.get(name)
-    if not text:
-        return None
-    moment = parse_rfc3339(text.replace(" ", "+"))
-    if moment is None:
-        raise invalid(f"invalid {name}")
-    return moment

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from alpaca_simulator.clock import parse_rfc3339
+from alpaca_simulator.answers.times import read_time
 from alpaca_simulator.decimals import NINE_PLACES, round_down
 from alpaca_simulator.exchange.account import Configuration
 from alpaca_simulator.exchange.assets import Asset
@@ -99,8 +99,8 @@ def read_order_query(query: Mapping[str, str]) -> OrderQuery:
     return OrderQuery(
         state=state,
         limit=min(int(limit[:9]), LIST_MAXIMUM),  # more is answered with that many
-        after=_read_time(query, "after"),
-        until=_read_time(query, "until"),
+        after=read_time(query, "after"),
+        until=read_time(query, "until"),
         after_id=query.get("after_order_id"),
         before_id=query.get("before_order_id"),
         ascending=direction == "asc",
@@ -128,14 +128,3 @@ def read_day(query: Mapping[str, str], name: str) -> date | None:
         return date.fromisoformat(text[:10])
     except ValueError:
         raise invalid(f"invalid {name}") from None
-
-
-def _read_time(query: Mapping[str, str], name: str) -> int | None:
-    text = query.get(name)
-    if not text:
-        return None
-    # "+00:00" arrives as " 00:00" from clients that do not escape it.
-    moment = parse_rfc3339(text.replace(" ", "+"))
-    if moment is None:
-        raise invalid(f"invalid {name}")
-    return moment

@@ -24,7 +24,7 @@ def pause(stage: Stage) -> None:
     stage.books.write(RAISE_LAST_FILL, (UP,))
     stage.step("lower its average_purchase_price by 10 %, as if the price had risen")
     stage.books.write(MOVE_AVERAGE, (DOWN,))
-    _complete(stage, asset_id)
+    stage.completes(asset_id)
     stage.claim("safety orders", stage.orders(asset_id, kind="safety"), 0)
     stage.claim("take profits", stage.orders(asset_id, kind="take_profit", status="filled"), 1)
 
@@ -35,7 +35,7 @@ def close(stage: Stage) -> None:
     stage.start_bot()
     stage.bought(asset_id)
     stage.run(DCA, "close", FIRST, "--yes")
-    _complete(stage, asset_id)
+    stage.completes(asset_id)
     stage.nothing_held(FIRST)
     stage.claim("sales by hand", stage.orders(asset_id, kind="close", status="filled"), 1)
     stage.claim("dca_assets.allowed", _allowed(stage, asset_id), "exit")
@@ -50,7 +50,7 @@ def panic(stage: Stage) -> None:
     stage.programs.end_bot(bot)
     stage.run(DCA, "panic", "--yes")
     for asset_id, symbol in zip(assets, (FIRST, SECOND), strict=True):
-        _complete(stage, asset_id)
+        stage.completes(asset_id)
         stage.nothing_held(symbol)
         stage.claim("dca_assets.allowed", _allowed(stage, asset_id), "exit")
 
@@ -68,7 +68,7 @@ def trailing(stage: Stage) -> None:
     stage.claim("take profits", stage.orders(asset_id, kind="take_profit"), 0)
     stage.step("raise its highest_bid by 10 %, as if the price had been there")
     stage.books.write(RAISE_HIGHEST_BID, (UP,))
-    _complete(stage, asset_id)
+    stage.completes(asset_id)
     stage.claim("take profits", stage.orders(asset_id, kind="take_profit", status="filled"), 1)
 
 
@@ -80,18 +80,9 @@ def stop_loss(stage: Stage) -> None:
     stage.step("raise its average_purchase_price by 10 %, as if the price had fallen")
     stage.books.write(MOVE_AVERAGE, (UP,))
     stage.bot_says("stop loss reached, its time begins")
-    _complete(stage, asset_id)
+    stage.completes(asset_id)
     stage.claim("stop losses", stage.orders(asset_id, kind="stop_loss", status="filled"), 1)
     stage.claim("dca_assets.allowed", _allowed(stage, asset_id), "exit")
-
-
-def _complete(stage: Stage, asset_id: int) -> None:
-    stage.soon(
-        "the cycle",
-        lambda: stage.books.cycles(asset_id)[0],
-        "complete",
-        lambda cycle: cycle.status == "complete",
-    )
 
 
 def _allowed(stage: Stage, asset_id: int) -> object:

@@ -23,12 +23,7 @@ def pair_in_another_money(stage: Stage) -> None:
     stage.books_match(asset_id, FIRST)
     stage.step("lower its average_purchase_price by 10 %, as if the price had risen")
     stage.books.write("UPDATE dca_cycles SET average_purchase_price = average_purchase_price * 0.9")
-    stage.soon(
-        "the cycle",
-        lambda: stage.books.cycles(asset_id)[0].status,
-        "complete",
-        lambda status: status == "complete",
-    )
+    stage.completes(asset_id)
     stage.nothing_held(FIRST)
 
 
@@ -48,12 +43,7 @@ def resting_buy(stage: Stage) -> None:
     )
     stage.start_bot()
     stage.order_ends(resting, "canceled")
-    stage.soon(
-        "the cycle",
-        lambda: stage.books.cycles(asset_id)[0].status,
-        "complete",
-        lambda status: status == "complete",
-    )
+    stage.completes(asset_id)
     stage.nothing_held(FIRST)
 
 

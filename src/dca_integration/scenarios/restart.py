@@ -49,12 +49,7 @@ def killed_while_selling(stage: Stage) -> None:
     settled_at_alpaca(stage)
     stage.start_bot()
     stage.bot_says("caught up")
-    stage.soon(
-        "the cycle",
-        lambda: stage.books.cycles(asset_id)[0].status,
-        "complete",
-        lambda status: status == "complete",
-    )
+    stage.completes(asset_id)
     stage.claim("the next cycle", stage.cycle(asset_id).status, "cooldown")
     stage.nothing_held(FIRST)
     claim_orders(stage, since, "sell", 1)

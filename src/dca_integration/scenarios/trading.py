@@ -44,12 +44,7 @@ def full_cycle(stage: Stage) -> None:
     stage.books.write(
         "UPDATE dca_cycles SET average_purchase_price = average_purchase_price * %s", (DOWN,)
     )
-    sold = stage.soon(
-        "the cycle",
-        lambda: stage.books.cycles(asset_id)[0],
-        "complete",
-        lambda cycle: cycle.status == "complete",
-    )
+    sold = stage.completes(asset_id)
     stage.claim_that(
         "its completed_at",
         sold.completed_at,
