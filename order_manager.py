@@ -43,8 +43,9 @@ from dca_bot.watchdog.caretaker_marks import SuccessMark
 
 NAME = "order_manager"
 # Of the 200 that Alpaca allows an account; main_app.py has 120, consistency_checker.py the rest.
-# Enough to cancel thirty orders, and to see them end, before the deadline.
+# Enough to cancel so many orders, and to see them end, before the deadline.
 REQUESTS_PER_MINUTE = 50
+CANCELS_MAX = 30
 FEES_EVERY = timedelta(hours=1)
 FEE_PAGES_MAX = 8  # in one run, of fills and of fees: what a run may ask without waiting
 COUNTED_AS = {"stale": "stale", "stuck": "stuck", "orphan": "orphans"}
@@ -88,15 +89,20 @@ def manage(
     this_run.report_unreadable(states)
     settler = Settler(store, broker, clock, this_run, Budget.of(limits))
     settler.settle_all(states, live, open_orders)
-    tracking, asked = tracking_of(states, live), []
+    tracking, asked, left = tracking_of(states, live), [], 0
     for order in open_orders:
         row = tracking.live.get(order.client_order_id)
         if row is not None and settler.is_awaited(row):
             continue  # main_app.py still waits for the answer to it
         with this_run.contain(order.symbol):
-            if too_old := judge(order, tracking, limits, clock() + broker.clock_offset):
+            too_old = judge(order, tracking, limits, clock() + broker.clock_offset)
+            if too_old and (len(asked) < CANCELS_MAX or this_run.is_dry_run):
                 cancel(broker, order, too_old, this_run)
                 asked.append(order)
+            elif too_old:
+                left += 1
+    if left:
+        log.info(event("too many old orders for one run, the next goes on", left=left))
     if not this_run.is_dry_run:
         with this_run.contain(NAME):  # cancels not seen to end are the next run's
             settler.see_end(asked, states, sleep)

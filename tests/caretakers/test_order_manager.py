@@ -11,7 +11,7 @@ from dca_bot.core.model import Cycle, CycleStatus, Order, OrderKind, OrderStatus
 from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.program.script import DEADLINE_SECONDS
 from dca_bot.trading.settle import recover
-from order_manager import REQUESTS_PER_MINUTE
+from order_manager import CANCELS_MAX, REQUESTS_PER_MINUTE
 from tests.builders import BTC, an_asset
 from tests.caretakers.small_world import LIMITS, SmallWorld
 
@@ -73,7 +73,16 @@ def test_what_a_list_of_closed_orders_does_not_tell_is_asked_for_alone() -> None
     assert statuses(world) == [CycleStatus.WATCHING] * count
 
 
-def test_a_run_has_the_requests_to_cancel_thirty_orders_and_to_see_them_end() -> None:
+def test_what_is_too_much_for_one_run_is_the_next_ones() -> None:
+    world, count = many_resting_buys(CANCELS_MAX + 5)
+    world.clock.pass_by(STALE + 1)
+    assert world.manage_orders() == 0
+    assert len(world.open_ids) == 5
+    assert world.manage_orders() == 0
+    assert statuses(world) == [CycleStatus.WATCHING] * count
+
+
+def test_a_run_has_the_requests_to_cancel_so_many_orders_and_to_see_them_end() -> None:
     pauses: list[float] = []
     limiter = RateLimiter(
         REQUESTS_PER_MINUTE,
@@ -82,7 +91,7 @@ def test_a_run_has_the_requests_to_cancel_thirty_orders_and_to_see_them_end() ->
         sleep=pauses.append,
     )
     limiter.acquire()
-    for _ in range(30):
+    for _ in range(CANCELS_MAX):
         limiter.acquire(urgent=True)
     limiter.acquire()
     limiter.acquire()
