@@ -89,7 +89,8 @@ def manage(
     this_run.report_unreadable(states)
     settler = Settler(store, broker, clock, this_run, Budget.of(limits))
     settler.settle_all(states, live, open_orders)
-    tracking, asked, left = tracking_of(states, live), [], 0
+    tracking, left = tracking_of(states, live), 0
+    asked: list[OrderUpdate] = []
     for order in open_orders:
         row = tracking.live.get(order.client_order_id)
         if row is not None and settler.is_awaited(row):

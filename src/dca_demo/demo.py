@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -183,7 +183,8 @@ class _Progress(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(record.getMessage(), markup=False, soft_wrap=True)
+        with suppress(OSError):  # of a terminal that is gone
+            self._console.print(record.getMessage(), markup=False, soft_wrap=True)
 
 
 def _say_progress_on(console: Console) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -66,6 +67,8 @@ class LiveDisplay:
         return self._live
 
     def show(self, state: DemoState) -> None:
+        if not self._console.is_terminal:  # any more: nobody looks on
+            raise KeyboardInterrupt(signal.SIGHUP)
         width, height = self._console.size
         self._live.update(render(state, width=width, height=height), refresh=True)
 

@@ -1,9 +1,11 @@
 """What the demo shows, without running it: the numbers, the drawing, the caretakers' turns."""
 
+import logging
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from io import BytesIO, StringIO, TextIOWrapper
+from io import BytesIO, FileIO, StringIO, TextIOWrapper
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
@@ -14,6 +16,7 @@ from rich.console import Console
 from dca_bot.core.model import Asset, Cycle, CycleStatus, OrderKind, OrderStatus
 from dca_bot.program.settings import AlpacaSettings, DatabaseSettings
 from dca_demo.caretakers import EVERY_SECONDS, Caretakers
+from dca_demo.demo import _Progress
 from dca_demo.display import LiveDisplay, PlainDisplay, display_on, spell_plainly
 from dca_demo.picture import save
 from dca_demo.state import AssetNow, CaretakerNow, DemoState, Flow, OrderNow
@@ -170,6 +173,16 @@ def test_a_terminal_without_utf8_gets_signs_that_it_has(
     assert ("●" in shown) is (encoding == "utf-8")
     assert shown.isascii() is (encoding == "ascii")
     assert "?" not in shown
+
+
+def test_a_terminal_that_is_gone_ends_the_demo() -> None:
+    ours, its = os.openpty()
+    with TextIOWrapper(FileIO(its, "w"), write_through=True) as terminal:
+        display = LiveDisplay(Console(file=terminal))
+        os.close(ours)
+        with pytest.raises(KeyboardInterrupt):
+            display.show(state())
+        _Progress(Console(file=terminal)).emit(logging.makeLogRecord({"msg": "stopping"}))
 
 
 def test_every_status_can_be_drawn() -> None:
