@@ -14,7 +14,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 def line(number: int, net: str | None, *, hours: int = 1, invested: str = "20") -> CycleLine:
     began = NOON + timedelta(days=number)
     return CycleLine(
-        cycle_id=number,
+        id=number,
         symbol="BTC/USD",
         status="complete" if net else "watching",
         net=Decimal(net) if net else None,

@@ -26,4 +26,4 @@ def test_cycles_of_other_assets_push_none_out_of_the_list(
 ) -> None:
     apply_sql(database, WITHOUT_RESULTS)
     with Reader(database) as reader:
-        assert [line.cycle_id for line in closed_lines(reader, symbol, 2)] == ids
+        assert [line.id for line in closed_lines(reader, symbol, 2)] == ids

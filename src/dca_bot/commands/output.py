@@ -6,15 +6,19 @@ Money, prices and quantities are strings in JSON, times ISO 8601 in UTC; tables 
 
 from __future__ import annotations
 
+import csv
 import os
 import sys
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
 from dca_bot.commands.as_json import print_json as print_json
 from dca_bot.program.clock import utc_now
+from dca_bot.program.errors import DcaError
 from dca_bot.program.log_text import printable
 from dca_bot.report.numbers import age_in_words, price_in_words
 
@@ -51,6 +55,15 @@ def table(*headings: str, left: int = 1, title: str | None = None) -> Table:
             header_style="dim",
         )
     return made
+
+
+def write_csv(path: Path, headings: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Raises DcaError where the file can't be written."""
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(chain([headings], rows))
+    except OSError as error:
+        raise DcaError(f"{path} can't be written ({error}): name another file") from error
 
 
 def say_to_correct(told: Iterable[str]) -> None:

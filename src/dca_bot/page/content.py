@@ -157,7 +157,7 @@ class Content:
 
     def _draw(self, past: Past, opened: list[CycleLine], at: datetime) -> dict[str, Any]:
         """The curves, drawn again when something has changed in them."""
-        money_in = [(each.cycle_id, each.invested) for each in opened]
+        money_in = [(each.id, each.invested) for each in opened]
         drawn_of = (past, money_in)
         if self._drawn_of != drawn_of:
             self._drawn_of = drawn_of

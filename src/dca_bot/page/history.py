@@ -35,23 +35,13 @@ class Past:
     honesty: Honesty
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What was read of everything, and when, by the monotonic clock."""
-
-    at: float
-    earned: Totals
-    days: list[Earned]
-    honesty: Honesty
-    closed: list[CycleLine]
-
-
 class History:
     """Not for two threads."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._read: _Read | None = None
+        self._read: Past | None = None
+        self._read_at = 0.0  # by the monotonic clock
 
     def look(self, now: Now) -> Past:
         """As it is now; until the minute is over and no cycle was completed, an equal one."""
@@ -60,35 +50,33 @@ class History:
         new = _completed_since(read, closed)
         return Past(closed, _with_new(read.earned, new), days_with(read.days, new), read.honesty)
 
-    def _whole(self, now: Now) -> _Read:
-        kept = self._read
+    def _whole(self, now: Now) -> Past:
+        kept, at = self._read, time.monotonic()
         # a history that has not begun costs nothing to read
-        if kept is None or not kept.days or time.monotonic() - kept.at > HISTORY_SECONDS:
-            kept = self._read = _Read(
-                at=time.monotonic(),
-                earned=totals(self._reader, now.at),
+        if kept is None or not kept.days or at - self._read_at > HISTORY_SECONDS:
+            self._read_at = at
+            kept = self._read = Past(
+                earned=totals(self._reader, now.at),  # first: it keeps what is to be corrected
                 days=by_time(self._reader, LONG_AGO, LONG_AHEAD, "day"),
                 honesty=honesty(self._reader, now),
                 closed=closed_lines(self._reader, None, CYCLES_IN_CURVES),
             )
         return kept
 
-    def _newest(self, read: _Read) -> list[CycleLine]:
+    def _newest(self, read: Past) -> list[CycleLine]:
         newest = read.closed[0].completed_at if read.closed else None
         if newest is None or len(read.closed) < CYCLES_IN_CURVES:
             return closed_lines(self._reader, None, CYCLES_IN_CURVES)
-        known = {line.cycle_id for line in read.closed}
+        known = {line.id for line in read.closed}
         since = closed_lines(self._reader, None, CYCLES_IN_CURVES, since=newest - LATE)
-        new = [line for line in since if line.cycle_id not in known]
+        new = [line for line in since if line.id not in known]
         return [*new, *read.closed][:CYCLES_IN_CURVES]
 
 
-def _completed_since(read: _Read, closed: Sequence[CycleLine]) -> list[CycleLine]:
-    counted = {line.cycle_id for line in read.closed}
+def _completed_since(read: Past, closed: Sequence[CycleLine]) -> list[CycleLine]:
+    counted = {line.id for line in read.closed}
     return [
-        line
-        for line in closed
-        if line.cycle_id not in counted and line.status == CycleStatus.COMPLETE
+        line for line in closed if line.id not in counted and line.status == CycleStatus.COMPLETE
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,7 +27,7 @@ ALL_CYCLES = 2**63 - 1  # the largest number of a LIMIT
 class CycleLine:
     """One cycle; `net` and `fees` are None where they can't be known."""
 
-    cycle_id: int
+    id: int
     symbol: str
     status: str
     net: Decimal | None
@@ -63,18 +63,7 @@ class Story:
 
 def cycle_object(line: CycleLine) -> dict[str, Any]:
     """One cycle as `dca cycles --json` and the page have it."""
-    return {
-        "id": line.cycle_id,
-        "symbol": line.symbol,
-        "status": line.status,
-        "net": line.net,
-        "fees": line.fees,
-        "invested": line.invested,
-        "safety_orders": line.safety_orders,
-        "began_at": line.began_at,
-        "completed_at": line.completed_at,
-        "fees_estimated": line.fees_estimated,
-    }
+    return {each.name: getattr(line, each.name) for each in fields(line)}
 
 
 def open_lines(now: Now, symbol: str | None = None) -> list[CycleLine]:
@@ -91,7 +80,7 @@ def line_of(each: AssetNow) -> CycleLine:
     cycle = each.cycle
     assert cycle is not None  # noqa: S101 - the caller has looked
     return CycleLine(
-        cycle_id=cycle.cycle_id,
+        id=cycle.cycle_id,
         symbol=each.asset.symbol,
         status=cycle.status.value,
         net=each.net_if_sold,
@@ -152,7 +141,7 @@ def _closed(reader: Reader, row: Row) -> CycleLine | None:
     if odd := result_oddity(result):
         reader.must_correct(RESULTS.to_correct(row, odd))
     return CycleLine(
-        cycle_id=result.cycle_id,
+        id=result.cycle_id,
         symbol=result.symbol,
         status=result.status.value,
         net=result.net,
@@ -167,7 +156,7 @@ def _closed(reader: Reader, row: Row) -> CycleLine | None:
 
 def _unknown(row: Row) -> CycleLine:
     return CycleLine(
-        cycle_id=whole(row[0]),
+        id=whole(row[0]),
         symbol=str(row[1]),
         status=str(row[2]),
         net=None,
@@ -187,7 +176,7 @@ def _unfinished(
     assets = {each.asset_id: each for each in _assets(reader)}
     asset = assets.get(cycle.asset_id) if cycle else None
     return CycleLine(
-        cycle_id=cycle_id,
+        id=cycle_id,
         symbol=asset.symbol if asset else symbol,
         status=cycle.status.value if cycle else "deleted",
         net=net_of(asset, sums) if asset and cycle and not cycle.status.is_active else None,

@@ -53,7 +53,7 @@ class Honesty:
 
 def honesty(reader: Reader, now: Now) -> Honesty:
     """Everything of the kind, over the whole history."""
-    finished, last_rung, _, losses = reader.row(queries.HONEST)
+    finished, last_rung, losses = reader.row(queries.HONEST)
     count = whole(finished)
     return Honesty(
         stuck=stuck_now(now),

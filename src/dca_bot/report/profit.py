@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from dca_bot.core.model import ZERO
@@ -155,7 +155,7 @@ def capital(reader: Reader, since: datetime, until: datetime, net: Decimal) -> C
     row = reader.row(queries.CAPITAL_SECONDS, since, until, since, until)
     if row[1] is None:
         return Capital(ZERO, None, None)
-    began = max(since, _aware(row[1]))
+    began = max(since, moment(row[1]))
     seconds = Decimal(max(1, int((until - began).total_seconds())))
     average = money(row[0]) / seconds
     changes = []
@@ -197,8 +197,3 @@ def _offset_seconds(at: datetime) -> int:
 def _day(value: Value | date) -> date:
     assert isinstance(value, date), value  # noqa: S101 - DATE() gives one
     return value
-
-
-def _aware(value: Value) -> datetime:
-    assert isinstance(value, datetime), value  # noqa: S101 - the column's type
-    return value.replace(tzinfo=UTC)

@@ -167,8 +167,7 @@ SELECT a.asset_symbol,
 """
 
 HONEST = """
-SELECT COUNT(*), SUM(safety_orders >= max_safety_orders AND max_safety_orders > 0),
-       MIN(drawdown_pct), SUM(net < 0)
+SELECT COUNT(*), SUM(safety_orders >= max_safety_orders AND max_safety_orders > 0), SUM(net < 0)
   FROM dca_results
  WHERE status = 'complete'
 """

@@ -76,7 +76,7 @@ def _order(story: Story, order: Order) -> dict[str, Any]:
 
 def _print(story: Story) -> None:
     console, line = output.console(), story.line
-    console.print(f"Cycle {line.cycle_id} of {line.symbol}: {line.status}")
+    console.print(f"Cycle {line.id} of {line.symbol}: {line.status}")
     shown = output.table(
         f"order ({output.zone()})", "", "status", "filled", "at", "worth", "fee", left=3
     )

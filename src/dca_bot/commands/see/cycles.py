@@ -85,7 +85,7 @@ def _print(lines: list[CycleLine], now: datetime) -> None:
     for line in lines:
         age = lasted(line, now)
         shown.add_row(
-            str(line.cycle_id),
+            str(line.id),
             line.symbol,
             line.status,
             local(line.began_at)[2:],

@@ -6,13 +6,10 @@ brought less its fee, which is an estimate until Alpaca's records tell it.
 
 from __future__ import annotations
 
-import csv
 import gc
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,6 @@ from dca_bot.commands.arguments import count, year
 from dca_bot.commands.output import amount, local
 from dca_bot.core.model import ZERO
 from dca_bot.program.clock import local_midnight, utc_now
-from dca_bot.program.errors import DcaError
 from dca_bot.program.settings import read_store_settings
 from dca_bot.report import queries
 from dca_bot.report.gains import Gain, Sale, newest_gains, sales
@@ -58,7 +54,8 @@ def run(arguments: Namespace) -> int:
     sold = [each for each in sales(months) if first <= each.at < last]
     sold.sort(key=lambda each: each.at)
     if arguments.csv:
-        _write(arguments.csv, chain.from_iterable(each.gains() for each in sold))
+        lots = (_csv_row(gain) for each in sold for gain in each.gains())
+        output.write_csv(arguments.csv, COLUMNS, lots)
     if arguments.json:
         output.print_json(
             {
@@ -126,22 +123,13 @@ def _print(of_year: int, sold: list[Sale], most: int) -> None:
     )
 
 
-def _write(path: Path, sold: Iterable[Gain]) -> None:
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            for each in sold:
-                acquired = local(each.acquired_at, seconds=True) if each.acquired_at else ""
-                numbers = (each.cost, each.proceeds, each.fees, each.gain)
-                writer.writerow(
-                    [
-                        each.symbol,
-                        plain_quantity(each.quantity),
-                        acquired,
-                        local(each.sold_at, seconds=True),
-                        *("" if number is None else f"{number:.10f}" for number in numbers),
-                    ]
-                )
-    except OSError as error:
-        raise DcaError(f"{path} can't be written ({error}): name another file") from error
+def _csv_row(each: Gain) -> list[str]:
+    acquired = local(each.acquired_at, seconds=True) if each.acquired_at else ""
+    numbers = (each.cost, each.proceeds, each.fees, each.gain)
+    return [
+        each.symbol,
+        plain_quantity(each.quantity),
+        acquired,
+        local(each.sold_at, seconds=True),
+        *("" if number is None else f"{number:.10f}" for number in numbers),
+    ]

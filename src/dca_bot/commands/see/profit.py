@@ -6,7 +6,6 @@ records tell them, hours later; how many cycles have estimated ones is said.
 
 from __future__ import annotations
 
-import csv
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from dca_bot.commands import output
 from dca_bot.commands.arguments import add_span, span
 from dca_bot.commands.output import amount, percent, signed
 from dca_bot.program.clock import utc_now
-from dca_bot.program.errors import DcaError
 from dca_bot.program.settings import read_store_settings
 from dca_bot.report.numbers import how_many
 from dca_bot.report.profit import (
@@ -54,7 +52,8 @@ def run(arguments: Namespace) -> int:
         not_known, estimated = doubts(reader, since, until)
         to_correct = results_to_correct(reader)
     if arguments.csv:
-        _write(arguments.csv, arguments.by, groups)
+        headings = (arguments.by, "cycles", "net", "fees", "best", "worst", "bought_for")
+        output.write_csv(arguments.csv, headings, map(_csv_row, groups))
     if arguments.json:
         output.print_json(
             {
@@ -119,13 +118,6 @@ def _print(unit: str, rows: list[Earned], used: Capital, not_known: int, estimat
     console.print(Text(f"days are those of {output.zone()}; {fees}", "dim"))
 
 
-def _write(path: Path, unit: str, groups: list[Earned]) -> None:
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow([unit, "cycles", "net", "fees", "best", "worst", "bought_for"])
-            for each in groups:
-                numbers = (each.net, each.fees, each.best, each.worst, each.cost)
-                writer.writerow([each.group, each.cycles, *(f"{number:f}" for number in numbers)])
-    except OSError as error:
-        raise DcaError(f"{path} can't be written ({error}): name another file") from error
+def _csv_row(each: Earned) -> list[object]:
+    numbers = (each.net, each.fees, each.best, each.worst, each.cost)
+    return [each.group, each.cycles, *(f"{number:f}" for number in numbers)]
