@@ -317,69 +317,6 @@ def test_the_price_that_fell_while_the_order_was_under_way_is_acted_on() -> None
     play(scenario)
 
 
-def test_a_rise_to_the_take_profit_price_sells_everything() -> None:
-    async def scenario(world: World) -> None:
-        await world.bought()
-        world.quote("BTC/USD", "101", "101.1")
-        await until(lambda: world.cycle().status == "cooldown")
-        assert world.broker.submitted[1].quantity == Decimal("0.1995")
-
-    play(scenario)
-
-
-def test_an_old_quote_is_never_acted_on() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.quote("BTC/USD", "99", "100")
-        world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=11))
-        await world.idle()
-        assert world.broker.submitted == []
-
-    play(scenario)
-
-
-def test_a_refusal_is_not_tried_again_at_once() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.refuse("asset BTC/USD is not active")
-        world.quote("BTC/USD", "99", "100")
-        await until(lambda: len(world.broker.submitted) == 1)
-        await world.idle()
-        for _ in range(100):
-            world.tell("BTC/USD", "98", "99")
-            await world.idle()
-        assert len(world.broker.submitted) == 1
-        assert world.cycle().status == "watching"
-
-    play(scenario, loop_factory=SlowLoop)
-
-
-def test_the_take_profit_works_while_buys_are_paused() -> None:
-    async def scenario(world: World) -> None:
-        await world.bought()
-        world.broker.refuse("insufficient balance for USD", needs_cash=True)
-        world.quote("BTC/USD", "97.9", "98")
-        await until(lambda: len(world.broker.submitted) == 2)
-        await world.idle()
-        world.quote("BTC/USD", "101", "101.1")
-        await until(lambda: world.cycle().status == "cooldown")
-
-    play(scenario)
-
-
-def test_an_edited_row_ends_the_pause_and_counts_for_the_running_cycle() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.refuse("cost basis must be >= minimal amount of order 25")
-        world.quote("BTC/USD", "99", "100")
-        await until(lambda: len(world.broker.submitted) == 1)
-        await world.idle()
-        world.store.put_asset(replace(BTC, base_order_amount=Decimal(30)))
-        await world.assets.refresh()
-        world.quote("BTC/USD", "99", "100")
-        await until(lambda: len(world.broker.submitted) == 2)
-        assert world.broker.submitted[1].quantity == Decimal("0.3")
-
-    play(scenario)
-
-
 def test_a_disabled_asset_gets_no_order_of_any_kind() -> None:
     async def scenario(world: World) -> None:
         await world.bought()
@@ -446,17 +383,6 @@ def test_an_asset_that_had_unexpected_trouble_goes_on() -> None:
     play(scenario)
 
 
-def test_an_order_in_doubt_is_asked_about_until_it_is_settled() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.listener = lambda _: None  # its updates are lost as well
-        world.broker.lose_answer(taken=True)
-        world.quote("BTC/USD", "99.9", "100")
-        await until(lambda: world.cycle().quantity > 0)
-        assert len(world.broker.submitted) == 1
-
-    play(scenario)
-
-
 def test_an_order_in_doubt_is_asked_about_though_its_cycle_is_edited_during_a_pause() -> None:
     async def scenario(world: World) -> None:
         world.broker.listener = lambda _: None  # its updates are lost as well
@@ -472,20 +398,6 @@ def test_an_order_in_doubt_is_asked_about_though_its_cycle_is_edited_during_a_pa
         await until(lambda: world.cycle().quantity > 0)
 
     play(scenario, loop_factory=FastLoop, patience_seconds=1200)
-
-
-def test_a_fill_that_the_database_cannot_take_makes_the_bot_ask_alpaca() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.holds_fills = True
-        world.quote("BTC/USD", "99.9", "100")
-        await until(lambda: len(world.broker.submitted) == 1)
-        await world.idle()
-        world.store.is_away = True
-        world.broker.fill(world.broker.submitted[0].client_order_id)
-        await world.idle()
-        assert world.gaps == ["store"]
-
-    play(scenario)
 
 
 def test_a_database_that_was_away_makes_the_bot_ask_alpaca_once_it_is_back() -> None:

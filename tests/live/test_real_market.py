@@ -4,18 +4,14 @@ large, rows that stand in each other's way."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from dca_bot.core.model import Asset, AssetRules, CycleStatus, OrderKind
-from dca_bot.live.loops import follow_rules
-from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.trading.budget import Budget
-from tests.live.test_assets import BTC, ETH, FastLoop, SlowLoop, World, play, until
+from tests.live.test_assets import BTC, ETH, World, play, until
 
 STEP = Decimal("0.000000001")
 
@@ -28,10 +24,6 @@ async def resting_safety_order(world: World) -> str:
     await until(lambda: len(world.broker.submitted) == 2)
     await world.idle()
     return world.broker.submitted[1].client_order_id
-
-
-def following_rules(world: World, refusal: asyncio.Event) -> Coroutine[Any, Any, None]:
-    return follow_rules(world.trader, world.broker, world.assets.symbols_not_traded, refusal)
 
 
 # -- a BUY that still rests when the take profit is due
@@ -76,38 +68,6 @@ def test_a_buy_that_fills_before_its_cancel_is_not_lost() -> None:
         await until(lambda: world.cycle().status is CycleStatus.COOLDOWN)
 
     play(scenario)
-
-
-def test_the_end_of_the_cancelled_buy_is_asked_for_when_nobody_tells_of_it() -> None:
-    async def scenario(world: World) -> None:
-        await resting_safety_order(world)
-        world.broker.listener = lambda _: None
-        world.quote("BTC/USD", "101", "101.1")
-        await until(lambda: len(world.broker.submitted) == 3)
-
-    play(scenario)
-
-
-def test_a_cancel_is_not_asked_for_again_with_every_quote() -> None:
-    async def scenario(world: World) -> None:
-        await resting_safety_order(world)
-        world.broker.ignores_cancels = True
-        for _ in range(50):
-            world.quote("BTC/USD", "101", "101.1")
-            await world.idle()
-        assert world.broker.calls.count("cancel") == 1
-
-    play(scenario, loop_factory=SlowLoop)
-
-
-def test_a_cancel_that_alpaca_does_not_heed_is_asked_for_again() -> None:
-    async def scenario(world: World) -> None:
-        await resting_safety_order(world)
-        world.broker.ignores_cancels = True
-        world.quote("BTC/USD", "101", "101.1")
-        await until(lambda: world.broker.calls.count("cancel") >= 2)
-
-    play(scenario, loop_factory=FastLoop, patience_seconds=1200)
 
 
 def test_a_resting_base_order_without_any_fill_is_left_alone() -> None:
@@ -163,26 +123,6 @@ def test_a_halted_asset_gets_no_orders_until_alpaca_trades_it_again() -> None:
         await world.assets.refresh()
         assert world.assets.symbols_not_traded() == set()
         await until(lambda: world.cycle().quantity > 0)
-
-    play(scenario)
-
-
-def test_a_refused_order_makes_the_bot_read_the_rules_again() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.refuse("asset BTC/USD is not active")
-        world.quote("BTC/USD", "99", "100")
-        await until(lambda: world.refusals == ["refused"])
-
-    play(scenario)
-
-
-def test_a_lack_of_cash_says_nothing_about_the_rules() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.refuse("insufficient balance for USD", needs_cash=True)
-        world.quote("BTC/USD", "99", "100")
-        await until(lambda: len(world.broker.submitted) == 1)
-        await world.idle()
-        assert world.refusals == []
 
     play(scenario)
 
@@ -278,122 +218,6 @@ def test_news_of_an_order_reaches_the_row_that_is_spelt_right() -> None:
     play(scenario, BTC, replace(BTC, asset_id=2, symbol="BTCUSD"))
 
 
-# -- pauses
-
-
-def test_a_lack_of_cash_is_asked_about_again_within_a_minute_however_long_it_lasts() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.money["USD"] = Decimal(0)
-        for asked in range(4):
-            world.quote("BTC/USD", "99.9", "100")
-            await until(lambda at=asked: world.broker.calls.count("account") == at)
-        await world.idle()
-        assert world.assets.seen()["BTC/USD"].buy_pause_seconds <= 45
-
-    play(scenario, loop_factory=FastLoop, patience_seconds=1200)
-
-
-def test_another_refusal_is_left_alone_for_longer_and_longer() -> None:
-    async def scenario(world: World) -> None:
-        for sent in range(1, 5):
-            world.broker.refuse("no reason given")
-            world.quote("BTC/USD", "99.9", "100")
-            await until(lambda at=sent: len(world.broker.submitted) == at)
-        await world.idle()
-        assert world.assets.seen()["BTC/USD"].buy_pause_seconds > 60
-
-    play(scenario, loop_factory=FastLoop, patience_seconds=1200)
-
-
-def test_the_side_that_may_go_on_first_does_not_wait_for_the_other() -> None:
-    async def scenario(world: World) -> None:
-        await world.bought()
-        for sent in range(2, 6):
-            world.broker.refuse("not now")
-            world.quote("BTC/USD", "101", "101.1")
-            await until(lambda at=sent: len(world.broker.submitted) == at)
-        await world.idle()
-        world.broker.refuse("not now")
-        world.quote("BTC/USD", "97.9", "98")
-        await until(lambda: len(world.broker.submitted) == 6)
-        await world.idle()
-        world.broker.asked.clear()
-        world.broker.may_answer.clear()
-        world.quote("BTC/USD", "97.8", "97.9")
-        await until(world.broker.asked.is_set)
-        assert world.assets.seen()["BTC/USD"].sell_pause_seconds > 0
-        world.broker.may_answer.set()
-        await until(lambda: world.cycle().safety_orders == 1)
-
-    play(scenario, loop_factory=FastLoop, patience_seconds=1200)
-
-
-# -- the list of assets
-
-
-def test_a_halted_asset_is_asked_about_every_minute_until_alpaca_trades_it() -> None:
-    async def scenario(world: World) -> None:
-        now = asyncio.get_running_loop().time
-        world.broker.asset_rules["BTC/USD"] = AssetRules("BTC/USD", False, STEP, STEP)
-        world.rules_of_alpaca["BTC/USD"] = world.broker.asset_rules["BTC/USD"]
-        await world.assets.refresh()
-        follow = asyncio.create_task(following_rules(world, asyncio.Event()))
-        calls = world.broker.calls.count("rules")
-        await until(lambda: world.broker.calls.count("rules") == calls + 2)
-        world.broker.asset_rules["BTC/USD"] = AssetRules("BTC/USD", True, STEP, STEP)
-        await until(lambda: world.trader.rules["BTC/USD"].tradable)
-        calls, began_at = world.broker.calls.count("rules"), now()
-        await until(lambda: now() - began_at > 300)
-        assert world.broker.calls.count("rules") == calls
-        follow.cancel()
-
-    play(scenario, loop_factory=HurriedLoop, patience_seconds=10_000)
-
-
-def test_the_list_of_assets_is_read_again_once_a_day() -> None:
-    async def scenario(world: World) -> None:
-        follow = asyncio.create_task(following_rules(world, asyncio.Event()))
-        now = asyncio.get_running_loop().time
-        calls, began_at = world.broker.calls.count("rules"), now()
-        await until(lambda: now() - began_at > 60_000)
-        assert world.broker.calls.count("rules") == calls
-        await until(lambda: world.broker.calls.count("rules") == calls + 1)
-        follow.cancel()
-
-    play(scenario, loop_factory=RacingLoop, patience_seconds=10_000_000)
-
-
-def test_after_a_refusal_the_list_of_assets_is_read_at_once() -> None:
-    async def scenario(world: World) -> None:
-        refusal = asyncio.Event()
-        follow = asyncio.create_task(
-            follow_rules(world.trader, world.broker, world.assets.symbols_not_traded, refusal)
-        )
-        calls = world.broker.calls.count("rules")
-        refusal.set()
-        await until(lambda: world.broker.calls.count("rules") == calls + 1)
-        follow.cancel()
-
-    play(scenario)
-
-
-def test_a_list_that_cannot_be_read_leaves_the_old_one() -> None:
-    async def scenario(world: World) -> None:
-        refusal = asyncio.Event()
-        follow = asyncio.create_task(
-            follow_rules(world.trader, world.broker, world.assets.symbols_not_traded, refusal)
-        )
-        before = world.trader.rules
-        world.broker.fail("rules", BrokerUnavailable("503"))
-        calls = world.broker.calls.count("rules")
-        refusal.set()
-        await until(lambda: world.broker.calls.count("rules") == calls + 1)
-        assert world.trader.rules is before
-        follow.cancel()
-
-    play(scenario)
-
-
 # -- a limit for all assets
 
 
@@ -424,10 +248,3 @@ class HurriedLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return super().time() * 100
-
-
-class RacingLoop(asyncio.SelectorEventLoop):
-    """A day of its passes in three seconds."""
-
-    def time(self) -> float:
-        return super().time() * 28_800

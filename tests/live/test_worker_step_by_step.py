@@ -227,6 +227,8 @@ def test_an_edited_row_ends_the_pause() -> None:
     bench.worker.follow(bench.floor.state)
     assert bench.worker.pause_of(Side.BUY) == 0
     assert bench.worker.trouble == ""
+    bench.act(100)
+    assert bench.floor.broker.submitted[-1].quantity == Decimal("0.3")
 
 
 def test_only_the_last_timer_counts() -> None:
@@ -246,6 +248,8 @@ def test_a_refusal_pauses_its_side_alone() -> None:
     assert bench.worker.pause_of(Side.BUY) == 5
     assert bench.worker.pause_of(Side.SELL) == 0
     assert bench.heard == ["refusal"]
+    bench.act(102)
+    assert bench.sent[-1] is OrderKind.TAKE_PROFIT
 
 
 def test_an_order_that_ended_unfilled_pauses_its_side() -> None:
@@ -436,6 +440,7 @@ def test_a_cancelled_buy_is_asked_about_until_it_has_ended() -> None:
     resting(bench)
     bench.floor.broker.ignores_cancels = True
     bench.act(102)
+    bench.act(103)
     waits = []
     while bench.loop.waits():
         [seconds] = bench.loop.waits()
@@ -541,18 +546,6 @@ def test_a_worker_that_was_stopped_ends_what_it_does_and_begins_nothing() -> Non
     bench.act(90)
     assert bench.sent == [OrderKind.BASE]
     assert not bench.worker.is_busy
-
-
-def test_a_large_sale_in_parts_goes_on_without_another_quote() -> None:
-    bench = Bench(base_order_amount=150_000, safety_order_amount=150_000)
-    bench.floor.broker.money["USD"] = Decimal(1_000_000)
-    bench.bought()
-    bench.act(98)
-    bench.tell_all()
-    bench.act(105)
-    bench.floor.clock.pass_by(1)
-    bench.tell_all()
-    assert bench.sent[2:] == [OrderKind.TAKE_PROFIT, OrderKind.TAKE_PROFIT]
 
 
 def test_a_quote_that_cannot_be_read_is_passed_over() -> None:
@@ -685,6 +678,10 @@ def test_the_shorter_pause_is_not_kept_waiting_by_the_longer_one() -> None:
         bench.loop.pass_by(5 if bench.worker.pause_of(Side.SELL) == 5 else 0)
     assert bench.loop.waits() == [5]
     assert bench.worker.pause_of(Side.SELL) == 15
+    bench.loop.pass_by(5)
+    bench.work()
+    assert bench.sent[-1] is OrderKind.SAFETY
+    assert bench.worker.pause_of(Side.SELL) == 10
 
 
 @pytest.mark.parametrize(("needs_cash", "heard"), [(True, []), (False, ["refusal"])])
