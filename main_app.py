@@ -38,8 +38,10 @@ def main() -> int:
     parser.add_argument("--demo", action="store_true", help="trade on a simulated exchange")
     if parser.parse_args().demo:
         from dca_demo.demo import run_demo
+        from dca_demo.display import display_on, spell_plainly
 
-        return run_demo()
+        spell_plainly()
+        return run_demo(display_on)
     settings = read_settings()
     set_up_logging(settings.log, program="main_app", secrets=settings.secrets(), to_file=True)
     trade(settings)

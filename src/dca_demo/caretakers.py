@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from dca_demo.state import CaretakerNow
 from dca_sandbox.children import Child
 
 # In seconds.  Cron runs them every minute or every five (README 5.3).
@@ -19,6 +18,22 @@ EVERY_SECONDS = {
     "consistency_checker.py": 15,
     "watchdog.py": 20,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class CaretakerNow:
+    """One caretaker: when it ran last, how that ended, its last line, and what it did last.
+
+    While it runs, `ended_at` is that of the run before.
+    """
+
+    script: str
+    every_seconds: int
+    ended_at: datetime | None = None
+    exit_status: int | None = None
+    last_line: str = ""
+    deed: str = ""
+    is_running: bool = False
 
 
 @dataclass(slots=True)

@@ -14,21 +14,20 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from rich.console import Console
 
 from dca_bot.program.clock import utc_now
 from dca_bot.program.errors import DcaError, StoreUnavailable
 from dca_bot.program.setting_groups import PROJECT_ROOT
+from dca_bot.report.reader import Reader
 from dca_demo import books
-from dca_demo.books import Books
 from dca_demo.caretakers import Caretakers
-from dca_demo.display import Display, display_on, spell_plainly
 from dca_demo.observer import Observer
 from dca_demo.page import Page
 from dca_demo.state import FEE_RATE, DemoState
@@ -59,9 +58,15 @@ class Running:
     observer: Observer
 
 
-def run_demo(show_on: Callable[[Console], Display] = display_on) -> int:
+class Display(Protocol):
+    def shown(self) -> AbstractContextManager[object]:
+        """What is shown lasts as long as the `with` block."""
+
+    def show(self, state: DemoState) -> None: ...
+
+
+def run_demo(show_on: Callable[[Console], Display]) -> int:
     """Trade on a market of its own until Ctrl-C; raise DcaError when something is missing."""
-    spell_plainly()
     console = Console(highlight=False)
     _say_progress_on(console)
     _obey_signals()
@@ -112,7 +117,7 @@ def _start(started: ExitStack) -> Running:
     started.callback(exchange.stop)
     log.info("starting main_app.py, and the caretakers every few seconds")
     variables = environment(database, exchange.settings, LOG_DIR)
-    reader = started.enter_context(Books(database))
+    reader = started.enter_context(Reader(database))
     # A main_app.py that watchdog.py had to start is not our child.
     started.callback(end_strays, _mark())
 

@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
 
 from rich.console import Console
 from rich.live import Live
@@ -19,14 +18,6 @@ from rich.text import Text
 
 from dca_demo.state import DemoState
 from dca_demo.view import render, summary
-
-
-class Display(Protocol):
-    def shown(self) -> AbstractContextManager[object]:
-        """What is shown lasts as long as the `with` block."""
-
-    def show(self, state: DemoState) -> None: ...
-
 
 # The view's few signs for a terminal that knows ASCII alone; each is as wide as what it stands for.
 SPELLED_PLAINLY = {"●": "o", "┿": "+", "━": "=", "─": "-", "…": "~"}
@@ -49,7 +40,7 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     return "".join(SPELLED_PLAINLY.get(sign, "?") for sign in cut_out), error.end
 
 
-def display_on(console: Console) -> Display:
+def display_on(console: Console) -> LiveDisplay | PlainDisplay:
     """The live view where it can be drawn; plain lines in a file, a pipe or a dumb terminal."""
     is_able = console.is_terminal and not console.is_dumb_terminal
     return LiveDisplay(console) if is_able else PlainDisplay(console)

@@ -21,7 +21,7 @@ from dca_bot.core.model import CycleStatus
 from dca_bot.program.script import run
 from dca_bot.program.setting_groups import PROJECT_ROOT
 from dca_demo.demo import run_demo
-from dca_demo.state import DemoState
+from dca_demo.state import DemoState, span_of
 from dca_demo.view import render
 
 PICTURES = PROJECT_ROOT / "docs" / "pictures"
@@ -60,7 +60,7 @@ class PictureOf:
         return nullcontext()
 
     def show(self, state: DemoState) -> None:
-        holding = sum(each.span is not None for each in state.assets)
+        holding = sum(span_of(each) is not None for each in state.assets)
         cooling = any(
             each.cycle is not None and each.cycle.status is CycleStatus.COOLDOWN
             for each in state.assets

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import assert_never
@@ -18,9 +17,20 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from dca_bot.core.model import ORDER_NAMES, Cycle, CycleStatus, OrderKind, OrderStatus, Side
-from dca_bot.report.numbers import how_many
-from dca_demo.state import AssetNow, CaretakerNow, DemoState, OrderNow, Span
+from dca_bot.core.model import (
+    ORDER_NAMES,
+    ZERO,
+    Cycle,
+    CycleStatus,
+    Order,
+    OrderKind,
+    OrderStatus,
+    Side,
+)
+from dca_bot.report.now import AssetNow
+from dca_bot.report.numbers import how_many, price_in_words
+from dca_demo.caretakers import CaretakerNow
+from dca_demo.state import DemoState, Span, span_of
 
 HEIGHT_MIN = 24
 ASSET_LINES = 3
@@ -49,13 +59,18 @@ def render(state: DemoState, *, width: int, height: int) -> RenderableType:
     """Given a moment and the terminal's size, returns lines that fill the terminal, no more."""
     parts: list[RenderableType] = [_title(state, width), _totals(state, width), _legend(width)]
     for each in state.assets:
-        parts += [*_asset(each, state.now, width)]
+        earned = state.earned.get(each.asset.symbol, (ZERO, 0))
+        parts += [
+            _headline(each),
+            _position(each, *earned, width),
+            _outlook(each, state.now, width),
+        ]
     fixed = 3 + ASSET_LINES * len(state.assets) + 3 + len(state.caretakers)
     free = max(HEIGHT_MIN, height) - fixed
     orders = max(3, free // 3)
     log_lines = max(2, free - orders)
     parts.append(_heading("last orders"))
-    parts += _padded([_order(order, width) for order in state.orders[:orders]], orders)
+    parts += _padded([_order(*each, width) for each in state.orders[:orders]], orders)
     parts.append(_heading("caretakers"))
     parts += [_caretaker(each, state.now) for each in state.caretakers]
     parts.append(_heading("main_app.py says"))
@@ -98,13 +113,6 @@ def _legend(width: int) -> Text:
     return Text(f"{LEGEND}   {market}", "dim", no_wrap=True, overflow="ellipsis")
 
 
-def _asset(now: AssetNow, at: datetime, width: int) -> Iterable[RenderableType]:
-    """Three lines: what it is, what is held, and what comes next."""
-    yield _headline(now)
-    yield _position(now, width)
-    yield _outlook(now, at, width)
-
-
 def _headline(now: AssetNow) -> Table:
     status = (
         Text("no cycle yet", "dim")
@@ -113,35 +121,33 @@ def _headline(now: AssetNow) -> Table:
     )
     cycle = Text(f" c{now.cycle.cycle_id} " if now.cycle else " ", "dim")
     left = Text.assemble((f" {now.asset.symbol} ", "bold reverse"), cycle, status)
-    if now.prices is None:
+    if now.quote is None:
         return _sides(left, Text("no price yet", "dim"))
-    bid, ask = _price(now.prices.bid), _price(now.prices.ask)
+    bid, ask = price_in_words(now.quote.bid), price_in_words(now.quote.ask)
     return _sides(left, Text.assemble(("bid ", "dim"), bid, ("  ask ", "dim"), ask))
 
 
-def _position(now: AssetNow, width: int) -> Table:
-    past = Text.assemble(
-        ("earned ", "dim"), _gain(now.realised), (f" in {now.cycles_completed}", "dim")
-    )
+def _position(now: AssetNow, earned: Decimal, cycles: int, width: int) -> Table:
+    past = Text.assemble(("earned ", "dim"), _gain(earned), (f" in {cycles}", "dim"))
     cycle = now.cycle
     if cycle is None or cycle.quantity <= 0:
         return _sides(Text("  holds nothing", "dim"), past)
     held = Text.assemble(
         f"  {cycle.quantity:.6f}",
         (" at ", "dim"),
-        _price(cycle.average_purchase_price),
+        price_in_words(cycle.average_purchase_price),
         ("  safety ", "dim"),
         f"{cycle.safety_orders}/{now.asset.max_safety_orders}",
         ("  open ", "dim"),
-        _gain(now.unrealised),
+        _gain(now.net_if_sold or ZERO),
         (" USD", "dim"),
     )
     return _sides(held, past if width >= NARROW else Text(""))
 
 
 def _outlook(now: AssetNow, at: datetime, width: int) -> Text:
-    if now.span is not None:
-        return _progress(now.span, width)
+    if (span := span_of(now)) is not None:
+        return _progress(span, width)
     return Text(f"  {_what_next(now, now.cycle, at)}", "dim") if now.cycle else Text("")
 
 
@@ -154,12 +160,12 @@ def _what_next(now: AssetNow, cycle: Cycle, at: datetime) -> str:
         case CycleStatus.SELLING:
             return "its SELL is on the exchange"
         case CycleStatus.COOLDOWN:
-            left = now.cooldown_left(at) or timedelta(0)
-            if not left:
+            ends_at = now.cooldown_ends_at or at
+            if ends_at <= at:
                 return "the cooldown is over: cooldown_manager.py is about to end it"
             early = now.triggers.buy_at_or_below
-            sooner = f", or at an ask of {_price(early)}" if early else ""
-            return f"cooldown ends in {math.ceil(left.total_seconds())} s{sooner}"
+            sooner = f", or at an ask of {price_in_words(early)}" if early else ""
+            return f"cooldown ends in {math.ceil((ends_at - at).total_seconds())} s{sooner}"
         case CycleStatus.COMPLETE | CycleStatus.ERROR:
             return "the cycle is over"
         case _:
@@ -171,7 +177,7 @@ def _progress(span: Span, width: int) -> Text:
     label_width = LABEL_WIDTH if width >= NARROW else NARROW_LABEL_WIDTH
     cells = max(10, width - 2 * label_width)
     here = _cell(span.position, cells)
-    low, high = _price(span.low), _price(span.high)
+    low, high = price_in_words(span.low), price_in_words(span.high)
     if width >= NARROW:
         low, high = f"next buy: ask {low}", f"bid {high}: take profit"
     if span.is_last_rung:
@@ -192,12 +198,12 @@ def _cell(fraction: Decimal, cells: int) -> int:
     return min(cells - 1, int(fraction * cells))
 
 
-def _order(order: OrderNow, width: int) -> Text:
+def _order(symbol: str, order: Order, width: int) -> Text:
     name = ORDER_NAMES[order.kind] + (f" {order.rung}" if order.kind is OrderKind.SAFETY else "")
-    limit = _price(order.limit_price) if order.limit_price else "the bid"
+    limit = price_in_words(order.limit_price) if order.limit_price else "the bid"
     return Text.assemble(
         (f"{order.created_at:%H:%M:%S} ", "dim"),
-        f"{order.symbol:8} c{order.cycle_id:<3}",
+        f"{symbol:8} c{order.cycle_id:<3}",
         (f"{name:15}", "yellow" if order.kind.side is Side.BUY else "green"),
         f"{order.quantity:.6f} ",
         *((("at ", "dim"), f"{limit:11}") if width >= NARROW else ()),
@@ -207,10 +213,10 @@ def _order(order: OrderNow, width: int) -> Text:
     )
 
 
-def _outcome(order: OrderNow, filled_at: str) -> Text:
+def _outcome(order: Order, filled_at: str) -> Text:
     price = order.filled_average_price
     if order.status is OrderStatus.FILLED and price is not None:
-        return Text(f"{filled_at} {_price(price)}", "bold")
+        return Text(f"{filled_at} {price_in_words(price)}", "bold")
     if order.filled_quantity > 0:
         return Text(f"{order.status}, {order.filled_quantity:.6f} filled", "yellow")
     return Text(order.status, "dim" if order.status.is_finished else "yellow")
@@ -274,11 +280,6 @@ def _sides(left: Text, right: Text) -> Table:
 
 def _padded(lines: list[Text], count: int) -> list[Text]:
     return lines + [Text("")] * (count - len(lines))
-
-
-def _price(price: Decimal) -> str:
-    digits = 2 if price >= 1000 else 4 if price >= 1 else 8
-    return f"{price:,.{digits}f}"
 
 
 def _dollars(amount: Decimal) -> str:

@@ -8,46 +8,46 @@ from decimal import Decimal
 from io import BytesIO, FileIO, StringIO, TextIOWrapper
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
 
-from dca_bot.core.model import Asset, Cycle, CycleStatus, OrderKind, OrderStatus
+from dca_bot.core.model import Cycle, CycleStatus, Order, OrderKind, OrderStatus, Quote
 from dca_bot.program.settings import AlpacaSettings, DatabaseSettings
-from dca_demo.caretakers import EVERY_SECONDS, Caretakers
+from dca_bot.report.now import AssetNow
+from dca_bot.watchdog.sight import AssetSight
+from dca_demo.caretakers import EVERY_SECONDS, CaretakerNow, Caretakers
 from dca_demo.demo import _Progress
 from dca_demo.display import LiveDisplay, PlainDisplay, display_on, spell_plainly
 from dca_demo.picture import save
-from dca_demo.state import AssetNow, CaretakerNow, DemoState, Flow, OrderNow
+from dca_demo.state import DemoState, span_of
 from dca_demo.view import render
 from dca_sandbox.environment import environment
-from dca_sandbox.exchange import BidAsk
 from dca_sandbox.growing_file import GrowingFile
+from tests.builders import an_asset, an_order
 from tests.test_docs import setting_names
 
 NOW = datetime(2026, 11, 22, 21, 12, 54, tzinfo=UTC)
 LOG_LINE = "2026-11-22T21:12:54.016Z INFO BTC/USD c4 base order placed ask=76123.45 buy=0.0013"
 
 
-def asset(number: int = 1, symbol: str = "BTC/USD") -> Asset:
-    return Asset(
-        asset_id=number,
-        symbol=symbol,
-        is_enabled=True,
-        base_order_amount=Decimal(100),
-        safety_order_amount=Decimal(150),
-        max_safety_orders=2,
-        safety_order_deviation_pct=Decimal(2),
-        take_profit_pct=Decimal(1),
-        cooldown_seconds=15,
-        restart_deviation_pct=Decimal("1.5"),
-        last_sell_price=Decimal(70_000),
-    )
+PRICES = Quote("BTC/USD", Decimal("70175.00"), Decimal("70175.02"), NOW)
+BITCOIN = an_asset(
+    max_safety_orders=2,
+    safety_order_deviation_pct="2",
+    take_profit_pct="1",
+    cooldown_seconds=15,
+)
 
 
 def cycle(status: CycleStatus = CycleStatus.WATCHING, **columns: object) -> Cycle:
     return replace(Cycle(7, 1, status), **columns)
+
+
+def now_of(cycle: Cycle | None, *, prices: Quote | None = PRICES, **known: Any) -> AssetNow:
+    return AssetNow(BITCOIN, cycle, seen=AssetSight(prices), **known)
 
 
 HOLDING = cycle(
@@ -56,23 +56,19 @@ HOLDING = cycle(
     last_order_fill_price=Decimal(70_000),
     safety_orders=1,
 )
-PRICES = BidAsk(bid=Decimal("70175.00"), ask=Decimal("70175.02"))
 
 
-def order(**columns: object) -> OrderNow:
-    base = OrderNow(
-        symbol="BTC/USD",
-        cycle_id=7,
-        kind=OrderKind.SAFETY,
-        rung=1,
-        status=OrderStatus.FILLED,
-        quantity=Decimal("0.002142"),
-        limit_price=Decimal(70_000),
-        filled_quantity=Decimal("0.002142"),
-        filled_average_price=Decimal("69999.5"),
-        created_at=NOW,
-    )
-    return replace(base, **columns)
+def order(**columns: Any) -> tuple[str, Order]:
+    base = {
+        "kind": OrderKind.SAFETY,
+        "rung": 1,
+        "status": OrderStatus.FILLED,
+        "quantity": "0.002142",
+        "limit_price": "70000",
+        "filled_quantity": "0.002142",
+        "filled_average_price": "69999.5",
+    }
+    return "BTC/USD", an_order(**base | columns)
 
 
 def state(**fields: object) -> DemoState:
@@ -81,7 +77,7 @@ def state(**fields: object) -> DemoState:
         running=timedelta(seconds=83),
         bot="bot beat 1 s ago",
         assets=tuple(
-            AssetNow(asset(n, symbol), HOLDING, PRICES)
+            replace(now_of(HOLDING), asset=replace(BITCOIN, asset_id=n, symbol=symbol))
             for n, symbol in enumerate(("BTC/USD", "ETH/USD", "SOL/USD"), start=1)
         ),
         orders=(order(),) * 20,
@@ -147,7 +143,7 @@ def test_a_line_of_the_log_is_cut_behind_price_and_average() -> None:
 
 
 def test_a_cooldown_that_is_over_waits_for_its_caretaker() -> None:
-    over = AssetNow(asset(), cycle(CycleStatus.COOLDOWN), PRICES, completed_at=NOW - timedelta(1))
+    over = now_of(cycle(CycleStatus.COOLDOWN), completed_at=NOW - timedelta(1))
     assert "cooldown_manager.py is about to end it" in "\n".join(drawn(state(assets=(over,))))
 
 
@@ -187,26 +183,26 @@ def test_a_terminal_that_is_gone_ends_the_demo() -> None:
 
 def test_every_status_can_be_drawn() -> None:
     for status in CycleStatus:
-        now = AssetNow(asset(), cycle(status), PRICES, completed_at=NOW)
+        now = now_of(cycle(status), completed_at=NOW)
         assert any(str(status) in line for line in drawn(state(assets=(now,))))
-    assert drawn(state(assets=(AssetNow(asset(), None, None),)))
+    assert drawn(state(assets=(now_of(None, prices=None),)))
 
 
 @pytest.mark.parametrize("status", list(OrderStatus))
 def test_every_order_can_be_drawn(status: OrderStatus) -> None:
-    part = order(status=status, filled_quantity=Decimal("0.001"))
+    part = order(status=status, filled_quantity="0.001")
     unfilled = order(
         kind=OrderKind.TAKE_PROFIT,
         status=status,
         limit_price=None,
-        filled_quantity=Decimal(0),
+        filled_quantity="0",
         filled_average_price=None,
     )
     assert drawn(state(orders=(part, unfilled)))
 
 
 def test_the_price_stands_between_the_next_safety_order_and_take_profit() -> None:
-    span = AssetNow(asset(), HOLDING, PRICES).span
+    span = span_of(now_of(HOLDING))
     assert span is not None
     assert (span.low, span.high) == (Decimal(68_600), Decimal(70_700))
     assert span.position == Decimal("0.75")
@@ -214,36 +210,25 @@ def test_the_price_stands_between_the_next_safety_order_and_take_profit() -> Non
 
 def test_without_a_safety_order_left_the_span_mirrors_take_profit() -> None:
     last = replace(HOLDING, safety_orders=2)
-    span = AssetNow(asset(), last, PRICES).span
+    span = span_of(now_of(last))
     assert span is not None
     assert span.is_last_rung
     assert span.low == Decimal(69_300)
-    assert any(
-        "no safety order left" in line
-        for line in drawn(state(assets=(AssetNow(asset(), last, PRICES),)))
-    )
+    assert "no safety order left" in "\n".join(drawn(state(assets=(now_of(last),))))
 
 
-def test_profit_is_what_remains_after_the_fees_of_both_sides() -> None:
-    # Bought 100 USD's worth, of which 0.25 % of the coin went away; sold 1 % higher: the fee of
-    # the sale is 0.25 % of 100.7475, rounded up to the cent.
-    flow = Flow(spent=Decimal(100), received=Decimal("100.7475"), fees=Decimal("0.26"))
-    now = AssetNow(asset(), None, PRICES, finished=flow)
-    assert now.realised == Decimal("0.4875")
+def test_what_was_earned_is_shown_with_each_asset_and_in_all() -> None:
+    lines = drawn(state(earned={"BTC/USD": (Decimal("1.5"), 3)}))
+    assert "profit after fees +1.50 USD in 3 cycles" in lines[1]
+    assert [line.split("earned")[1].strip() for line in lines if "earned" in line] == [
+        "+1.50 in 3",
+        *["+0.00 in 0"] * 2,
+    ]
 
 
-def test_an_open_position_counts_as_if_it_were_sold_now() -> None:
-    now = AssetNow(asset(), HOLDING, PRICES, this_cycle=Flow(spent=Decimal(70)))
-    assert now.unrealised == Decimal("70.175") * Decimal("0.9975") - 70
-
-
-def test_a_cooldown_counts_down_to_zero() -> None:
-    cooling = AssetNow(
-        asset(), cycle(CycleStatus.COOLDOWN), PRICES, completed_at=NOW - timedelta(seconds=10)
-    )
-    assert cooling.cooldown_left(NOW) == timedelta(seconds=5)
-    assert cooling.cooldown_left(NOW + timedelta(minutes=1)) == timedelta(0)
-    assert AssetNow(asset(), HOLDING, PRICES).cooldown_left(NOW) is None
+def test_a_cooldown_is_counted_down() -> None:
+    cooling = now_of(cycle(CycleStatus.COOLDOWN), completed_at=NOW - timedelta(seconds=10))
+    assert "cooldown ends in 5 s" in "\n".join(drawn(state(assets=(cooling,))))
 
 
 def test_a_file_gives_each_line_once_and_whole(tmp_path: Path) -> None:
