@@ -82,7 +82,7 @@ def test_the_kernel_gives_the_known_answers(
 def test_the_kernel_does_what_the_exact_engine_does_on_random_markets(seed: int, fee: str) -> None:
     # with ten digits a step of the prices is a step of the books' averages
     digits = (2, 10, 6)[seed]
-    prices, terms = replace(a_walk_of_quotes(seed, 6_000), digits=digits), Terms(Decimal(fee))
+    prices, terms = replace(a_walk_of_quotes(seed, 4_000), digits=digits), Terms(Decimal(fee))
     market = fast.market_of(prices)
     grid = a_grid(
         {

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from unittest.mock import patch
 
@@ -16,16 +16,19 @@ from dca_bot.commands.main import main
 
 
 def called(
-    *words: str, env: Mapping[str, str], typed: str = ""
+    *words: str, env: Mapping[str, str], typed: str | Callable[[], str] = ""
 ) -> subprocess.CompletedProcess[str]:
-    """What `dca` says and how it ends, with exactly this environment."""
+    """What `dca` says and how it ends, with exactly this environment.
+
+    What is typed may be known only when it is read.
+    """
     out, err = io.StringIO(), io.StringIO()
     with (
         traceless(),
         warnings.catch_warnings(action="ignore"),  # of libraries: our tests' make them errors
         patch.dict(os.environ, env, clear=True),
         patch("sys.argv", ["dca", *words]),
-        patch("sys.stdin", io.StringIO(typed)),
+        patch("sys.stdin", io.StringIO(typed) if isinstance(typed, str) else Keyboard(typed)),
         redirect_stdout(out),
         redirect_stderr(err),
     ):
@@ -34,6 +37,17 @@ def called(
         except SystemExit as end:  # of argparse
             status = int(end.code or 0)
     return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+
+class Keyboard(io.StringIO):
+    """Somebody who answers when asked."""
+
+    def __init__(self, answer: Callable[[], str]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def readline(self, _size: int | None = -1, /) -> str:
+        return self._answer()
 
 
 @contextmanager

@@ -174,20 +174,7 @@ def test_a_full_cycle_within_two_minutes_and_no_trace_after_ctrl_c(
     assert (env_file.read_bytes(), env_file.stat().st_mtime_ns) == env_before
 
 
-def test_a_killed_demo_takes_everything_along_and_the_next_starts_clean(
-    checkout: Path, demos: Callable[[], Demo]
-) -> None:
-    killed = demos()
-    eventually(lambda: killed.rows(FILLED_BASE_ORDERS), timeout=60)
-    assert killed.end(signal.SIGKILL) == -signal.SIGKILL
-    eventually(lambda: processes_in(checkout) == {})
-    following = demos()
-    eventually(lambda: following.rows(FILLED_BASE_ORDERS), timeout=60)
-    assert len(following.rows("SELECT id FROM dca_assets")) == 3
-    assert following.end(signal.SIGTERM) == 0
-    assert processes_in(checkout) == {}
-
-
+@pytest.mark.proof
 def test_a_bot_that_the_watchdog_started_ends_with_the_demo(
     checkout: Path, demos: Callable[[], Demo]
 ) -> None:
@@ -200,10 +187,19 @@ def test_a_bot_that_the_watchdog_started_ends_with_the_demo(
     assert processes_in(checkout) == {}
 
 
-def test_a_second_demo_at_the_same_time_says_so(checkout: Path, demos: Callable[[], Demo]) -> None:
-    demo = demos()
-    eventually(lambda: "starting" in demo.output(), timeout=60)
+def test_a_killed_demo_takes_everything_along_and_the_next_starts_clean_and_alone(
+    checkout: Path, demos: Callable[[], Demo]
+) -> None:
+    killed = demos()
+    eventually(lambda: killed.rows(FILLED_BASE_ORDERS), timeout=60)
+    assert killed.end(signal.SIGKILL) == -signal.SIGKILL
+    eventually(lambda: processes_in(checkout) == {})
+    following = demos()
+    eventually(lambda: "starting" in following.output(), timeout=60)
     second = subprocess.run(demo_command(checkout), capture_output=True, text=True, check=False)
     assert second.returncode == 1
     assert len(second.stderr.splitlines()) == 1
-    assert demo.end(signal.SIGINT) == 0
+    eventually(lambda: following.rows(FILLED_BASE_ORDERS), timeout=60)
+    assert len(following.rows("SELECT id FROM dca_assets")) == 3
+    assert following.end(signal.SIGTERM) == 0
+    assert processes_in(checkout) == {}

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from dca_bot.program.errors import DcaError
-from dca_bot.program.settings import AlpacaSettings, DatabaseSettings
+from dca_bot.program.settings import PROJECT_ROOT, AlpacaSettings, DatabaseSettings
 from dca_integration.account import PaperAccount
 from dca_integration.guard import Guard
 from dca_integration.interruption import Interruption
@@ -30,8 +30,9 @@ from dca_integration.scenarios.catalogue import SCENARIOS
 from dca_sandbox.private_mariadb import PrivateMariaDb
 from tests.caretakers.installation import install, processes_of
 from tests.demo.test_demo import HOSTILE
-from tests.helpers import Simulator, add_samples, apply_sql, eventually, run_script, start_script
+from tests.helpers import Simulator, add_samples, apply_sql, eventually, run_script
 from tests.proofs.whole.auditor import rows
+from tests.warm import WarmProcess
 
 SCRIPT = "integration_test.py"
 RESTING = {"symbol": "SOL/USD", "side": "buy", "type": "limit", "time_in_force": "gtc"}
@@ -293,8 +294,8 @@ class Run:
 
     def __init__(self, env: dict[str, str], output: Path, *arguments: str) -> None:
         self._output = output
-        with output.open("wb") as file:
-            self.process = start_script(SCRIPT, *arguments, env=env, output=file)
+        script = str(PROJECT_ROOT / SCRIPT)
+        self.process = WarmProcess(script, *arguments, env=env, output=output)
 
     @property
     def output(self) -> str:
@@ -306,7 +307,7 @@ class Run:
 
     def end(self) -> int:
         eventually(lambda: self.process.poll() is not None, timeout=120)
-        return self.process.returncode
+        return self.process.wait()
 
 
 @pytest.fixture
@@ -327,7 +328,9 @@ def start(bot_env: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Run
 
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("simulator", [QUICK], indirect=True)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.proof)]
+)
 def test_a_run_that_is_interrupted_puts_everything_back(
     number: signal.Signals, start: Callable[..., Run], simulator: Simulator, tmp_path: Path
 ) -> None:

@@ -54,7 +54,6 @@ def lively_assets() -> list[Asset]:
     ("seed", "cycles"),
     [
         (1, FEW),
-        (2, FEW),
         pytest.param(1, MANY, marks=pytest.mark.proof),
         pytest.param(2, MANY, marks=pytest.mark.proof),
     ],

@@ -67,8 +67,9 @@ class MailServer:
 
 def _self_signed(directory: Path) -> Path:
     certificate = directory / "mail.pem"
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=mail.local"]
+        ["openssl", "req", "-x509", *key, "-subj", "/CN=mail.local"]
         + ["-keyout", str(certificate), "-out", str(directory / "cert.pem")],
         check=True,
         capture_output=True,

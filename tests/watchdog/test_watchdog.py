@@ -168,7 +168,7 @@ def test_a_bot_that_does_not_become_well_in_time_is_ended_again(
     bot: WatchedBot, mail: MailServer
 ) -> None:
     """However many runs there are, there is never more than one bot, and here none is left."""
-    for _ in range(3):
+    for _ in range(2):
         done = bot.watch(expect=1, WATCHDOG_START_SECONDS="1", **never_well(bot))
         assert "ended" in done.stdout
         assert running_bots(bot) == []

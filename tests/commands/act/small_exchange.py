@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from subprocess import DEVNULL
 from typing import IO, Any
 
@@ -17,6 +17,7 @@ from tests.commands.called import called
 from tests.helpers import Simulator, add_samples, apply_sql, eventually
 from tests.proofs.whole.auditor import Row, rows
 from tests.proofs.whole.busy import Bot
+from tests.warm import WarmProcess
 
 BTC = "BTC/USD"
 DCA = (sys.executable, "-m", "dca_bot")
@@ -51,53 +52,38 @@ class Desk:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    def run(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, typed: str | Callable[[], str] = ""
+    ) -> subprocess.CompletedProcess[str]:
         return called(*words, env=self.env, typed=typed)
 
     def agree_after(
-        self, meanwhile: Callable[[], None], *words: str
+        self, meanwhile: Callable[[], object], *words: str
     ) -> subprocess.CompletedProcess[str]:
         """A command whose question is answered with yes, once `meanwhile` has happened."""
-        asks, asked = self._asking(*words)
-        meanwhile()
-        out, err = asks.communicate("y\n", timeout=60)
-        return subprocess.CompletedProcess(words, asks.returncode, asked + out, err)
+
+        def agree() -> str:
+            meanwhile()
+            return "y\n"
+
+        return self.run(*words, typed=agree)
 
     def interrupt(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A command whose question is answered with Ctrl-C."""
-        asks, asked = self._asking(*words)
-        asks.send_signal(signal.SIGINT)
-        out, err = asks.communicate(timeout=60)
-        return subprocess.CompletedProcess(words, asks.returncode, asked + out, err)
 
-    def _asking(self, *words: str) -> tuple[subprocess.Popen[str], str]:
-        asks = subprocess.Popen(
-            [*DCA, *words],
-            cwd="/",
-            env=self._environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert asks.stdout is not None
-        asked = []
-        for line in asks.stdout:
-            asked.append(line)
-            if "[y/N]" in line:
-                break
-        return asks, "".join(asked)
+        def ctrl_c() -> str:
+            raise KeyboardInterrupt
 
-    def start(self, *words: str, output: IO[str] | int = DEVNULL) -> subprocess.Popen[str]:
+        return self.run(*words, typed=ctrl_c)
+
+    def start(self, *words: str) -> WarmProcess:
         """A command that is still at it."""
+        return WarmProcess("-m", "dca_bot", *words, env=self.env, output=Path(os.devnull))
+
+    def start_unheard(self, *words: str, output: IO[str]) -> subprocess.Popen[bytes]:
+        """A command whose output is a pipe that nobody reads."""
         return subprocess.Popen(
-            [*DCA, *words],
-            cwd="/",
-            env=self._environment,
-            stdin=DEVNULL,
-            stdout=output,
-            stderr=DEVNULL,
-            text=True,
+            [*DCA, *words], cwd="/", env=self._environment, stdin=DEVNULL, stdout=output
         )
 
     @property

@@ -118,7 +118,7 @@ def test_a_panic_goes_on_though_nobody_hears_it_any_more(desk: Desk) -> None:
     reader, writer = os.pipe()
     os.close(reader)  # as after `dca panic --yes | head -1`
     with os.fdopen(writer, "w") as unheard:
-        desk.start("panic", "--yes", output=unheard).wait(60)
+        desk.start_unheard("panic", "--yes", output=unheard).wait(60)
     assert set(desk.allowed().values()) == {"exit"}
     assert desk.kinds().count("close") == 2
 

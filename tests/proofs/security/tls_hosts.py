@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 ANSWER = b'{"message": "forbidden."}'
 HTTP = (
     b"HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -37,9 +38,7 @@ class Authority:
         key, request, signed = (stem.with_suffix(end) for end in (".key", ".csr", ".crt"))
         extension = stem.with_suffix(".ext")
         extension.write_text(f"subjectAltName={name}\nauthorityKeyIdentifier=keyid\n")
-        run("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=host")(
-            *("-keyout", str(key), "-out", str(request))
-        )
+        run("req", *KEY, "-subj", "/CN=host")(*("-keyout", str(key), "-out", str(request)))
         run("x509", "-req", "-in", str(request), "-days", str(days))(
             *("-CA", str(self.file), "-CAkey", str(self.folder / "ca.key"), "-CAcreateserial"),
             *("-extfile", str(extension), "-out", str(signed)),
@@ -50,7 +49,7 @@ class Authority:
 
 
 def make_authority(folder: Path) -> Authority:
-    run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=our CA")(
+    run("req", "-x509", *KEY, "-days", "2", "-subj", "/CN=our CA")(
         # Python 3.13 refuses an authority that does not say what its key is for
         *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
         *("-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.pem")),
