@@ -1,5 +1,6 @@
 """What several tests share.  Rule: helpers wait and start things, they never judge."""
 
+import inspect
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial, wraps
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -218,3 +220,19 @@ def run_script(
 ) -> subprocess.CompletedProcess[str]:
     """Run one of the top-level scripts to its end, with exactly this environment (`warm.py`)."""
     return warm.run(str(PROJECT_ROOT / name), *arguments, env=env, timeout=timeout)
+
+
+def played_by(play: Callable[..., None], *arguments: Any, **options: Any) -> Any:
+    """Of a coroutine a test that `play` runs: what `play` gives is its first argument."""
+
+    def made(scenario: Callable[..., Any]) -> Callable[..., None]:
+        @wraps(scenario)
+        def test(**given: Any) -> None:
+            play(partial(scenario, **given), *arguments, **options)
+
+        signature = inspect.signature(scenario)
+        _, *rest = signature.parameters.values()
+        test.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]
+        return test
+
+    return made

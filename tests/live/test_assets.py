@@ -35,6 +35,7 @@ from dca_bot.trading.budget import NO_LIMITS, Budget
 from dca_bot.trading.trader import Trader
 from tests.builders import an_order, an_update
 from tests.fakes import FakeBroker
+from tests.helpers import played_by
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BTC = Asset(
@@ -261,88 +262,76 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.005)
 
 
-def test_a_first_quote_makes_the_base_order_and_its_fill_is_booked() -> None:
-    async def scenario(world: World) -> None:
-        await world.bought()
-        assert [order.kind for order in world.broker.submitted] == ["base"]
-        assert world.cycle().status == "watching"
-        assert world.cycle().quantity == Decimal("0.1995")
-
-    play(scenario)
+@played_by(play)
+async def test_a_first_quote_makes_the_base_order_and_its_fill_is_booked(world: World) -> None:
+    await world.bought()
+    assert [order.kind for order in world.broker.submitted] == ["base"]
+    assert world.cycle().status == "watching"
+    assert world.cycle().quantity == Decimal("0.1995")
 
 
-def test_ten_thousand_quotes_while_alpaca_is_slow_make_one_order() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.may_answer.clear()
-        world.broker.holds_fills = True
-        world.quote("BTC/USD", "99", "100")
-        await until(world.broker.asked.is_set)
-        for _ in range(10_000):
-            world.tell("BTC/USD", "98", "99")
-        world.broker.may_answer.set()
-        await world.idle()
+@played_by(play)
+async def test_ten_thousand_quotes_while_alpaca_is_slow_make_one_order(world: World) -> None:
+    world.broker.may_answer.clear()
+    world.broker.holds_fills = True
+    world.quote("BTC/USD", "99", "100")
+    await until(world.broker.asked.is_set)
+    for _ in range(10_000):
         world.tell("BTC/USD", "98", "99")
-        await world.idle()
-        assert len(world.broker.submitted) == 1
-
-    play(scenario)
-
-
-def test_news_of_orders_waits_while_alpaca_is_slow() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.may_answer.clear()
-        world.quote("BTC/USD", "99", "100")
-        await until(world.broker.asked.is_set)
-        for _ in range(5):
-            world.assets.on_trade_update(as_message(an_update(an_order(), "canceled")))
-        # now, not later: a piece of work is told to have ended a moment before its thread has
-        assert world.pool.most_at_once == 1
-        world.broker.may_answer.set()
-        await world.idle()
-
-    play(scenario)
+    world.broker.may_answer.set()
+    await world.idle()
+    world.tell("BTC/USD", "98", "99")
+    await world.idle()
+    assert len(world.broker.submitted) == 1
 
 
-def test_the_price_that_fell_while_the_order_was_under_way_is_acted_on() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.holds_fills = True
-        world.quote("BTC/USD", "99.9", "100")
-        await until(lambda: len(world.broker.submitted) == 1)
-        await world.idle()
-        world.quote("BTC/USD", "97.9", "98")
-        world.broker.fill(world.broker.submitted[0].client_order_id, price=Decimal(100))
-        await until(lambda: len(world.broker.submitted) == 2)
-        assert world.broker.submitted[1].kind == "safety"
-
-    play(scenario)
-
-
-def test_a_disabled_asset_gets_no_order_of_any_kind() -> None:
-    async def scenario(world: World) -> None:
-        await world.bought()
-        world.store.put_asset(replace(BTC, is_enabled=False))
-        await world.assets.refresh()
-        world.quote("BTC/USD", "101", "101.1")
-        world.quote("BTC/USD", "90", "90.1")
-        await world.idle()
-        assert len(world.broker.submitted) == 1
-        assert world.assets.wanted_symbols() == []
-
-    play(scenario)
+@played_by(play)
+async def test_news_of_orders_waits_while_alpaca_is_slow(world: World) -> None:
+    world.broker.may_answer.clear()
+    world.quote("BTC/USD", "99", "100")
+    await until(world.broker.asked.is_set)
+    for _ in range(5):
+        world.assets.on_trade_update(as_message(an_update(an_order(), "canceled")))
+    # now, not later: a piece of work is told to have ended a moment before its thread has
+    assert world.pool.most_at_once == 1
+    world.broker.may_answer.set()
+    await world.idle()
 
 
-def test_the_fill_of_an_asset_disabled_meanwhile_is_booked() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.holds_fills = True
-        world.quote("BTC/USD", "99.9", "100")
-        await until(lambda: len(world.broker.submitted) == 1)
-        await world.idle()
-        world.store.put_asset(replace(BTC, is_enabled=False))
-        await world.assets.refresh()
-        world.broker.release_fills()
-        await until(lambda: world.cycle().quantity > 0)
+@played_by(play)
+async def test_the_price_that_fell_while_the_order_was_under_way_is_acted_on(world: World) -> None:
+    world.broker.holds_fills = True
+    world.quote("BTC/USD", "99.9", "100")
+    await until(lambda: len(world.broker.submitted) == 1)
+    await world.idle()
+    world.quote("BTC/USD", "97.9", "98")
+    world.broker.fill(world.broker.submitted[0].client_order_id, price=Decimal(100))
+    await until(lambda: len(world.broker.submitted) == 2)
+    assert world.broker.submitted[1].kind == "safety"
 
-    play(scenario)
+
+@played_by(play)
+async def test_a_disabled_asset_gets_no_order_of_any_kind(world: World) -> None:
+    await world.bought()
+    world.store.put_asset(replace(BTC, is_enabled=False))
+    await world.assets.refresh()
+    world.quote("BTC/USD", "101", "101.1")
+    world.quote("BTC/USD", "90", "90.1")
+    await world.idle()
+    assert len(world.broker.submitted) == 1
+    assert world.assets.wanted_symbols() == []
+
+
+@played_by(play)
+async def test_the_fill_of_an_asset_disabled_meanwhile_is_booked(world: World) -> None:
+    world.broker.holds_fills = True
+    world.quote("BTC/USD", "99.9", "100")
+    await until(lambda: len(world.broker.submitted) == 1)
+    await world.idle()
+    world.store.put_asset(replace(BTC, is_enabled=False))
+    await world.assets.refresh()
+    world.broker.release_fills()
+    await until(lambda: world.cycle().quantity > 0)
 
 
 def test_an_unusable_row_never_stops_the_other_assets() -> None:
@@ -357,247 +346,221 @@ def test_an_unusable_row_never_stops_the_other_assets() -> None:
     play(scenario, broken, ETH)
 
 
-def test_trouble_of_one_asset_never_stops_the_others() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.fail("submit", RuntimeError("no one expected this"))
-        world.quote("BTC/USD", "99", "100")
-        await until(lambda: "submit" in world.broker.calls)
+@played_by(play, BTC, ETH)
+async def test_trouble_of_one_asset_never_stops_the_others(world: World) -> None:
+    world.broker.fail("submit", RuntimeError("no one expected this"))
+    world.quote("BTC/USD", "99", "100")
+    await until(lambda: "submit" in world.broker.calls)
+    world.quote("ETH/USD", "9.9", "10")
+    await until(lambda: world.cycle(2).quantity > 0)
+
+
+@played_by(play)
+async def test_an_asset_that_had_unexpected_trouble_goes_on(world: World) -> None:
+    await world.bought()
+    world.broker.fail("holdings", RuntimeError("no one expected this"))
+    world.quote("BTC/USD", "101", "101.1")
+    await until(lambda: world.broker.calls.count("holdings") == 2)
+    await world.idle()
+    world.store.put_asset(replace(BTC, cooldown_seconds=200))  # which ends the pause
+    await world.assets.refresh()
+    world.quote("BTC/USD", "101", "101.1")
+    await until(lambda: world.cycle().status == "cooldown")
+
+
+@played_by(play, loop_factory=FastLoop, patience_seconds=1200)
+async def test_an_order_in_doubt_is_asked_about_though_its_cycle_is_edited_during_a_pause(
+    world: World,
+) -> None:
+    world.broker.listener = lambda _: None  # its updates are lost as well
+    world.broker.lose_answer(taken=True)
+    world.broker.fail("order", BrokerUnavailable("502"))  # which pauses both sides
+    world.quote("BTC/USD", "99.9", "100")
+    await until(lambda: world.assets.seen()["BTC/USD"].sell_pause_seconds > 0)
+    await world.idle()
+    with world.store.transaction(1) as tx:
+        assert tx.cycle is not None
+        tx.save_cycle(tx.cycle, replace(tx.cycle, safety_orders=1))
+    await world.assets.refresh()
+    await until(lambda: world.cycle().quantity > 0)
+
+
+@played_by(play)
+async def test_a_database_that_was_away_makes_the_bot_ask_alpaca_once_it_is_back(
+    world: World,
+) -> None:
+    world.store.is_away = True
+    await world.assets.refresh()
+    await world.assets.refresh()
+    assert world.assets.database_trouble == "away"
+    assert world.gaps == []
+    world.store.is_away = False
+    await world.assets.refresh()
+    await world.assets.refresh()
+    assert world.assets.database_trouble == ""
+    assert world.gaps == ["gap"]
+
+
+@played_by(play)
+async def test_news_of_an_order_in_a_symbol_that_no_row_has_makes_the_bot_ask_alpaca(
+    world: World,
+) -> None:
+    world.assets.on_trade_update(as_message(an_update(an_order(), "canceled", symbol="LTC/USD")))
+    assert world.gaps == ["gap"]
+
+
+@played_by(play)
+async def test_news_of_somebody_elses_order_is_no_gap(world: World) -> None:
+    theirs = an_order(client_order_id="by-hand")
+    world.assets.on_trade_update(as_message(an_update(theirs, "canceled", symbol="LTC/USD")))
+    assert world.gaps == []
+
+
+@played_by(play)
+async def test_news_of_an_order_that_a_cycle_names_makes_the_bot_ask_alpaca(world: World) -> None:
+    by_sql = an_order(client_order_id="by-hand")
+    with world.store.transaction(1) as tx:
+        assert tx.cycle is not None
+        named = replace(tx.cycle, status=CycleStatus.BUYING, latest_order_id="theirs")
+        tx.save_cycle(tx.cycle, named)
+    await world.assets.refresh()
+    for order_id in ("another", "theirs"):
+        update = an_update(by_sql, "canceled", alpaca_order_id=order_id)
+        world.assets.on_trade_update(as_message(update))
+    assert world.gaps == ["gap"]
+
+
+@played_by(play)
+async def test_an_order_that_a_hand_has_replaced_makes_the_bot_ask_alpaca(world: World) -> None:
+    message = as_message(an_update(an_order(), "open"))
+    message["data"]["order"] |= {"status": "replaced", "replaced_by": "another"}
+    world.assets.on_trade_update(message)
+    assert world.gaps == ["gap"]
+
+
+@played_by(play)
+async def test_news_that_cannot_be_read_of_somebody_elses_order_is_no_gap(world: World) -> None:
+    strange = {"client_order_id": "by-hand", "id": "1", "status": "no such word"}
+    world.assets.on_trade_update({"stream": "trade_updates", "data": {"order": strange}})
+    assert world.gaps == []
+
+
+@played_by(play, replace(BTC, take_profit_after_fees=True), ETH)
+async def test_a_cycle_whose_numbers_give_no_price_stops_its_own_asset_alone(world: World) -> None:
+    await world.bought()
+    for fee_rate in (Decimal(1), None):
+        with world.store.transaction(1) as tx:
+            assert tx.cycle is not None
+            tx.save_cycle(tx.cycle, replace(tx.cycle, fee_rate=fee_rate))
+        await world.assets.refresh()
+        world.quote("BTC/USD", "103", "103")
         world.quote("ETH/USD", "9.9", "10")
         await until(lambda: world.cycle(2).quantity > 0)
-
-    play(scenario, BTC, ETH)
-
-
-def test_an_asset_that_had_unexpected_trouble_goes_on() -> None:
-    async def scenario(world: World) -> None:
-        await world.bought()
-        world.broker.fail("holdings", RuntimeError("no one expected this"))
-        world.quote("BTC/USD", "101", "101.1")
-        await until(lambda: world.broker.calls.count("holdings") == 2)
         await world.idle()
-        world.store.put_asset(replace(BTC, cooldown_seconds=200))  # which ends the pause
-        await world.assets.refresh()
-        world.quote("BTC/USD", "101", "101.1")
-        await until(lambda: world.cycle().status == "cooldown")
-
-    play(scenario)
-
-
-def test_an_order_in_doubt_is_asked_about_though_its_cycle_is_edited_during_a_pause() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.listener = lambda _: None  # its updates are lost as well
-        world.broker.lose_answer(taken=True)
-        world.broker.fail("order", BrokerUnavailable("502"))  # which pauses both sides
-        world.quote("BTC/USD", "99.9", "100")
-        await until(lambda: world.assets.seen()["BTC/USD"].sell_pause_seconds > 0)
-        await world.idle()
-        with world.store.transaction(1) as tx:
-            assert tx.cycle is not None
-            tx.save_cycle(tx.cycle, replace(tx.cycle, safety_orders=1))
-        await world.assets.refresh()
-        await until(lambda: world.cycle().quantity > 0)
-
-    play(scenario, loop_factory=FastLoop, patience_seconds=1200)
-
-
-def test_a_database_that_was_away_makes_the_bot_ask_alpaca_once_it_is_back() -> None:
-    async def scenario(world: World) -> None:
-        world.store.is_away = True
-        await world.assets.refresh()
-        await world.assets.refresh()
-        assert world.assets.database_trouble == "away"
-        assert world.gaps == []
-        world.store.is_away = False
-        await world.assets.refresh()
-        await world.assets.refresh()
-        assert world.assets.database_trouble == ""
-        assert world.gaps == ["gap"]
-
-    play(scenario)
-
-
-def test_news_of_an_order_in_a_symbol_that_no_row_has_makes_the_bot_ask_alpaca() -> None:
-    async def scenario(world: World) -> None:
-        world.assets.on_trade_update(
-            as_message(an_update(an_order(), "canceled", symbol="LTC/USD"))
-        )
-        assert world.gaps == ["gap"]
-
-    play(scenario)
-
-
-def test_news_of_somebody_elses_order_is_no_gap() -> None:
-    async def scenario(world: World) -> None:
-        theirs = an_order(client_order_id="by-hand")
-        world.assets.on_trade_update(as_message(an_update(theirs, "canceled", symbol="LTC/USD")))
-        assert world.gaps == []
-
-    play(scenario)
-
-
-def test_news_of_an_order_that_a_cycle_names_makes_the_bot_ask_alpaca() -> None:
-    async def scenario(world: World) -> None:
-        by_sql = an_order(client_order_id="by-hand")
-        with world.store.transaction(1) as tx:
-            assert tx.cycle is not None
-            named = replace(tx.cycle, status=CycleStatus.BUYING, latest_order_id="theirs")
-            tx.save_cycle(tx.cycle, named)
-        await world.assets.refresh()
-        for order_id in ("another", "theirs"):
-            update = an_update(by_sql, "canceled", alpaca_order_id=order_id)
-            world.assets.on_trade_update(as_message(update))
-        assert world.gaps == ["gap"]
-
-    play(scenario)
-
-
-def test_an_order_that_a_hand_has_replaced_makes_the_bot_ask_alpaca() -> None:
-    async def scenario(world: World) -> None:
-        message = as_message(an_update(an_order(), "open"))
-        message["data"]["order"] |= {"status": "replaced", "replaced_by": "another"}
-        world.assets.on_trade_update(message)
-        assert world.gaps == ["gap"]
-
-    play(scenario)
-
-
-def test_news_that_cannot_be_read_of_somebody_elses_order_is_no_gap() -> None:
-    async def scenario(world: World) -> None:
-        strange = {"client_order_id": "by-hand", "id": "1", "status": "no such word"}
-        world.assets.on_trade_update({"stream": "trade_updates", "data": {"order": strange}})
-        assert world.gaps == []
-
-    play(scenario)
-
-
-def test_a_cycle_whose_numbers_give_no_price_stops_its_own_asset_alone() -> None:
-    async def scenario(world: World) -> None:
-        await world.bought()
-        for fee_rate in (Decimal(1), None):
-            with world.store.transaction(1) as tx:
-                assert tx.cycle is not None
-                tx.save_cycle(tx.cycle, replace(tx.cycle, fee_rate=fee_rate))
-            await world.assets.refresh()
-            world.quote("BTC/USD", "103", "103")
-            world.quote("ETH/USD", "9.9", "10")
-            await until(lambda: world.cycle(2).quantity > 0)
-            await world.idle()
-        await until(lambda: world.cycle().status == "cooldown")
-
-    play(scenario, replace(BTC, take_profit_after_fees=True), ETH)
+    await until(lambda: world.cycle().status == "cooldown")
 
 
 @pytest.mark.parametrize(
     "numbers", [{"average_purchase_price": 0, "last_order_fill_price": 0}, {"quantity": -5}]
 )
-def test_a_cycle_that_can_be_no_cycle_stops_its_own_asset_alone(
-    caplog: pytest.LogCaptureFixture, numbers: dict[str, int]
+@played_by(play, BTC, ETH)
+async def test_a_cycle_that_can_be_no_cycle_stops_its_own_asset_alone(
+    world: World, caplog: pytest.LogCaptureFixture, numbers: dict[str, int]
 ) -> None:
-    async def scenario(world: World) -> None:
-        await world.bought()
-        wrong = {name: Decimal(value) for name, value in numbers.items()}
-        with world.store.transaction(1) as tx:
-            assert tx.cycle is not None
-            tx.save_cycle(tx.cycle, replace(tx.cycle, **wrong))  # type: ignore[arg-type]
-        await world.assets.refresh()
-        world.quote("BTC/USD", "90", "90")
-        world.quote("ETH/USD", "9.9", "10")
-        await until(lambda: world.cycle(2).quantity > 0)
-        await world.idle()
-        assert len([each for each in world.broker.submitted if each.asset_id == 1]) == 1
-        assert f"{next(iter(numbers))} is {next(iter(wrong.values()))}" in caplog.text
-        assert "correct row 1 of dca_cycles" in caplog.text
-
-    play(scenario, BTC, ETH)
+    await world.bought()
+    wrong = {name: Decimal(value) for name, value in numbers.items()}
+    with world.store.transaction(1) as tx:
+        assert tx.cycle is not None
+        tx.save_cycle(tx.cycle, replace(tx.cycle, **wrong))  # type: ignore[arg-type]
+    await world.assets.refresh()
+    world.quote("BTC/USD", "90", "90")
+    world.quote("ETH/USD", "9.9", "10")
+    await until(lambda: world.cycle(2).quantity > 0)
+    await world.idle()
+    assert len([each for each in world.broker.submitted if each.asset_id == 1]) == 1
+    assert f"{next(iter(numbers))} is {next(iter(wrong.values()))}" in caplog.text
+    assert "correct row 1 of dca_cycles" in caplog.text
 
 
 @pytest.mark.parametrize("scale", ["safety_order_step_scale", "safety_order_volume_scale"])
-def test_a_scale_of_zero_stops_the_buys_of_its_own_asset_alone(scale: str) -> None:
-    async def scenario(world: World) -> None:
-        await world.bought()
-        world.store.put_asset(replace(BTC, **{scale: Decimal(0)}))  # type: ignore[arg-type]
-        await world.assets.refresh()
-        world.quote("BTC/USD", "50", "50")
-        world.quote("ETH/USD", "9.9", "10")
-        await until(lambda: world.cycle(2).quantity > 0)
-        await world.idle()
-        world.quote("BTC/USD", "103", "103")
-        await until(lambda: world.cycle().status == "cooldown")
-        assert [order.kind for order in world.broker.submitted if order.asset_id == 1] == [
-            "base",
-            "take_profit",
-        ]
-
-    play(scenario, BTC, ETH)
-
-
-def test_an_update_that_cannot_be_read_makes_the_bot_ask_alpaca() -> None:
-    async def scenario(world: World) -> None:
-        strange = {"client_order_id": "dca-1-base-x", "id": "1", "status": "no such word"}
-        world.assets.on_trade_update({"stream": "trade_updates", "data": {"order": strange}})
-        assert world.gaps == ["gap"]
-
-    play(scenario)
+@played_by(play, BTC, ETH)
+async def test_a_scale_of_zero_stops_the_buys_of_its_own_asset_alone(
+    world: World, scale: str
+) -> None:
+    await world.bought()
+    world.store.put_asset(replace(BTC, **{scale: Decimal(0)}))  # type: ignore[arg-type]
+    await world.assets.refresh()
+    world.quote("BTC/USD", "50", "50")
+    world.quote("ETH/USD", "9.9", "10")
+    await until(lambda: world.cycle(2).quantity > 0)
+    await world.idle()
+    world.quote("BTC/USD", "103", "103")
+    await until(lambda: world.cycle().status == "cooldown")
+    assert [order.kind for order in world.broker.submitted if order.asset_id == 1] == [
+        "base",
+        "take_profit",
+    ]
 
 
-def test_a_new_row_is_watched_and_a_deleted_one_is_forgotten() -> None:
-    async def scenario(world: World) -> None:
-        world.store.put_asset(ETH)
-        await world.assets.refresh()
-        assert world.assets.wanted_symbols() == ["BTC/USD", "ETH/USD"]
-        world.quote("ETH/USD", "9.9", "10")
-        await until(lambda: world.cycle(2).quantity > 0)
-        world.store.delete_asset(1)
-        await world.assets.refresh()
-        assert world.assets.wanted_symbols() == ["ETH/USD"]
-        world.quote("BTC/USD", "99", "100")
-        await world.idle()
-        assert [order.asset_id for order in world.broker.submitted] == [2]
-
-    play(scenario)
+@played_by(play)
+async def test_an_update_that_cannot_be_read_makes_the_bot_ask_alpaca(world: World) -> None:
+    strange = {"client_order_id": "dca-1-base-x", "id": "1", "status": "no such word"}
+    world.assets.on_trade_update({"stream": "trade_updates", "data": {"order": strange}})
+    assert world.gaps == ["gap"]
 
 
-def test_a_row_deleted_and_inserted_again_between_two_readings_is_watched() -> None:
-    async def scenario(world: World) -> None:
-        world.store.delete_asset(1)
-        world.store.put_asset(replace(BTC, asset_id=3))
-        await world.assets.refresh()
-        world.quote("BTC/USD", "99", "100")
-        await until(lambda: world.cycle(3).quantity > 0)
-
-    play(scenario)
-
-
-def test_two_rows_that_swap_their_symbols_are_both_watched() -> None:
-    async def scenario(world: World) -> None:
-        world.store.put_asset(replace(BTC, asset_id=2))
-        world.store.put_asset(replace(ETH, asset_id=1))
-        await world.assets.refresh()
-        for symbol, asset_id in (("BTC/USD", 2), ("ETH/USD", 1)):
-            world.quote(symbol, "99", "100")
-            await until(lambda at=asset_id: world.cycle(at).quantity > 0)
-            assert world.broker.submitted[-1].asset_id == asset_id
-
-    play(scenario, BTC, ETH)
+@played_by(play)
+async def test_a_new_row_is_watched_and_a_deleted_one_is_forgotten(world: World) -> None:
+    world.store.put_asset(ETH)
+    await world.assets.refresh()
+    assert world.assets.wanted_symbols() == ["BTC/USD", "ETH/USD"]
+    world.quote("ETH/USD", "9.9", "10")
+    await until(lambda: world.cycle(2).quantity > 0)
+    world.store.delete_asset(1)
+    await world.assets.refresh()
+    assert world.assets.wanted_symbols() == ["ETH/USD"]
+    world.quote("BTC/USD", "99", "100")
+    await world.idle()
+    assert [order.asset_id for order in world.broker.submitted] == [2]
 
 
-def test_a_row_given_another_symbol_while_its_worker_is_busy_is_watched() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.may_answer.clear()
-        world.quote("BTC/USD", "99", "100")
-        await until(world.broker.asked.is_set)
-        world.store.put_asset(replace(BTC, symbol="ETH/USD"))
-        world.broker.refuse("no")
-        world.broker.may_answer.set()
-        await world.idle()  # the worker has read the row before the assets are read
-        assert world.late() == set()
-        await world.assets.refresh()
-        assert world.assets.wanted_symbols() == ["ETH/USD"]
-        count = len(world.broker.submitted)
-        world.quote("ETH/USD", "50", "51")
-        await until(lambda: len(world.broker.submitted) > count)
+@played_by(play)
+async def test_a_row_deleted_and_inserted_again_between_two_readings_is_watched(
+    world: World,
+) -> None:
+    world.store.delete_asset(1)
+    world.store.put_asset(replace(BTC, asset_id=3))
+    await world.assets.refresh()
+    world.quote("BTC/USD", "99", "100")
+    await until(lambda: world.cycle(3).quantity > 0)
 
-    play(scenario)
+
+@played_by(play, BTC, ETH)
+async def test_two_rows_that_swap_their_symbols_are_both_watched(world: World) -> None:
+    world.store.put_asset(replace(BTC, asset_id=2))
+    world.store.put_asset(replace(ETH, asset_id=1))
+    await world.assets.refresh()
+    for symbol, asset_id in (("BTC/USD", 2), ("ETH/USD", 1)):
+        world.quote(symbol, "99", "100")
+        await until(lambda at=asset_id: world.cycle(at).quantity > 0)
+        assert world.broker.submitted[-1].asset_id == asset_id
+
+
+@played_by(play)
+async def test_a_row_given_another_symbol_while_its_worker_is_busy_is_watched(world: World) -> None:
+    world.broker.may_answer.clear()
+    world.quote("BTC/USD", "99", "100")
+    await until(world.broker.asked.is_set)
+    world.store.put_asset(replace(BTC, symbol="ETH/USD"))
+    world.broker.refuse("no")
+    world.broker.may_answer.set()
+    await world.idle()  # the worker has read the row before the assets are read
+    assert world.late() == set()
+    await world.assets.refresh()
+    assert world.assets.wanted_symbols() == ["ETH/USD"]
+    count = len(world.broker.submitted)
+    world.quote("ETH/USD", "50", "51")
+    await until(lambda: len(world.broker.submitted) > count)
 
 
 @pytest.mark.parametrize("price", ["50", "200"])  # where it would buy more, and where it would sell
@@ -638,60 +601,52 @@ def test_a_row_that_is_deleted_while_a_quote_is_acted_on_is_no_trouble(
     assert [r.getMessage() for r in caplog.records if r.levelname in ("ERROR", "WARNING")] == []
 
 
-def test_nothing_new_is_begun_once_stopped() -> None:
-    async def scenario(world: World) -> None:
-        world.assets.stop()
-        world.quote("BTC/USD", "99", "100")
-        await world.idle()
-        assert world.broker.submitted == []
-
-    play(scenario)
+@played_by(play)
+async def test_nothing_new_is_begun_once_stopped(world: World) -> None:
+    world.assets.stop()
+    world.quote("BTC/USD", "99", "100")
+    await world.idle()
+    assert world.broker.submitted == []
 
 
-def test_quotes_that_all_come_late_are_reported_in_words() -> None:
-    async def scenario(world: World) -> None:
-        world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
-        (words,) = world.late()
-        assert "network" in words
-
-    play(scenario)
+@played_by(play)
+async def test_quotes_that_all_come_late_are_reported_in_words(world: World) -> None:
+    world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
+    (words,) = world.late()
+    assert "network" in words
 
 
-def test_one_timely_quote_is_enough_not_to_complain() -> None:
-    async def scenario(world: World) -> None:
-        world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
-        world.tell("ETH/USD", "9", "10")
-        assert world.late() == set()
-
-    play(scenario, BTC, ETH)
+@played_by(play, BTC, ETH)
+async def test_one_timely_quote_is_enough_not_to_complain(world: World) -> None:
+    world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
+    world.tell("ETH/USD", "9", "10")
+    assert world.late() == set()
 
 
-def test_a_quote_that_came_with_the_end_of_an_order_does_not_jump_the_pause() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.holds_fills = True
-        world.quote("BTC/USD", "99", "100")
-        await until(lambda: len(world.broker.submitted) == 1)
-        await world.idle()
-        world.tell("BTC/USD", "98", "99")  # nobody has looked at this one yet
-        world.broker.end(world.broker.submitted[0].client_order_id, OrderStatus.CANCELED)
-        await until(lambda: world.cycle().status == "watching")
-        await world.idle()
-        assert len(world.broker.submitted) == 1
+@played_by(play, loop_factory=SlowLoop)
+async def test_a_quote_that_came_with_the_end_of_an_order_does_not_jump_the_pause(
+    world: World,
+) -> None:
+    world.broker.holds_fills = True
+    world.quote("BTC/USD", "99", "100")
+    await until(lambda: len(world.broker.submitted) == 1)
+    await world.idle()
+    world.tell("BTC/USD", "98", "99")  # nobody has looked at this one yet
+    world.broker.end(world.broker.submitted[0].client_order_id, OrderStatus.CANCELED)
+    await until(lambda: world.cycle().status == "watching")
+    await world.idle()
+    assert len(world.broker.submitted) == 1
 
-    play(scenario, loop_factory=SlowLoop)
 
-
-def test_a_quote_that_nobody_could_act_on_is_acted_on_after_the_pause() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.holds_fills = True
-        world.quote("BTC/USD", "99", "100")
-        await until(lambda: len(world.broker.submitted) == 1)
-        await world.idle()
-        world.tell("BTC/USD", "98", "99")
-        world.broker.end(world.broker.submitted[0].client_order_id, OrderStatus.CANCELED)
-        await until(lambda: len(world.broker.submitted) == 2)
-
-    play(scenario)
+@played_by(play)
+async def test_a_quote_that_nobody_could_act_on_is_acted_on_after_the_pause(world: World) -> None:
+    world.broker.holds_fills = True
+    world.quote("BTC/USD", "99", "100")
+    await until(lambda: len(world.broker.submitted) == 1)
+    await world.idle()
+    world.tell("BTC/USD", "98", "99")
+    world.broker.end(world.broker.submitted[0].client_order_id, OrderStatus.CANCELED)
+    await until(lambda: len(world.broker.submitted) == 2)
 
 
 def test_a_stop_loss_counts_while_buys_are_paused_and_asks_for_no_more_of_them() -> None:
@@ -714,70 +669,64 @@ def test_a_stop_loss_counts_while_buys_are_paused_and_asks_for_no_more_of_them()
     play(scenario, stopping, loop_factory=SlowLoop)
 
 
-def test_a_refused_stop_loss_pauses_sells_and_not_buys() -> None:
-    async def scenario(world: World) -> None:
-        await world.bought()
-        world.broker.refuse("not today")
-        world.quote("BTC/USD", "89.9", "90")
-        await until(lambda: len(world.broker.submitted) == 2)
+@played_by(play, replace(BTC, stop_loss_pct=Decimal(5)), loop_factory=SlowLoop)
+async def test_a_refused_stop_loss_pauses_sells_and_not_buys(world: World) -> None:
+    await world.bought()
+    world.broker.refuse("not today")
+    world.quote("BTC/USD", "89.9", "90")
+    await until(lambda: len(world.broker.submitted) == 2)
+    await world.idle()
+    for _ in range(20):
+        world.tell("BTC/USD", "89.9", "90")
         await world.idle()
-        for _ in range(20):
-            world.tell("BTC/USD", "89.9", "90")
-            await world.idle()
-        assert [order.kind for order in world.broker.submitted] == ["base", "stop_loss"]
-        assert world.broker.calls.count("holdings") == 2
-        seen = world.assets.seen()["BTC/USD"]
-        assert seen.sell_pause_seconds > 0
-        assert seen.buy_pause_seconds == 0
-
-    play(scenario, replace(BTC, stop_loss_pct=Decimal(5)), loop_factory=SlowLoop)
+    assert [order.kind for order in world.broker.submitted] == ["base", "stop_loss"]
+    assert world.broker.calls.count("holdings") == 2
+    seen = world.assets.seen()["BTC/USD"]
+    assert seen.sell_pause_seconds > 0
+    assert seen.buy_pause_seconds == 0
 
 
-def test_only_a_refusal_by_alpaca_makes_the_bot_read_its_rules_again() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.hold("BTC/USD", "1", 100)
-        world.quote("BTC/USD", "99", "100")
-        await until(lambda: world.assets.seen()["BTC/USD"].buy_pause_seconds > 0)
-        assert world.refusals == []
-        world.broker.refuse("not active")
-        world.quote("ETH/USD", "99", "100")
-        await until(lambda: world.assets.seen()["ETH/USD"].buy_pause_seconds > 0)
-        assert world.refusals == ["refused"]
-
-    play(scenario, BTC, ETH, loop_factory=SlowLoop)
+@played_by(play, BTC, ETH, loop_factory=SlowLoop)
+async def test_only_a_refusal_by_alpaca_makes_the_bot_read_its_rules_again(world: World) -> None:
+    world.broker.hold("BTC/USD", "1", 100)
+    world.quote("BTC/USD", "99", "100")
+    await until(lambda: world.assets.seen()["BTC/USD"].buy_pause_seconds > 0)
+    assert world.refusals == []
+    world.broker.refuse("not active")
+    world.quote("ETH/USD", "99", "100")
+    await until(lambda: world.assets.seen()["ETH/USD"].buy_pause_seconds > 0)
+    assert world.refusals == ["refused"]
 
 
-def test_a_reading_that_an_order_has_overtaken_is_not_followed() -> None:
-    async def scenario(world: World) -> None:
-        world.store.has_read.clear()
-        world.store.may_answer.clear()
-        refreshing = asyncio.create_task(world.assets.refresh())
-        await until(world.store.has_read.is_set)
-        await world.bought()
-        world.store.may_answer.set()
-        await refreshing
-        assert world.assets.holds_coins("BTC/USD")
-
-    play(scenario)
+@played_by(play)
+async def test_a_reading_that_an_order_has_overtaken_is_not_followed(world: World) -> None:
+    world.store.has_read.clear()
+    world.store.may_answer.clear()
+    refreshing = asyncio.create_task(world.assets.refresh())
+    await until(world.store.has_read.is_set)
+    await world.bought()
+    world.store.may_answer.set()
+    await refreshing
+    assert world.assets.holds_coins("BTC/USD")
 
 
-def test_a_reading_that_an_order_under_way_has_overtaken_is_not_followed() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.may_answer.clear()
-        world.quote("BTC/USD", "99.9", "100")
-        await until(world.broker.asked.is_set)
-        world.store.has_read.clear()
-        world.store.may_answer.clear()
-        refreshing = asyncio.create_task(world.assets.refresh())
-        await until(world.store.has_read.is_set)
-        world.broker.may_answer.set()
-        await until(lambda: world.cycle().quantity > 0)
-        await world.idle()
-        world.store.may_answer.set()
-        await refreshing
-        assert world.assets.holds_coins("BTC/USD")
-
-    play(scenario)
+@played_by(play)
+async def test_a_reading_that_an_order_under_way_has_overtaken_is_not_followed(
+    world: World,
+) -> None:
+    world.broker.may_answer.clear()
+    world.quote("BTC/USD", "99.9", "100")
+    await until(world.broker.asked.is_set)
+    world.store.has_read.clear()
+    world.store.may_answer.clear()
+    refreshing = asyncio.create_task(world.assets.refresh())
+    await until(world.store.has_read.is_set)
+    world.broker.may_answer.set()
+    await until(lambda: world.cycle().quantity > 0)
+    await world.idle()
+    world.store.may_answer.set()
+    await refreshing
+    assert world.assets.holds_coins("BTC/USD")
 
 
 def test_a_database_that_stays_away_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -836,21 +785,21 @@ def test_who_looks_from_outside_sees_what_is_wrong_with_a_row(row: Asset, proble
 
 
 @pytest.mark.parametrize("data", [{}, {"order": None}, "fill"])
-def test_an_update_that_does_not_even_say_whose_it_is_makes_the_bot_ask_alpaca(data: Any) -> None:
-    async def scenario(world: World) -> None:
-        world.assets.on_trade_update({"stream": "trade_updates", "data": data})
-        assert world.gaps == ["gap"]
+@played_by(play)
+async def test_an_update_that_does_not_even_say_whose_it_is_makes_the_bot_ask_alpaca(
+    world: World, data: Any
+) -> None:
+    world.assets.on_trade_update({"stream": "trade_updates", "data": data})
+    assert world.gaps == ["gap"]
 
-    play(scenario)
 
-
-def test_a_reading_of_rows_that_lack_nothing_is_one_question_and_locks_none() -> None:
-    async def scenario(world: World) -> None:
-        before = (world.store.readings, world.store.transactions)
-        await world.assets.refresh()
-        assert (world.store.readings, world.store.transactions) == (before[0] + 1, before[1])
-
-    play(scenario, BTC, replace(ETH, is_enabled=False))
+@played_by(play, BTC, replace(ETH, is_enabled=False))
+async def test_a_reading_of_rows_that_lack_nothing_is_one_question_and_locks_none(
+    world: World,
+) -> None:
+    before = (world.store.readings, world.store.transactions)
+    await world.assets.refresh()
+    assert (world.store.readings, world.store.transactions) == (before[0] + 1, before[1])
 
 
 def test_what_is_wrong_with_a_disabled_row_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -862,44 +811,42 @@ def test_what_is_wrong_with_a_disabled_row_is_not_told(caplog: pytest.LogCapture
     assert [each for each in caplog.records if each.levelname == "ERROR"] == []
 
 
-def test_a_row_that_cannot_be_read_keeps_its_problem_and_gets_no_cycle() -> None:
-    async def scenario(world: World) -> None:
-        await world.bought()
-        world.store.problems = {1: "status is 'wachting': correct it"}
-        transactions = world.store.transactions
-        await world.assets.refresh()
-        assert world.assets.snapshots()[0].state.problem == "status is 'wachting': correct it"
-        assert world.assets.wanted_symbols() == []
-        assert world.store.transactions == transactions
-
-    play(scenario)
+@played_by(play)
+async def test_a_row_that_cannot_be_read_keeps_its_problem_and_gets_no_cycle(world: World) -> None:
+    await world.bought()
+    world.store.problems = {1: "status is 'wachting': correct it"}
+    transactions = world.store.transactions
+    await world.assets.refresh()
+    assert world.assets.snapshots()[0].state.problem == "status is 'wachting': correct it"
+    assert world.assets.wanted_symbols() == []
+    assert world.store.transactions == transactions
 
 
-def test_a_row_that_is_gone_begins_nothing_more_whoever_still_knows_its_prices() -> None:
-    async def scenario(world: World) -> None:
-        watch = world.prices.watches["BTC/USD"]
-        world.store.delete_asset(1)
-        await world.assets.refresh()
-        assert world.prices.watches == {}
-        watch.on_hit()
-        assert world.pool.most_at_once == 0
+@played_by(play)
+async def test_a_row_that_is_gone_begins_nothing_more_whoever_still_knows_its_prices(
+    world: World,
+) -> None:
+    watch = world.prices.watches["BTC/USD"]
+    world.store.delete_asset(1)
+    await world.assets.refresh()
+    assert world.prices.watches == {}
+    watch.on_hit()
+    assert world.pool.most_at_once == 0
 
-    play(scenario)
 
-
-def test_an_edit_while_an_order_is_under_way_is_followed_once_that_has_ended() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.may_answer.clear()
-        world.quote("BTC/USD", "99.9", "100")
-        await until(world.broker.asked.is_set)
-        world.store.put_asset(replace(BTC, take_profit_pct=Decimal(50)))
-        await world.assets.refresh()
-        assert world.assets.snapshots()[0].state.asset == BTC
-        assert world.prices.watches["BTC/USD"].buy_at_or_below == NEVER_BUY
-        world.broker.may_answer.set()
-        await until(lambda: world.cycle().quantity > 0)
-        await world.idle()
-        await world.assets.refresh()
-        assert world.assets.snapshots()[0].state.asset.take_profit_pct == 50
-
-    play(scenario)
+@played_by(play)
+async def test_an_edit_while_an_order_is_under_way_is_followed_once_that_has_ended(
+    world: World,
+) -> None:
+    world.broker.may_answer.clear()
+    world.quote("BTC/USD", "99.9", "100")
+    await until(world.broker.asked.is_set)
+    world.store.put_asset(replace(BTC, take_profit_pct=Decimal(50)))
+    await world.assets.refresh()
+    assert world.assets.snapshots()[0].state.asset == BTC
+    assert world.prices.watches["BTC/USD"].buy_at_or_below == NEVER_BUY
+    world.broker.may_answer.set()
+    await until(lambda: world.cycle().quantity > 0)
+    await world.idle()
+    await world.assets.refresh()
+    assert world.assets.snapshots()[0].state.asset.take_profit_pct == 50

@@ -10,27 +10,23 @@ from dca_bot.live.loop_parts import happens_within
 
 
 @pytest.mark.parametrize("turns", range(6))
-def test_a_cancellation_that_comes_with_the_event_is_not_swallowed(turns: int) -> None:
+async def test_a_cancellation_that_comes_with_the_event_is_not_swallowed(turns: int) -> None:
     """Else a stop that comes at the moment of a connect would never end the loop."""
+    event, rounds = asyncio.Event(), 0
 
-    async def scenario() -> None:
-        event, rounds = asyncio.Event(), 0
+    async def for_ever() -> None:
+        nonlocal rounds
+        while True:
+            await happens_within(event, 60)
+            event.clear()
+            rounds += 1
 
-        async def for_ever() -> None:
-            nonlocal rounds
-            while True:
-                await happens_within(event, 60)
-                event.clear()
-                rounds += 1
-
-        loop = asyncio.create_task(for_ever())
+    loop = asyncio.create_task(for_ever())
+    await asyncio.sleep(0)
+    event.set()
+    for _ in range(turns):
         await asyncio.sleep(0)
-        event.set()
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        loop.cancel()
-        done, _ = await asyncio.wait([loop], timeout=20)
-        assert done
-        assert loop.cancelled()
-
-    asyncio.run(scenario())
+    loop.cancel()
+    done, _ = await asyncio.wait([loop], timeout=20)
+    assert done
+    assert loop.cancelled()

@@ -21,6 +21,7 @@ from dca_bot.store.memory_store import MemoryStore
 from dca_bot.trading.trader import Trader
 from tests.builders import NOW, TestClock, an_asset
 from tests.fakes import FakeBroker
+from tests.helpers import played_by
 
 SYMBOLS = A, B, C, D = "A/USD", "B/USD", "C/USD", "D/USD"
 LOOKS_AN_HOUR = int(3600 / LOOK_SECONDS)
@@ -125,172 +126,153 @@ def play(scenario: Callable[[World], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(run())
 
 
-def test_a_symbol_that_quotes_now_and_then_never_costs_the_connection() -> None:
-    async def scenario(world: World) -> None:
-        for number in range(LOOKS_AN_HOUR):
-            if number % 5 == 0:  # every 50 s
-                world.stream_brings(A)
-            await world.look()
-        assert world.stream.called_silent == []
-        assert world.prices.lent(A) is None
-
-    play(scenario)
-
-
-def test_a_market_without_any_quotes_never_costs_the_connection() -> None:
-    async def scenario(world: World) -> None:
-        world.market(A)
-        for _ in range(LOOKS_AN_HOUR):
-            await world.look()
-        assert world.stream.called_silent == []
-
-    play(scenario)
-
-
-def test_quotes_that_rest_knows_and_the_stream_never_brought_make_it_silent() -> None:
-    async def scenario(world: World) -> None:
-        world.stream_brings(A)
-        seconds = 0.0
-        while not world.stream.called_silent:
-            world.market(A)
-            await world.look()
-            seconds += LOOK_SECONDS
-            assert seconds <= 60
-        assert world.stream.called_silent == [A]
-
-    play(scenario)
-
-
-def test_the_price_that_rest_lends_is_looked_at_in_the_meantime() -> None:
-    async def scenario(world: World) -> None:
-        world.stream_brings(A)
+@played_by(play)
+async def test_a_symbol_that_quotes_now_and_then_never_costs_the_connection(world: World) -> None:
+    for number in range(LOOKS_AN_HOUR):
+        if number % 5 == 0:  # every 50 s
+            world.stream_brings(A)
         await world.look()
-        for _ in range(3):
-            world.market(A)
-            made_at = world.clock()
-            await world.look()
-            newest = world.prices.newest(A)
-            assert newest is not None
-            assert newest.at == made_at
-
-    play(scenario)
+    assert world.stream.called_silent == []
+    assert world.prices.lent(A) is None
 
 
-def test_a_quote_from_the_future_hides_no_price_that_comes_after_it() -> None:
-    async def scenario(world: World) -> None:
-        world.stream_brings(A, dated_ahead=timedelta(hours=1))
-        for _ in range(3):
-            world.market(A)
-            made_at = world.clock()
-            await world.look()
+@played_by(play)
+async def test_a_market_without_any_quotes_never_costs_the_connection(world: World) -> None:
+    world.market(A)
+    for _ in range(LOOKS_AN_HOUR):
+        await world.look()
+    assert world.stream.called_silent == []
+
+
+@played_by(play)
+async def test_quotes_that_rest_knows_and_the_stream_never_brought_make_it_silent(
+    world: World,
+) -> None:
+    world.stream_brings(A)
+    seconds = 0.0
+    while not world.stream.called_silent:
+        world.market(A)
+        await world.look()
+        seconds += LOOK_SECONDS
+        assert seconds <= 60
+    assert world.stream.called_silent == [A]
+
+
+@played_by(play)
+async def test_the_price_that_rest_lends_is_looked_at_in_the_meantime(world: World) -> None:
+    world.stream_brings(A)
+    await world.look()
+    for _ in range(3):
+        world.market(A)
+        made_at = world.clock()
+        await world.look()
         newest = world.prices.newest(A)
         assert newest is not None
         assert newest.at == made_at
 
-    play(scenario)
 
-
-def test_a_quote_from_before_the_connect_is_not_the_streams_to_bring() -> None:
-    async def scenario(world: World) -> None:
+@played_by(play)
+async def test_a_quote_from_the_future_hides_no_price_that_comes_after_it(world: World) -> None:
+    world.stream_brings(A, dated_ahead=timedelta(hours=1))
+    for _ in range(3):
         world.market(A)
-        await world.quiet.look(just_connected=True)
-        assert world.prices.lent(A) is not None
-        for _ in range(LOOKS_AN_HOUR):
-            await world.look()
-        assert world.stream.called_silent == []
-
-    play(scenario)
+        made_at = world.clock()
+        await world.look()
+    newest = world.prices.newest(A)
+    assert newest is not None
+    assert newest.at == made_at
 
 
-def test_a_quote_that_the_stream_brings_a_little_later_is_not_held_against_it() -> None:
-    async def scenario(world: World) -> None:
-        for _ in range(LOOKS_AN_HOUR):
-            world.market(A)
-            await world.look()
-            world.stream_brings(A)
-        assert world.stream.called_silent == []
+@played_by(play)
+async def test_a_quote_from_before_the_connect_is_not_the_streams_to_bring(world: World) -> None:
+    world.market(A)
+    await world.quiet.look(just_connected=True)
+    assert world.prices.lent(A) is not None
+    for _ in range(LOOKS_AN_HOUR):
+        await world.look()
+    assert world.stream.called_silent == []
 
-    play(scenario)
+
+@played_by(play)
+async def test_a_quote_that_the_stream_brings_a_little_later_is_not_held_against_it(
+    world: World,
+) -> None:
+    for _ in range(LOOKS_AN_HOUR):
+        world.market(A)
+        await world.look()
+        world.stream_brings(A)
+    assert world.stream.called_silent == []
 
 
-def test_quotes_that_no_connection_ever_brings_cost_ever_fewer_of_them() -> None:
+@played_by(play)
+async def test_quotes_that_no_connection_ever_brings_cost_ever_fewer_of_them(world: World) -> None:
     """REST may know quotes that the stream will never have; that is no reason for a storm."""
-
-    async def scenario(world: World) -> None:
-        for _ in range(LOOKS_AN_HOUR):
-            world.market(A)
-            await world.look()
-            if len(world.stream.called_silent) > world.reconnects:
-                world.reconnects += 1
-                await world.quiet.look(just_connected=True)
-        assert 3 <= world.reconnects <= 8
-
-    play(scenario)
+    for _ in range(LOOKS_AN_HOUR):
+        world.market(A)
+        await world.look()
+        if len(world.stream.called_silent) > world.reconnects:
+            world.reconnects += 1
+            await world.quiet.look(just_connected=True)
+    assert 3 <= world.reconnects <= 8
 
 
-def test_what_the_plan_leaves_out_is_asked_about_once_a_minute_and_held_coins_come_first() -> None:
-    async def scenario(world: World) -> None:
-        asked = world.asked
-        for _ in range(60):  # ten minutes
-            world.stream_brings(A)
-            world.stream_brings(B)
-            world.market(C)
-            world.market(D)
-            await world.look()
-        assert world.asked - asked == 10
-        assert world.prices.lent_symbols == [D, C] * 10
+@played_by(play)
+async def test_what_the_plan_leaves_out_is_asked_about_once_a_minute_and_held_coins_come_first(
+    world: World,
+) -> None:
+    asked = world.asked
+    for _ in range(60):  # ten minutes
+        world.stream_brings(A)
+        world.stream_brings(B)
+        world.market(C)
+        world.market(D)
+        await world.look()
+    assert world.asked - asked == 10
+    assert world.prices.lent_symbols == [D, C] * 10
 
-    play(scenario)
 
-
-def test_while_rest_cannot_be_asked_nothing_is_concluded() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.fail("latest_quotes", BrokerUnavailable("down"), times=LOOKS_AN_HOUR)
-        known_at = world.prices.known_at
-        for _ in range(LOOKS_AN_HOUR):
-            world.market(A)
-            await world.look()
-        assert world.stream.called_silent == []
-        assert world.prices.known_at == known_at
-
-    play(scenario)
+@played_by(play)
+async def test_while_rest_cannot_be_asked_nothing_is_concluded(world: World) -> None:
+    world.broker.fail("latest_quotes", BrokerUnavailable("down"), times=LOOKS_AN_HOUR)
+    known_at = world.prices.known_at
+    for _ in range(LOOKS_AN_HOUR):
+        world.market(A)
+        await world.look()
+    assert world.stream.called_silent == []
+    assert world.prices.known_at == known_at
 
 
 @pytest.mark.parametrize(("seconds", "is_owed"), [(3, False), (3.5, True)])
-def test_a_quote_of_moments_after_the_connect_is_not_the_streams_to_bring(
-    seconds: float, is_owed: bool
+@played_by(play)
+async def test_a_quote_of_moments_after_the_connect_is_not_the_streams_to_bring(
+    world: World, seconds: float, is_owed: bool
 ) -> None:
-    async def scenario(world: World) -> None:
-        await world.quiet.look(just_connected=True)
-        world.clock.pass_by(seconds)
-        world.market(A)
-        for _ in range(4):
-            await world.look()
-        assert bool(world.stream.called_silent) is is_owed
-
-    play(scenario)
+    await world.quiet.look(just_connected=True)
+    world.clock.pass_by(seconds)
+    world.market(A)
+    for _ in range(4):
+        await world.look()
+    assert bool(world.stream.called_silent) is is_owed
 
 
 @pytest.mark.parametrize(("seconds", "is_lent"), [(0.001, False), (0.002, True)])
-def test_a_quote_that_rest_dates_a_moment_later_is_the_same(seconds: float, is_lent: bool) -> None:
-    async def scenario(world: World) -> None:
-        world.stream_brings(A)
-        world.clock.pass_by(seconds)
-        world.market(A)
-        for _ in range(3):
-            await world.look()
-        assert (world.prices.lent(A) is not None) is is_lent
+@played_by(play)
+async def test_a_quote_that_rest_dates_a_moment_later_is_the_same(
+    world: World, seconds: float, is_lent: bool
+) -> None:
+    world.stream_brings(A)
+    world.clock.pass_by(seconds)
+    world.market(A)
+    for _ in range(3):
+        await world.look()
+    assert (world.prices.lent(A) is not None) is is_lent
 
-    play(scenario)
 
-
-def test_while_prices_are_confirmed_over_rest_they_are_known() -> None:
-    async def scenario(world: World) -> None:
-        for _ in range(3):
-            await world.look()
-        assert world.prices.known_at is not None
-
-    play(scenario)
+@played_by(play)
+async def test_while_prices_are_confirmed_over_rest_they_are_known(world: World) -> None:
+    for _ in range(3):
+        await world.look()
+    assert world.prices.known_at is not None
 
 
 async def looks_until_silent(world: World) -> int:
@@ -303,50 +285,46 @@ async def looks_until_silent(world: World) -> int:
     return looks
 
 
-def test_each_connection_that_did_not_help_makes_the_next_three_times_as_late() -> None:
-    async def scenario(world: World) -> None:
-        lasted = []
-        for _ in range(7):
-            lasted.append(await looks_until_silent(world))
-            await world.quiet.look(just_connected=True)
-        # the first lends a quote of before the connect, the second one that the stream owes
-        assert lasted == [2 + looks for looks in (1, 3, 9, 27, 81, 81, 81)]
-
-    play(scenario)
-
-
-def test_a_new_connection_owes_nothing_of_what_the_one_before_it_did() -> None:
-    async def scenario(world: World) -> None:
-        await looks_until_silent(world)
+@played_by(play)
+async def test_each_connection_that_did_not_help_makes_the_next_three_times_as_late(
+    world: World,
+) -> None:
+    lasted = []
+    for _ in range(7):
+        lasted.append(await looks_until_silent(world))
         await world.quiet.look(just_connected=True)
-        for _ in range(4):  # one more would do
-            world.market(A)
-            await world.look()
-        await world.quiet.look(just_connected=True)
-        assert world.stream.called_silent == [A]
-        assert await looks_until_silent(world) == 5
-
-    play(scenario)
+    # the first lends a quote of before the connect, the second one that the stream owes
+    assert lasted == [2 + looks for looks in (1, 3, 9, 27, 81, 81, 81)]
 
 
-def test_a_stream_that_takes_long_to_connect_is_not_called_silent_at_each_look() -> None:
-    async def scenario(world: World) -> None:
-        await looks_until_silent(world)
-        assert [await looks_until_silent(world) for _ in range(3)] == [3, 9, 27]
-
-    play(scenario)
-
-
-def test_a_stream_that_brings_a_quote_has_its_old_faults_forgiven() -> None:
-    async def scenario(world: World) -> None:
-        await looks_until_silent(world)
-        await world.quiet.look(just_connected=True)
-        for _ in range(4):  # one more would do
-            world.market(A)
-            await world.look()
-        world.stream_brings(A)
+@played_by(play)
+async def test_a_new_connection_owes_nothing_of_what_the_one_before_it_did(world: World) -> None:
+    await looks_until_silent(world)
+    await world.quiet.look(just_connected=True)
+    for _ in range(4):  # one more would do
+        world.market(A)
         await world.look()
-        assert world.stream.called_silent == [A]
-        assert await looks_until_silent(world) == 2
+    await world.quiet.look(just_connected=True)
+    assert world.stream.called_silent == [A]
+    assert await looks_until_silent(world) == 5
 
-    play(scenario)
+
+@played_by(play)
+async def test_a_stream_that_takes_long_to_connect_is_not_called_silent_at_each_look(
+    world: World,
+) -> None:
+    await looks_until_silent(world)
+    assert [await looks_until_silent(world) for _ in range(3)] == [3, 9, 27]
+
+
+@played_by(play)
+async def test_a_stream_that_brings_a_quote_has_its_old_faults_forgiven(world: World) -> None:
+    await looks_until_silent(world)
+    await world.quiet.look(just_connected=True)
+    for _ in range(4):  # one more would do
+        world.market(A)
+        await world.look()
+    world.stream_brings(A)
+    await world.look()
+    assert world.stream.called_silent == [A]
+    assert await looks_until_silent(world) == 2

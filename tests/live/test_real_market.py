@@ -11,6 +11,7 @@ import pytest
 
 from dca_bot.core.model import Asset, AssetRules, CycleStatus, OrderKind
 from dca_bot.trading.budget import Budget
+from tests.helpers import played_by
 from tests.live.test_assets import BTC, ETH, World, play, until
 
 STEP = Decimal("0.000000001")
@@ -29,58 +30,50 @@ async def resting_safety_order(world: World) -> str:
 # -- a BUY that still rests when the take profit is due
 
 
-def test_a_resting_buy_is_cancelled_and_then_everything_is_sold() -> None:
-    async def scenario(world: World) -> None:
-        await resting_safety_order(world)
-        world.quote("BTC/USD", "101", "101.1")
-        await until(lambda: len(world.broker.submitted) == 3)
-        assert world.broker.submitted[2].kind is OrderKind.TAKE_PROFIT
-        assert world.broker.submitted[2].quantity == Decimal("0.1995")
-        assert world.broker.calls.count("cancel") == 1
-
-    play(scenario)
+@played_by(play)
+async def test_a_resting_buy_is_cancelled_and_then_everything_is_sold(world: World) -> None:
+    await resting_safety_order(world)
+    world.quote("BTC/USD", "101", "101.1")
+    await until(lambda: len(world.broker.submitted) == 3)
+    assert world.broker.submitted[2].kind is OrderKind.TAKE_PROFIT
+    assert world.broker.submitted[2].quantity == Decimal("0.1995")
+    assert world.broker.calls.count("cancel") == 1
 
 
-def test_what_the_buy_has_filled_before_its_cancel_is_sold_as_well() -> None:
-    async def scenario(world: World) -> None:
-        safety_order = await resting_safety_order(world)
-        world.broker.fill(safety_order, Decimal("0.1"))
-        await world.idle()
-        world.quote("BTC/USD", "101", "101.1")
-        await until(lambda: len(world.broker.submitted) == 3)
-        assert world.broker.submitted[2].quantity == Decimal("0.29925")
-
-    play(scenario)
+@played_by(play)
+async def test_what_the_buy_has_filled_before_its_cancel_is_sold_as_well(world: World) -> None:
+    safety_order = await resting_safety_order(world)
+    world.broker.fill(safety_order, Decimal("0.1"))
+    await world.idle()
+    world.quote("BTC/USD", "101", "101.1")
+    await until(lambda: len(world.broker.submitted) == 3)
+    assert world.broker.submitted[2].quantity == Decimal("0.29925")
 
 
-def test_a_buy_that_fills_before_its_cancel_is_not_lost() -> None:
-    async def scenario(world: World) -> None:
-        safety_order = await resting_safety_order(world)
-        world.broker.ignores_cancels = True
-        world.quote("BTC/USD", "101", "101.1")
-        await until(lambda: "cancel" in world.broker.calls)
-        await world.idle()
-        world.broker.fill(safety_order, price=Decimal(98))
-        await until(lambda: world.cycle().safety_orders == 1)
-        await world.idle()
-        world.broker.release_fills()
-        world.quote("BTC/USD", "101", "101.1")
-        await until(lambda: world.cycle().status is CycleStatus.COOLDOWN)
-
-    play(scenario)
+@played_by(play)
+async def test_a_buy_that_fills_before_its_cancel_is_not_lost(world: World) -> None:
+    safety_order = await resting_safety_order(world)
+    world.broker.ignores_cancels = True
+    world.quote("BTC/USD", "101", "101.1")
+    await until(lambda: "cancel" in world.broker.calls)
+    await world.idle()
+    world.broker.fill(safety_order, price=Decimal(98))
+    await until(lambda: world.cycle().safety_orders == 1)
+    await world.idle()
+    world.broker.release_fills()
+    world.quote("BTC/USD", "101", "101.1")
+    await until(lambda: world.cycle().status is CycleStatus.COOLDOWN)
 
 
-def test_a_resting_base_order_without_any_fill_is_left_alone() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.holds_fills = True
-        world.quote("BTC/USD", "99.9", "100")
-        await until(lambda: len(world.broker.submitted) == 1)
-        await world.idle()
-        world.quote("BTC/USD", "150", "150.1")
-        await world.idle()
-        assert "cancel" not in world.broker.calls
-
-    play(scenario)
+@played_by(play)
+async def test_a_resting_base_order_without_any_fill_is_left_alone(world: World) -> None:
+    world.broker.holds_fills = True
+    world.quote("BTC/USD", "99.9", "100")
+    await until(lambda: len(world.broker.submitted) == 1)
+    await world.idle()
+    world.quote("BTC/USD", "150", "150.1")
+    await world.idle()
+    assert "cancel" not in world.broker.calls
 
 
 # -- more than Alpaca takes in one order
@@ -111,20 +104,18 @@ def test_a_large_position_is_sold_in_parts_one_after_the_other() -> None:
 # -- halts
 
 
-def test_a_halted_asset_gets_no_orders_until_alpaca_trades_it_again() -> None:
-    async def scenario(world: World) -> None:
-        world.rules_of_alpaca["BTC/USD"] = AssetRules("BTC/USD", False, STEP, STEP)
-        await world.assets.refresh()
-        assert world.assets.symbols_not_traded() == {"BTC/USD"}
-        world.quote("BTC/USD", "99.9", "100")
-        await world.idle()
-        assert world.broker.submitted == []
-        world.rules_of_alpaca["BTC/USD"] = AssetRules("BTC/USD", True, STEP, STEP)
-        await world.assets.refresh()
-        assert world.assets.symbols_not_traded() == set()
-        await until(lambda: world.cycle().quantity > 0)
-
-    play(scenario)
+@played_by(play)
+async def test_a_halted_asset_gets_no_orders_until_alpaca_trades_it_again(world: World) -> None:
+    world.rules_of_alpaca["BTC/USD"] = AssetRules("BTC/USD", False, STEP, STEP)
+    await world.assets.refresh()
+    assert world.assets.symbols_not_traded() == {"BTC/USD"}
+    world.quote("BTC/USD", "99.9", "100")
+    await world.idle()
+    assert world.broker.submitted == []
+    world.rules_of_alpaca["BTC/USD"] = AssetRules("BTC/USD", True, STEP, STEP)
+    await world.assets.refresh()
+    assert world.assets.symbols_not_traded() == set()
+    await until(lambda: world.cycle().quantity > 0)
 
 
 @pytest.mark.parametrize(
@@ -158,89 +149,59 @@ def test_a_row_that_is_not_traded_is_reported_once_with_its_reason(
         {"max_safety_orders": -1},
     ],
 )
-def test_coins_are_sold_though_the_row_can_buy_no_more(columns: dict[str, Decimal]) -> None:
-    async def scenario(world: World) -> None:
-        await world.bought()
-        world.store.put_asset(replace(BTC, **columns))
-        await world.assets.refresh()
-        world.quote("BTC/USD", "90", "90.1")
-        await world.idle()
-        assert len(world.broker.submitted) == 1
-        world.quote("BTC/USD", "101", "101.1")
-        await until(lambda: world.cycle().status is CycleStatus.COOLDOWN)
-
-    play(scenario)
+@played_by(play)
+async def test_coins_are_sold_though_the_row_can_buy_no_more(
+    world: World, columns: dict[str, Decimal]
+) -> None:
+    await world.bought()
+    world.store.put_asset(replace(BTC, **columns))
+    await world.assets.refresh()
+    world.quote("BTC/USD", "90", "90.1")
+    await world.idle()
+    assert len(world.broker.submitted) == 1
+    world.quote("BTC/USD", "101", "101.1")
+    await until(lambda: world.cycle().status is CycleStatus.COOLDOWN)
 
 
 # -- rows that stand in each other's way
 
 
-def test_of_two_rows_of_one_coin_only_the_first_is_traded() -> None:
-    async def scenario(world: World) -> None:
-        world.quote("BTC/USDC", "99.9", "100")
-        world.quote("BTC/USD", "99.9", "100")
-        await until(lambda: world.cycle(1).quantity > 0)
-        await world.idle()
-        assert [order.asset_id for order in world.broker.submitted] == [1]
-
-    play(scenario, BTC, replace(BTC, asset_id=2, symbol="BTC/USDC"))
+@played_by(play, BTC, replace(BTC, asset_id=2, symbol="BTC/USDC"))
+async def test_of_two_rows_of_one_coin_only_the_first_is_traded(world: World) -> None:
+    world.quote("BTC/USDC", "99.9", "100")
+    world.quote("BTC/USD", "99.9", "100")
+    await until(lambda: world.cycle(1).quantity > 0)
+    await world.idle()
+    assert [order.asset_id for order in world.broker.submitted] == [1]
 
 
-def test_the_second_row_of_a_coin_is_traded_once_the_first_is_disabled() -> None:
-    async def scenario(world: World) -> None:
-        world.broker.money["USDC"] = Decimal(1000)
-        world.quote("BTC/USDC", "99.9", "100")
-        world.store.put_asset(replace(BTC, is_enabled=False))
-        await world.assets.refresh()
-        await until(lambda: world.cycle(2).quantity > 0)
-
-    play(scenario, BTC, replace(BTC, asset_id=2, symbol="BTC/USDC"))
+@played_by(play, BTC, replace(BTC, asset_id=2, symbol="BTC/USDC"))
+async def test_the_second_row_of_a_coin_is_traded_once_the_first_is_disabled(world: World) -> None:
+    world.broker.money["USDC"] = Decimal(1000)
+    world.quote("BTC/USDC", "99.9", "100")
+    world.store.put_asset(replace(BTC, is_enabled=False))
+    await world.assets.refresh()
+    await until(lambda: world.cycle(2).quantity > 0)
 
 
-def test_a_right_symbol_and_its_misspelling_can_both_be_deleted() -> None:
-    async def scenario(world: World) -> None:
-        world.store.delete_asset(2)
-        await world.assets.refresh()
-        await world.bought()
-        world.store.delete_asset(1)
-        await world.assets.refresh()
-        assert world.assets.wanted_symbols() == ["ETH/USD"]
-
-    play(scenario, BTC, replace(BTC, asset_id=2, symbol="BTCUSD"), replace(ETH, asset_id=3))
+@played_by(play, BTC, replace(BTC, asset_id=2, symbol="BTCUSD"), replace(ETH, asset_id=3))
+async def test_a_right_symbol_and_its_misspelling_can_both_be_deleted(world: World) -> None:
+    world.store.delete_asset(2)
+    await world.assets.refresh()
+    await world.bought()
+    world.store.delete_asset(1)
+    await world.assets.refresh()
+    assert world.assets.wanted_symbols() == ["ETH/USD"]
 
 
-def test_news_of_an_order_reaches_the_row_that_is_spelt_right() -> None:
-    async def scenario(world: World) -> None:
-        await world.bought()
-        world.quote("BTC/USD", "101", "101.1")
-        await until(lambda: world.cycle().status is CycleStatus.COOLDOWN)
-
-    play(scenario, BTC, replace(BTC, asset_id=2, symbol="BTCUSD"))
+@played_by(play, BTC, replace(BTC, asset_id=2, symbol="BTCUSD"))
+async def test_news_of_an_order_reaches_the_row_that_is_spelt_right(world: World) -> None:
+    await world.bought()
+    world.quote("BTC/USD", "101", "101.1")
+    await until(lambda: world.cycle().status is CycleStatus.COOLDOWN)
 
 
 # -- a limit for all assets
-
-
-def test_a_limit_that_keeps_a_buy_back_is_known_until_the_buy_goes_through() -> None:
-    async def scenario(world: World) -> None:
-        await world.bought()
-        world.quote("ETH/USD", "99.9", "100")
-        await world.idle()
-        limits = {each.state.asset.symbol: each.limit for each in world.assets.snapshots()}
-        assert limits == {"BTC/USD": "", "ETH/USD": "MAX_ACTIVE_CYCLES"}
-        assert world.refusals == []  # Alpaca's rules have nothing to do with it
-        world.quote("BTC/USD", "102", "102.1")
-        await until(lambda: world.cycle().status is CycleStatus.COOLDOWN)
-
-        def has_bought() -> bool:
-            world.tell("ETH/USD", "99.9", "100")
-            return world.cycle(2).quantity > 0
-
-        await until(has_bought)
-        await world.idle()
-        assert {each.limit for each in world.assets.snapshots()} == {""}
-
-    play(scenario, BTC, ETH, loop_factory=HurriedLoop, budget=Budget(active_cycles_max=1))
 
 
 class HurriedLoop(asyncio.SelectorEventLoop):
@@ -248,3 +209,25 @@ class HurriedLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return super().time() * 100
+
+
+@played_by(play, BTC, ETH, loop_factory=HurriedLoop, budget=Budget(active_cycles_max=1))
+async def test_a_limit_that_keeps_a_buy_back_is_known_until_the_buy_goes_through(
+    world: World,
+) -> None:
+    await world.bought()
+    world.quote("ETH/USD", "99.9", "100")
+    await world.idle()
+    limits = {each.state.asset.symbol: each.limit for each in world.assets.snapshots()}
+    assert limits == {"BTC/USD": "", "ETH/USD": "MAX_ACTIVE_CYCLES"}
+    assert world.refusals == []  # Alpaca's rules have nothing to do with it
+    world.quote("BTC/USD", "102", "102.1")
+    await until(lambda: world.cycle().status is CycleStatus.COOLDOWN)
+
+    def has_bought() -> bool:
+        world.tell("ETH/USD", "99.9", "100")
+        return world.cycle(2).quantity > 0
+
+    await until(has_bought)
+    await world.idle()
+    assert {each.limit for each in world.assets.snapshots()} == {""}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -105,44 +105,31 @@ async def heard(exchange: Simulator, streams: BothStreams, bid: str) -> None:
         await asyncio.sleep(0.02)
 
 
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, 60))
+async def test_quotes_arrive_exactly(exchange: Simulator) -> None:
+    async with BothStreams(exchange, BTC).at_work() as streams:
+        await heard(exchange, streams, "64123.45")
 
 
-def test_quotes_arrive_exactly(exchange: Simulator) -> None:
-    async def test() -> None:
-        async with BothStreams(exchange, BTC).at_work() as streams:
-            await heard(exchange, streams, "64123.45")
-
-    run(test())
-
-
-def test_an_orders_life_arrives_with_the_position_net_of_the_fee(exchange: Simulator) -> None:
-    async def test() -> None:
-        async with BothStreams(exchange, BTC).at_work() as streams:
-            broker = AlpacaBroker(streams.settings, RateLimiter(6000))
-            order = buy("0.001", limit="65000")
-            await asyncio.to_thread(broker.submit, order, BTC)
-            await eventually(lambda: streams.updates() and streams.updates()[-1].status.is_finished)
-            last = streams.updates()[-1]
-            assert last.client_order_id == order.client_order_id
-            assert (last.status, last.filled_quantity) == (OrderStatus.FILLED, Decimal("0.001"))
-            assert last.position_quantity == Decimal("0.0009975")
-            broker.close()
-
-    run(test())
+async def test_an_orders_life_arrives_with_the_position_net_of_the_fee(exchange: Simulator) -> None:
+    async with BothStreams(exchange, BTC).at_work() as streams:
+        broker = AlpacaBroker(streams.settings, RateLimiter(6000))
+        order = buy("0.001", limit="65000")
+        await asyncio.to_thread(broker.submit, order, BTC)
+        await eventually(lambda: streams.updates() and streams.updates()[-1].status.is_finished)
+        last = streams.updates()[-1]
+        assert last.client_order_id == order.client_order_id
+        assert (last.status, last.filled_quantity) == (OrderStatus.FILLED, Decimal("0.001"))
+        assert last.position_quantity == Decimal("0.0009975")
+        broker.close()
 
 
 @pytest.mark.parametrize("clean", [True, False])
-def test_dropped_streams_come_back_and_go_on(exchange: Simulator, clean: bool) -> None:
-    async def test() -> None:
-        async with BothStreams(exchange, BTC).at_work() as streams:
-            for name in ("drop_data_stream", "drop_trade_stream"):
-                await asyncio.to_thread(fault, exchange, name, clean=clean)
-            await eventually(lambda: len(streams.connected) >= 4)
-            await heard(exchange, streams, "64222")
-
-    run(test())
+async def test_dropped_streams_come_back_and_go_on(exchange: Simulator, clean: bool) -> None:
+    async with BothStreams(exchange, BTC).at_work() as streams:
+        for name in ("drop_data_stream", "drop_trade_stream"):
+            await asyncio.to_thread(fault, exchange, name, clean=clean)
+        await eventually(lambda: len(streams.connected) >= 4)
+        await heard(exchange, streams, "64222")
 
 
 @pytest.mark.parametrize(
@@ -155,76 +142,59 @@ def test_dropped_streams_come_back_and_go_on(exchange: Simulator, clean: bool) -
         ("unauthorized_trade_stream", "trade stream", "refuses the keys"),
     ],
 )
-def test_a_hindered_connect_is_said_once_and_overcome(
+async def test_a_hindered_connect_is_said_once_and_overcome(
     exchange: Simulator, name: str, stream: str, words: str
 ) -> None:
     fault(exchange, name, count=3)
-
-    async def test() -> None:
-        async with BothStreams(exchange, BTC).at_work() as streams:
-            assert len(streams.troubles) == 1
-            assert stream in streams.troubles[0]
-            assert words in streams.troubles[0]
-
-    run(test())
+    async with BothStreams(exchange, BTC).at_work() as streams:
+        assert len(streams.troubles) == 1
+        assert stream in streams.troubles[0]
+        assert words in streams.troubles[0]
 
 
-def test_a_second_program_with_the_same_keys_is_told_so(exchange: Simulator) -> None:
-    async def test() -> None:
-        second = BothStreams(exchange, BTC)
-        async with BothStreams(exchange, BTC).at_work():
-            await second.quote_stream.watch([BTC])
-            running = second.start()
-            await eventually(lambda: len(second.troubles) == 2)
-            assert all("another program uses these keys" in text for text in second.troubles)
-        await eventually(lambda: len(second.connected) == 2)
-        await second.stop(running)
-
-    run(test())
+async def test_a_second_program_with_the_same_keys_is_told_so(exchange: Simulator) -> None:
+    second = BothStreams(exchange, BTC)
+    async with BothStreams(exchange, BTC).at_work():
+        await second.quote_stream.watch([BTC])
+        running = second.start()
+        await eventually(lambda: len(second.troubles) == 2)
+        assert all("another program uses these keys" in text for text in second.troubles)
+    await eventually(lambda: len(second.connected) == 2)
+    await second.stop(running)
 
 
-def test_a_mute_socket_is_replaced(exchange: Simulator) -> None:
-    async def test() -> None:
-        async with BothStreams(exchange, BTC).at_work() as streams:
-            await asyncio.to_thread(fault, exchange, "mute_data_stream")
-            count = len(streams.connected)
-            streams.quote_stream.call_silent(BTC)
-            await eventually(lambda: len(streams.connected) > count)
-            await heard(exchange, streams, "64333")
-
-    run(test())
+async def test_a_mute_socket_is_replaced(exchange: Simulator) -> None:
+    async with BothStreams(exchange, BTC).at_work() as streams:
+        await asyncio.to_thread(fault, exchange, "mute_data_stream")
+        count = len(streams.connected)
+        streams.quote_stream.call_silent(BTC)
+        await eventually(lambda: len(streams.connected) > count)
+        await heard(exchange, streams, "64333")
 
 
 @pytest.mark.parametrize("simulator", [("--no-walk", "--symbol-limit", "5")], indirect=True)
-def test_more_symbols_than_the_plan_allows(simulator: Simulator) -> None:
+async def test_more_symbols_than_the_plan_allows(simulator: Simulator) -> None:
     assets = simulator.get("/v2/assets?asset_class=crypto")
     wanted = sorted(asset["symbol"] for asset in assets)[:8]
-
-    async def test() -> None:
-        async with BothStreams(simulator, *wanted).at_work() as streams:
-            assert streams.quote_stream.subscribed == set(wanted[:5])
-            assert all(symbol in streams.troubles[0] for symbol in wanted[5:])
-
-    run(test())
+    async with BothStreams(simulator, *wanted).at_work() as streams:
+        assert streams.quote_stream.subscribed == set(wanted[:5])
+        assert all(symbol in streams.troubles[0] for symbol in wanted[5:])
 
 
-def test_strange_updates_are_read_or_lead_to_a_question(exchange: Simulator) -> None:
-    async def test() -> None:
-        async with BothStreams(exchange, BTC).at_work() as streams:
-            broker = AlpacaBroker(streams.settings, RateLimiter(6000))
-            fault(exchange, "unknown_event", count=1)
-            fault(exchange, "null_update", count=1)
-            await asyncio.to_thread(broker.submit, buy("0.001", limit="65000"), BTC)
-            await eventually(lambda: any(each.status.is_finished for each in streams.updates()))
-            fault(exchange, "unknown_status", count=10)
-            streams.raw_updates.clear()
-            order = buy("0.001", limit="65000")
-            with pytest.raises(OrderOutcomeUnknown):
-                await asyncio.to_thread(broker.submit, order, BTC)
-            raw = await eventually(lambda: streams.raw_updates and streams.raw_updates[-1])
-            with pytest.raises(translate.Unreadable) as caught:
-                translate.trade_update(raw)
-            assert caught.value.client_order_id == order.client_order_id
-            broker.close()
-
-    run(test())
+async def test_strange_updates_are_read_or_lead_to_a_question(exchange: Simulator) -> None:
+    async with BothStreams(exchange, BTC).at_work() as streams:
+        broker = AlpacaBroker(streams.settings, RateLimiter(6000))
+        fault(exchange, "unknown_event", count=1)
+        fault(exchange, "null_update", count=1)
+        await asyncio.to_thread(broker.submit, buy("0.001", limit="65000"), BTC)
+        await eventually(lambda: any(each.status.is_finished for each in streams.updates()))
+        fault(exchange, "unknown_status", count=10)
+        streams.raw_updates.clear()
+        order = buy("0.001", limit="65000")
+        with pytest.raises(OrderOutcomeUnknown):
+            await asyncio.to_thread(broker.submit, order, BTC)
+        raw = await eventually(lambda: streams.raw_updates and streams.raw_updates[-1])
+        with pytest.raises(translate.Unreadable) as caught:
+            translate.trade_update(raw)
+        assert caught.value.client_order_id == order.client_order_id
+        broker.close()

@@ -34,7 +34,7 @@ def test_the_tests_that_should_catch_them_exist() -> None:
     for test in {test for each in all_sabotages() for test in each.caught_by}:
         path, _, name = test.partition("::")
         assert (PROJECT_ROOT / path).exists(), test
-        assert not name or f"\ndef {name}(" in (PROJECT_ROOT / path).read_text(), test
+        assert not name or f"def {name}(" in (PROJECT_ROOT / path).read_text(), test
 
 
 def test_sabotages_are_chosen_by_name_or_number() -> None:

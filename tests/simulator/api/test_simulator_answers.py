@@ -80,12 +80,11 @@ def test_nonsense_is_refused_and_never_an_error_of_the_server(
 
 
 @pytest.mark.parametrize("path", ["/stream", "/stream/"])
-def test_the_trading_socket_opens_with_and_without_the_last_slash(wire: Wire, path: str) -> None:
-    async def run() -> None:
-        async with socket(wire.base.replace("http", "ws", 1) + path) as stream:
-            await stream.listen()
-
-    asyncio.run(run())
+async def test_the_trading_socket_opens_with_and_without_the_last_slash(
+    wire: Wire, path: str
+) -> None:
+    async with socket(wire.base.replace("http", "ws", 1) + path) as stream:
+        await stream.listen()
 
 
 @pytest.mark.parametrize(
@@ -99,20 +98,17 @@ def test_the_data_socket_opens_in_other_places(wire: Wire, path: str) -> None:
     assert asyncio.run(run())[0]["quotes"] == ["BTC/USD"]
 
 
-def test_nonsense_on_the_sockets_is_answered_or_ignored_and_ends_nothing(wire: Wire) -> None:
-    async def run() -> None:
-        async with socket(wire.stream_url) as trading, socket(wire.data_url) as data:
-            for text in ("{", "[5]", "[" * 100_000, '{"action": "listen", "data": {"streams": 5}}'):
-                await trading.socket.send_str(text)
-            refused = await trading.hear()
-            assert refused["data"] == {"status": "unauthorized", "action": "listen"}
-            await trading.listen()
-            await data.subscribe("BTC/USD")
-            for text in ("{", "[5]", "[" * 100_000, '{"action": "subscribe", "quotes": 5}'):
-                await data.socket.send_str(text)
-                assert (await data.hear())[0]["code"] == 400
-
-    asyncio.run(run())
+async def test_nonsense_on_the_sockets_is_answered_or_ignored_and_ends_nothing(wire: Wire) -> None:
+    async with socket(wire.stream_url) as trading, socket(wire.data_url) as data:
+        for text in ("{", "[5]", "[" * 100_000, '{"action": "listen", "data": {"streams": 5}}'):
+            await trading.socket.send_str(text)
+        refused = await trading.hear()
+        assert refused["data"] == {"status": "unauthorized", "action": "listen"}
+        await trading.listen()
+        await data.subscribe("BTC/USD")
+        for text in ("{", "[5]", "[" * 100_000, '{"action": "subscribe", "quotes": 5}'):
+            await data.socket.send_str(text)
+            assert (await data.hear())[0]["code"] == 400
 
 
 def test_a_bearer_token_is_a_key(wire: Wire) -> None:

@@ -245,33 +245,29 @@ def sell_doge(wire: Wire) -> None:
     wire.order(symbol="DOGE/USD", side="sell", type="market", qty=129.7, limit_price=None)
 
 
-def test_control_frames_of_the_streams_are_the_recorded_ones(
+async def test_control_frames_of_the_streams_are_the_recorded_ones(
     wire: Wire, recorded: Recorded
 ) -> None:
     trading = recorded("trading_ws_control.json")
     data = recorded("ws_crypto_data_docs.json")
-
-    async def converse() -> None:
-        async with socket(wire.stream_url) as stream:
-            await stream.say(action="listen", data={"streams": ["trade_updates"]})
-            assert await stream.hear() == trading["listen_before_auth_docs"]
-            await stream.say(action="auth", key="K", secret="S")
-            assert await stream.hear() == trading["authorized_new_format_2026-09"]
-        async with socket(wire.stream_url) as stream:
-            await stream.say(action="auth", key="K", secret="")
-            assert await stream.hear() == trading["unauthorized_recorded_2026-09"]
-            assert await stream.hear() is None
-        async with socket(wire.data_url) as stream:
-            assert await stream.hear() == data["connected"]
-            await stream.say(**data["subscribe_sent"])
-            assert await stream.hear() in data["errors"]
-            await stream.say(**data["auth_sent"])
-            assert await stream.hear() == data["authenticated"]
-            await stream.say(**data["subscribe_sent"])
-            assert await stream.hear() == data["subscription"]
-            await asyncio.to_thread(wire.quote, "1", "2")
-            quote = await stream.hear()
-            assert list(quote[0]) == list(data["quote"][0])
-            assert differences(quote, data["quote"]) == []
-
-    asyncio.run(converse())
+    async with socket(wire.stream_url) as stream:
+        await stream.say(action="listen", data={"streams": ["trade_updates"]})
+        assert await stream.hear() == trading["listen_before_auth_docs"]
+        await stream.say(action="auth", key="K", secret="S")
+        assert await stream.hear() == trading["authorized_new_format_2026-09"]
+    async with socket(wire.stream_url) as stream:
+        await stream.say(action="auth", key="K", secret="")
+        assert await stream.hear() == trading["unauthorized_recorded_2026-09"]
+        assert await stream.hear() is None
+    async with socket(wire.data_url) as stream:
+        assert await stream.hear() == data["connected"]
+        await stream.say(**data["subscribe_sent"])
+        assert await stream.hear() in data["errors"]
+        await stream.say(**data["auth_sent"])
+        assert await stream.hear() == data["authenticated"]
+        await stream.say(**data["subscribe_sent"])
+        assert await stream.hear() == data["subscription"]
+        await asyncio.to_thread(wire.quote, "1", "2")
+        quote = await stream.hear()
+        assert list(quote[0]) == list(data["quote"][0])
+        assert differences(quote, data["quote"]) == []

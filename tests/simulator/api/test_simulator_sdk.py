@@ -241,42 +241,36 @@ def test_a_fill_can_be_reported_before_the_post_answers(start: Any) -> None:
     assert all(event["told_monotonic"] < request["answered_monotonic"] for event in events)
 
 
-def test_only_one_trading_stream_and_one_data_stream_at_a_time(wire: Wire) -> None:
-    async def run() -> None:
-        async with socket(wire.stream_url) as first, socket(wire.data_url) as data:
-            await first.listen()
-            await data.subscribe("BTC/USD")
-            with pytest.raises(Exception, match="429"):
-                async with socket(wire.stream_url):
-                    pass
-            async with socket(wire.data_url) as second:
-                assert (await second.hear())[0]["msg"] == "connected"
-                for _ in range(2):  # the socket stays open for another try
-                    await second.say(action="auth", key=KEY, secret=SECRET)
-                    assert (await second.hear())[0]["code"] == 406
-        async with socket(wire.stream_url) as again, socket(wire.data_url) as data:
-            await again.listen()
-            await data.subscribe("BTC/USD")
-
-    asyncio.run(run())
-
-
-def test_a_slot_that_was_lost_uncleanly_stays_taken_for_a_while(wire: Wire) -> None:
-    async def run() -> None:
-        wire.control("settings", stale_slot_seconds=90)
-        async with socket(wire.data_url) as data:
-            await data.subscribe("BTC/USD")
-            await asyncio.to_thread(wire.fault, "drop_data_stream", count=1)
-            assert await data.hear() is None
+async def test_only_one_trading_stream_and_one_data_stream_at_a_time(wire: Wire) -> None:
+    async with socket(wire.stream_url) as first, socket(wire.data_url) as data:
+        await first.listen()
+        await data.subscribe("BTC/USD")
+        with pytest.raises(Exception, match="429"):
+            async with socket(wire.stream_url):
+                pass
         async with socket(wire.data_url) as second:
-            await second.hear()
-            await second.say(action="auth", key=KEY, secret=SECRET)
-            assert (await second.hear())[0]["code"] == 406
-            await asyncio.to_thread(wire.control, "settings", stale_slot_seconds=0)
-            await second.say(action="auth", key=KEY, secret=SECRET)
-            assert (await second.hear())[0]["msg"] == "authenticated"
+            assert (await second.hear())[0]["msg"] == "connected"
+            for _ in range(2):  # the socket stays open for another try
+                await second.say(action="auth", key=KEY, secret=SECRET)
+                assert (await second.hear())[0]["code"] == 406
+    async with socket(wire.stream_url) as again, socket(wire.data_url) as data:
+        await again.listen()
+        await data.subscribe("BTC/USD")
 
-    asyncio.run(run())
+
+async def test_a_slot_that_was_lost_uncleanly_stays_taken_for_a_while(wire: Wire) -> None:
+    wire.control("settings", stale_slot_seconds=90)
+    async with socket(wire.data_url) as data:
+        await data.subscribe("BTC/USD")
+        await asyncio.to_thread(wire.fault, "drop_data_stream", count=1)
+        assert await data.hear() is None
+    async with socket(wire.data_url) as second:
+        await second.hear()
+        await second.say(action="auth", key=KEY, secret=SECRET)
+        assert (await second.hear())[0]["code"] == 406
+        await asyncio.to_thread(wire.control, "settings", stale_slot_seconds=0)
+        await second.say(action="auth", key=KEY, secret=SECRET)
+        assert (await second.hear())[0]["msg"] == "authenticated"
 
 
 def test_a_data_stream_speaks_json_or_msgpack_as_the_header_says(wire: Wire) -> None:
@@ -294,47 +288,37 @@ def test_a_data_stream_speaks_json_or_msgpack_as_the_header_says(wire: Wire) -> 
     assert (plain["bp"], plain["ap"]) == (99.5, 100.25)
 
 
-def test_too_many_symbols_are_refused_and_a_star_takes_all(wire: Wire) -> None:
-    async def run() -> None:
-        async with socket(wire.data_url) as data:
-            answer = await data.subscribe(*[f"C{number}/USD" for number in range(31)])
-            assert answer == [{"T": "error", "code": 405, "msg": "symbol limit exceeded"}]
-            await data.say(action="subscribe", quotes=["*"])
-            assert (await data.hear())[0]["quotes"] == ["*"]
-            await asyncio.to_thread(wire.quote, "1", "2", "DOT/USD")
-            assert (await data.hear())[0]["S"] == "DOT/USD"
-            await data.say(action="unsubscribe", quotes=["*"])
-            assert (await data.hear())[0]["quotes"] == []
-
-    asyncio.run(run())
+async def test_too_many_symbols_are_refused_and_a_star_takes_all(wire: Wire) -> None:
+    async with socket(wire.data_url) as data:
+        answer = await data.subscribe(*[f"C{number}/USD" for number in range(31)])
+        assert answer == [{"T": "error", "code": 405, "msg": "symbol limit exceeded"}]
+        await data.say(action="subscribe", quotes=["*"])
+        assert (await data.hear())[0]["quotes"] == ["*"]
+        await asyncio.to_thread(wire.quote, "1", "2", "DOT/USD")
+        assert (await data.hear())[0]["S"] == "DOT/USD"
+        await data.say(action="unsubscribe", quotes=["*"])
+        assert (await data.hear())[0]["quotes"] == []
 
 
-def test_trades_and_order_books_have_channels_too(wire: Wire) -> None:
-    async def run() -> None:
-        async with socket(wire.data_url) as data:
-            await data.subscribe("X/Y", trades=["BTC/USD"], orderbooks=["BTC/USD"])
-            await asyncio.to_thread(wire.quote, "99", "100")
-            assert (await data.hear())[0]["T"] == "o"
-            await asyncio.to_thread(wire.control, "trade", symbol="BTC/USD", side="buy", qty="1")
-            trade = (await data.hear())[0]
-            assert (trade["T"], trade["p"], trade["s"], trade["tks"]) == ("t", 100, 1, "B")
-
-    asyncio.run(run())
+async def test_trades_and_order_books_have_channels_too(wire: Wire) -> None:
+    async with socket(wire.data_url) as data:
+        await data.subscribe("X/Y", trades=["BTC/USD"], orderbooks=["BTC/USD"])
+        await asyncio.to_thread(wire.quote, "99", "100")
+        assert (await data.hear())[0]["T"] == "o"
+        await asyncio.to_thread(wire.control, "trade", symbol="BTC/USD", side="buy", qty="1")
+        trade = (await data.hear())[0]
+        assert (trade["T"], trade["p"], trade["s"], trade["tks"]) == ("t", 100, 1, "B")
 
 
-def test_who_does_not_authenticate_in_time_is_told_and_dropped(start: Any) -> None:
+async def test_who_does_not_authenticate_in_time_is_told_and_dropped(start: Any) -> None:
     wire = start("--auth-seconds", "0.05")
-
-    async def run() -> None:
-        async with socket(wire.data_url) as data:
-            await data.hear()
-            assert (await data.hear())[0]["code"] == 404
-            assert await data.hear() is None
-
-    asyncio.run(run())
+    async with socket(wire.data_url) as data:
+        await data.hear()
+        assert (await data.hear())[0]["code"] == 404
+        assert await data.hear() is None
 
 
-def test_keys_can_be_demanded(start: Any) -> None:
+async def test_keys_can_be_demanded(start: Any) -> None:
     wire = start("--key", "K", "--secret", "S")
     answer = wire.call("GET", "/v2/account")
     assert (answer.status_code, answer.json()) == (401, {"message": "unauthorized."})
@@ -344,14 +328,10 @@ def test_keys_can_be_demanded(start: Any) -> None:
     without = {"APCA-API-KEY-ID": None, "APCA-API-SECRET-KEY": None}
     assert wire.call("GET", quotes).status_code == 401
     assert wire.call("GET", quotes, headers=without).status_code == 200
-
-    async def run() -> None:
-        async with socket(wire.data_url) as data:
-            await data.hear()
-            await data.say(action="auth", key=KEY, secret=SECRET)
-            assert (await data.hear())[0]["code"] == 402
-
-    asyncio.run(run())
+    async with socket(wire.data_url) as data:
+        await data.hear()
+        await data.say(action="auth", key=KEY, secret=SECRET)
+        assert (await data.hear())[0]["code"] == 402
 
 
 def test_the_rate_limit_answers_429_and_says_when_it_ends(start: Any) -> None:
