@@ -36,12 +36,11 @@ from dca_bot.report.cycles import (
     open_lines,
     story_of,
 )
-from dca_bot.report.health import health_of
+from dca_bot.report.health import look
 from dca_bot.report.honesty import stuck_now
 from dca_bot.report.ladder import Ladder, ladder_from
 from dca_bot.report.now import AssetNow, Now
 from dca_bot.report.reader import Reader, known, moment
-from dca_bot.report.snapshot import take_snapshot
 from dca_bot.report.status import status
 
 log = logging.getLogger(__name__)
@@ -130,17 +129,13 @@ class Content:
         self._reader.close()
 
     def _read(self) -> dict[str, Any]:
-        at, log_dir = utc_now(), self._settings.log.dir
-        self._reader.look_again()
-        now = take_snapshot(self._reader, log_dir, at, mode=self._mode)
-        limit = self._settings.limits.heartbeat_max_age_seconds
-        health = health_of(now, log_dir, beat_age_max=limit)
+        now, health = look(self._reader, self._settings, self._mode)
         self._now, opened = now, open_lines(now)
         past = self._history.look(now)
         return {
             "status": status(now, health, past.earned),
             "version": version("dca-bot"),
-            "zone": at.astimezone().tzname(),
+            "zone": now.at.astimezone().tzname(),
             "cycles": [cycle_object(line) for line in [*opened, *past.closed[:CYCLES_SHOWN]]],
             "bought": {
                 each.asset.symbol: [
@@ -151,7 +146,7 @@ class Content:
                 for each in now.assets
                 if each.is_holding
             },
-            "charts": self._draw(past, opened, at),
+            "charts": self._draw(past, opened, now.at),
             "honesty": in_words(replace(past.honesty, stuck=stuck_now(now))),
         }
 

@@ -20,6 +20,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def aware(text: str) -> datetime:
+    """A time as our own files have it; raises ValueError for anything else."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return at
+
+
 def local_midnight(day: date) -> datetime:
     """When a day of the user's begins."""
     return datetime.combine(day, time()).astimezone().astimezone(UTC)

@@ -15,8 +15,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from dca_bot.core.model import Allowed
+from dca_bot.program.clock import utc_now
+from dca_bot.program.setting_groups import CommonSettings
 from dca_bot.report.now import HealthLevel, HealthReport, Now
 from dca_bot.report.queries import LONG_AGO
+from dca_bot.report.reader import Reader
+from dca_bot.report.snapshot import take_snapshot
 from dca_bot.watchdog import heartbeat
 from dca_bot.watchdog.caretaker_marks import caretaker_problems
 from dca_bot.watchdog.channels import failing
@@ -28,6 +32,14 @@ from dca_bot.watchdog.problems import ProblemKind
 QUOTES_SILENT_SECONDS = 60.0
 TRADE_STREAM_SILENT_SECONDS = 300.0
 SIGHT_AGE_MAX = timedelta(seconds=30)
+
+
+def look(reader: Reader, settings: CommonSettings, mode: str) -> tuple[Now, HealthReport]:
+    """Everything as it is now, and how the bot is; `mode` as `take_snapshot` has it."""
+    reader.look_again()
+    now = take_snapshot(reader, settings.log.dir, utc_now(), mode=mode)
+    age_max = settings.limits.heartbeat_max_age_seconds
+    return now, health_of(now, settings.log.dir, beat_age_max=age_max)
 
 
 def health_of(now: Now, log_dir: Path, *, beat_age_max: float) -> HealthReport:

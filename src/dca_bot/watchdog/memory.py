@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from dca_bot.program.clock import aware
 from dca_bot.program.errors import DcaError
 from dca_bot.program.files import read_own, replace_own
 from dca_bot.watchdog.problems import KnownProblem, read_problem
@@ -45,8 +46,8 @@ def load(directory: Path) -> Memory:
             down_since=_time(raw["down_since"]),
             why=str(raw["why"]),
             needs_a_human=bool(raw["needs_a_human"]),
-            failed_starts=[_aware(at) for at in raw["failed_starts"]],
-            restarts=[_aware(at) for at in raw["restarts"]],
+            failed_starts=[aware(at) for at in raw["failed_starts"]],
+            restarts=[aware(at) for at in raw["restarts"]],
             mute_restart_at=_time(raw["mute_restart_at"]),
             unsent=[(str(subject), str(body)) for subject, body in raw["unsent"]],
             problems=[_known(each) for each in raw.get("problems", ())],
@@ -75,11 +76,4 @@ def _known(raw: Mapping[str, Any]) -> KnownProblem:
 
 
 def _time(text: str | None) -> datetime | None:
-    return _aware(text) if text else None
-
-
-def _aware(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text} has no time zone")
-    return at
+    return aware(text) if text else None

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from dca_bot.program.clock import aware
+
 AGAIN_AFTER = timedelta(hours=6)
 
 
@@ -60,10 +62,8 @@ class Problem:
 
 def read_problem(raw: Mapping[str, Any]) -> Problem:
     """A problem as JSON holds it; raises ValueError, TypeError or KeyError for anything else."""
-    since = datetime.fromisoformat(raw["since"])
-    if since.tzinfo is None:
-        raise ValueError(f"{raw['since']} has no time zone")
-    return Problem(ProblemKind(raw["kind"]), str(raw["symbol"]), since, str(raw["sentence"]))
+    kind, since = ProblemKind(raw["kind"]), aware(raw["since"])
+    return Problem(kind, str(raw["symbol"]), since, str(raw["sentence"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dca_bot.core.model import AssetRules, Quote
+from dca_bot.program.clock import aware
 from dca_bot.program.files import read_own, replace_own
 
 FILE_NAME = "main_app.sight"
@@ -66,7 +67,7 @@ def read(directory: Path) -> Sight | None:
     try:
         raw = json.loads(read_own(directory / FILE_NAME, BYTES_MAX))
         return Sight(
-            at=_time(raw["at"]),
+            at=aware(raw["at"]),
             mode=str(raw["mode"]),
             cash=None if raw["cash"] is None else Decimal(raw["cash"]),
             no_orders=str(raw.get("no_orders", "")),
@@ -92,17 +93,10 @@ def _written(seen: AssetSight) -> dict[str, Any]:
 def _read(symbol: str, raw: Mapping[str, Any]) -> AssetSight:
     quote, steps, pauses = raw["quote"], raw["steps"], raw["pauses"]
     return AssetSight(
-        quote=quote and Quote(symbol, Decimal(quote[0]), Decimal(quote[1]), _time(quote[2])),
+        quote=quote and Quote(symbol, Decimal(quote[0]), Decimal(quote[1]), aware(quote[2])),
         rules=steps and AssetRules(symbol, True, Decimal(steps[0]), Decimal(steps[1])),
         problem=str(raw["problem"]),
         buy_pause_seconds=float(pauses[0]),
         sell_pause_seconds=float(pauses[1]),
         why=str(raw["why"]),
     )
-
-
-def _time(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text} has no time zone")
-    return at

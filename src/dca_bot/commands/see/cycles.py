@@ -11,8 +11,7 @@ from datetime import datetime
 from dca_bot.commands import output
 from dca_bot.commands.arguments import WrongCall, count
 from dca_bot.commands.output import amount, local
-from dca_bot.commands.see.here import look_here
-from dca_bot.program.settings import read_store_settings
+from dca_bot.program.settings import read_mode, read_store_settings
 from dca_bot.report import queries
 from dca_bot.report.cycles import (
     ALL_CYCLES,
@@ -22,6 +21,7 @@ from dca_bot.report.cycles import (
     lasted,
     open_lines,
 )
+from dca_bot.report.health import look
 from dca_bot.report.now import plain
 from dca_bot.report.numbers import age_in_words
 from dca_bot.report.reader import Reader, texts
@@ -47,7 +47,7 @@ def run(arguments: Namespace) -> int:
     settings = read_store_settings()
     limit = arguments.last or (ALL_CYCLES if arguments.json else SHOWN)
     with Reader(settings.database) as reader:
-        now, _ = look_here(reader, settings)
+        now, _ = look(reader, settings, read_mode())
         symbol = _spelt(arguments.symbol, reader)
         lines = [] if arguments.closed else open_lines(now, symbol)
         lines = lines[: arguments.last]

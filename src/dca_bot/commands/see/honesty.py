@@ -12,9 +12,9 @@ from decimal import Decimal
 
 from dca_bot.commands import output
 from dca_bot.commands.output import age, amount, local, percent
-from dca_bot.commands.see.here import look_here
 from dca_bot.core.model import ZERO
-from dca_bot.program.settings import read_store_settings
+from dca_bot.program.settings import read_mode, read_store_settings
+from dca_bot.report.health import look
 from dca_bot.report.honesty import Honesty, honesty
 from dca_bot.report.numbers import how_many
 from dca_bot.report.profit import results_to_correct
@@ -28,7 +28,7 @@ def add_arguments(_parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     settings = read_store_settings()
     with Reader(settings.database) as reader:
-        now, _ = look_here(reader, settings)
+        now, _ = look(reader, settings, read_mode())
         found = honesty(reader, now)
         results_to_correct(reader)
         to_correct = reader.to_correct

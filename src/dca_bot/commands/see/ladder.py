@@ -17,10 +17,10 @@ from rich.text import Text
 from dca_bot.commands import output
 from dca_bot.commands.arguments import WrongCall, asset_named, positive
 from dca_bot.commands.output import amount, price
-from dca_bot.commands.see.here import look_here
 from dca_bot.core.model import OrderKind
 from dca_bot.program.errors import BrokerUnavailable, SettingsError
-from dca_bot.program.settings import read_settings, read_store_settings
+from dca_bot.program.settings import read_mode, read_settings, read_store_settings
+from dca_bot.report.health import look
 from dca_bot.report.ladder import Ladder, Rung, as_a_preview, ladder_from
 from dca_bot.report.now import AssetNow
 from dca_bot.report.reader import Reader
@@ -36,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     settings = read_store_settings()
     with Reader(settings.database) as reader:
-        now, _ = look_here(reader, settings)
+        now, _ = look(reader, settings, read_mode())
     found = asset_named(now, arguments.symbol)
     begins_at = arguments.price or _price_of(found)
     ladder = ladder_from(as_a_preview(found.asset), begins_at, found.rules, fee_rate=found.fee_rate)

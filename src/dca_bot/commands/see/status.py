@@ -18,10 +18,10 @@ from rich.text import Text
 
 from dca_bot.commands import output
 from dca_bot.commands.output import age, amount, percent, price, signed
-from dca_bot.commands.see.here import look_here
 from dca_bot.program.clock import utc_now
 from dca_bot.program.setting_groups import StoreSettings
-from dca_bot.program.settings import read_store_settings
+from dca_bot.program.settings import read_mode, read_store_settings
+from dca_bot.report.health import look
 from dca_bot.report.numbers import how_many
 from dca_bot.report.profit import Totals, totals
 from dca_bot.report.reader import Reader
@@ -63,7 +63,7 @@ def run(arguments: Namespace) -> int:
 
 def read(reader: Reader, settings: StoreSettings, earned: Totals | None = None) -> dict[str, Any]:
     """The object of `--json`; `earned` where it was summed up before."""
-    now, health = look_here(reader, settings)
+    now, health = look(reader, settings, read_mode())
     return status(now, health, earned or totals(reader, now.at))
 
 

@@ -6,8 +6,8 @@ from argparse import ArgumentParser, Namespace
 
 from dca_bot.commands import output
 from dca_bot.commands.arguments import asset_named
-from dca_bot.commands.see.here import look_here
-from dca_bot.program.settings import read_store_settings
+from dca_bot.program.settings import read_mode, read_store_settings
+from dca_bot.report.health import look
 from dca_bot.report.reader import Reader
 from dca_bot.report.words import state_of, why
 
@@ -19,7 +19,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     settings = read_store_settings()
     with Reader(settings.database) as reader:
-        now, health = look_here(reader, settings)
+        now, health = look(reader, settings, read_mode())
     found = asset_named(now, arguments.symbol)
     state, waits_for = state_of(found).value, why(found, health, now.at)
     if arguments.json:
