@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from importlib.util import find_spec
 from itertools import product
 from typing import Any
 
@@ -22,7 +23,7 @@ from dca_bot.program.errors import DcaError, SettingsError
 from tests.backtest.markets import SYMBOL, a_walk_of_quotes, columns_of, known_cases, some_points
 from tests.builders import an_asset
 
-needs_numba = pytest.mark.skipif(not fast.is_there(), reason="numba is not installed")
+needs_numba = pytest.mark.skipif(not find_spec("numba"), reason="numba is not installed")
 FEES = ("0", "0.25", "0.1234")
 GRID = {"safety_order_deviation": "0.2,0.5", "take_profit_percent": "0.2:0.6:0.2"}
 

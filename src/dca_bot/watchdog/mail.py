@@ -45,24 +45,29 @@ def send_mail(settings: AlertSettings | None, subject: str, body: str) -> bool:
 def _connect(settings: AlertSettings) -> smtplib.SMTP:
     """A connection, encrypted where the server offers it."""
     host, port = settings.smtp_server, settings.smtp_port
-    context = ssl.create_default_context()
-    if is_this_machine(host):
-        # A mail server here has a certificate that it made itself, and nobody is in between.
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
     own_name = socket.gethostname()  # looking up our full name may take longer than the mail
     if port == TLS_FROM_THE_START_PORT:
-        return smtplib.SMTP_SSL(host, port, own_name, timeout=SMTP_SECONDS, context=context)
+        return smtplib.SMTP_SSL(host, port, own_name, timeout=SMTP_SECONDS, context=_trust(host))
     server = smtplib.SMTP(host, port, own_name, timeout=SMTP_SECONDS)
     try:
         server.ehlo()
         if server.has_extn("starttls"):
-            server.starttls(context=context)
+            server.starttls(context=_trust(host))
             server.ehlo()
     except BaseException:
         server.close()
         raise
     return server
+
+
+def _trust(host: str) -> ssl.SSLContext:
+    """Whose certificates count; made only where it is needed, since reading them all takes time."""
+    context = ssl.create_default_context()
+    if is_this_machine(host):
+        # A mail server here has a certificate that it made itself, and nobody is in between.
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _log_in(server: smtplib.SMTP, user: str, settings: AlertSettings) -> None:
