@@ -19,8 +19,6 @@ from dca_bot.program.errors import DcaError
 from tests.backtest.markets import SYMBOL, a_walk_of_quotes
 from tests.builders import an_asset
 
-pytest.importorskip("plotly", reason="plotly is not installed")
-
 
 def content(path: Path) -> str:
     """The page without plotly's own script."""

@@ -224,7 +224,6 @@ def test_the_row_in_the_database_is_what_is_tried_as_configured(
 def test_a_new_user_gets_from_nothing_to_a_report(
     exchange: SimulatedExchange, tmp_path: Path
 ) -> None:
-    pytest.importorskip("plotly", reason="plotly is not installed")
     data, report = tmp_path / "data", tmp_path / "report.html"
     today = datetime.now(UTC).date()
     days = {"from": str(today - timedelta(days=20)), "to": str(today - timedelta(days=11))}

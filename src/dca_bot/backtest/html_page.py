@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from dca_bot.program.errors import DcaError, SettingsError
+from dca_bot.program.errors import DcaError
 
 Figure = dict[str, Any]
 
@@ -26,10 +26,9 @@ def write_page(
 ) -> None:
     """Write the file; `sections` are HTML, in which `place(name)` is where a figure goes.
 
-    Raises SettingsError where plotly is missing, DcaError where the file can't be written.
+    Raises DcaError where the file can't be written.
     """
-    require_plotly()
-    from plotly.offline import get_plotlyjs
+    from plotly.offline import get_plotlyjs  # slow to load, and only reports need it
 
     template = Template(files("dca_bot.backtest").joinpath("report.html").read_text("utf-8"))
     content = template.substitute(
@@ -45,16 +44,6 @@ def write_page(
         path.write_text(content, "utf-8")
     except OSError as error:
         raise DcaError(f"cannot write {path}: {error.strerror}: choose another file") from error
-
-
-def require_plotly() -> None:
-    """Raise SettingsError where the pictures can't be drawn."""
-    try:
-        import plotly.offline  # noqa: F401
-    except ImportError as error:
-        raise SettingsError(
-            "--html needs the extra `research`: venv/bin/python -m pip install -e '.[research]'"
-        ) from error
 
 
 def section(heading: str, body: str) -> str:

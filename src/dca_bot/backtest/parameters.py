@@ -22,7 +22,7 @@ Value = Decimal | int | bool | str | None
 
 NOT_TRIED = {"asset_id", "symbol", "is_enabled", "last_sell_price", "allowed", "allowed_before"}
 # The row of the README.
-SAMPLE = {
+SAMPLE: dict[str, Value] = {
     "base_order_amount": Decimal(20),
     "safety_order_amount": Decimal(20),
     "max_safety_orders": 5,

@@ -8,25 +8,17 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from decimal import Decimal
+from dataclasses import replace
 
+from dca_bot.backtest.parameters import SAMPLE, sample_asset
 from dca_bot.commands.act.action import NOT_DONE, action, add_yes
 from dca_bot.commands.arguments import WrongCall
 from dca_bot.commands.configure.rows import assignments, check, preview, shown
-from dca_bot.core.model import ZERO, Asset, AssetState
+from dca_bot.core.model import AssetState, column_of
 from dca_bot.store.configuration import Configuration, with_values
 from dca_bot.store.values import UnusableValue, Value
 
-EXAMPLE: dict[str, Value] = {
-    "base_order_amount": Decimal(20),
-    "safety_order_amount": Decimal(20),
-    "max_safety_orders": 5,
-    "safety_order_deviation": Decimal("1.5"),
-    "take_profit_percent": Decimal(1),
-    "cooldown_period": 300,
-    "buy_order_price_deviation_percent": Decimal(2),
-}
-
+EXAMPLE: dict[str, Value] = {column_of(field): value for field, value in SAMPLE.items()}
 # Above the ids of all rows: of two rows of a coin the one that was there first trades it.
 NEWEST = sys.maxsize
 
@@ -40,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     symbol = arguments.symbol.upper()
     values = {**EXAMPLE, **assignments(arguments.columns)}
-    asset = with_values(_blank(symbol), values)
+    asset = with_values(replace(sample_asset(symbol), asset_id=NEWEST), values)
     with action(arguments) as this:
         if any(state.asset.symbol == symbol for state in this.store.assets()):
             raise WrongCall(_there(symbol))
@@ -64,19 +56,3 @@ def run(arguments: Namespace) -> int:
 
 def _there(symbol: str) -> str:
     return f"dca_assets has a row for {symbol} already: `dca set {symbol} column=value` changes it"
-
-
-def _blank(symbol: str) -> Asset:
-    return Asset(
-        asset_id=NEWEST,
-        symbol=symbol,
-        is_enabled=True,
-        base_order_amount=ZERO,
-        safety_order_amount=ZERO,
-        max_safety_orders=0,
-        safety_order_deviation_pct=ZERO,
-        take_profit_pct=ZERO,
-        cooldown_seconds=0,
-        restart_deviation_pct=ZERO,
-        last_sell_price=None,
-    )

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dca_bot.backtest.cases import Case, Question, run_cases
-from dca_bot.backtest.html_page import require_plotly
 from dca_bot.backtest.parameters import read_value, require_usable, values_of, with_values
 from dca_bot.backtest.prices.recording import Recording, moment
 from dca_bot.backtest.words import as_json, figures, iso, sentence
@@ -53,8 +52,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    if arguments.html:
-        require_plotly()
     pairs = [pair_of(text) for text in arguments.pairs]
     if len(set(pairs)) < len(pairs):
         raise SettingsError("a pair is named twice: name each once")

@@ -22,7 +22,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from dca_bot.backtest.exchange import Terms
-from dca_bot.backtest.html_page import require_plotly
 from dca_bot.backtest.parameters import Value, option
 from dca_bot.backtest.prices.recording import points
 from dca_bot.backtest.prices.series import PriceSeries
@@ -69,8 +68,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     pair, market = pair_of(arguments.pair), market_of(arguments)
-    if arguments.html:
-        require_plotly()
     grid = read_grid(asset_of(arguments, pair), given_columns(arguments))
     _ = grid.assets  # each must be usable, before anything is read
     [recording] = recordings_of(arguments, [pair])
