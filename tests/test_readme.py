@@ -19,9 +19,7 @@ from dca_bot.core.model import (
     AssetRules,
     Cycle,
     CycleStatus,
-    Order,
     OrderStatus,
-    OrderUpdate,
     Quote,
     Side,
 )
@@ -36,6 +34,7 @@ from dca_bot.program.settings import (
 )
 from dca_bot.store.mysql_store import MySqlStore
 from dca_bot.store.schema import ensure_schema
+from tests.builders import a_fill, an_asset, an_order
 from tests.helpers import pipe_sql
 
 README = (PROJECT_ROOT / "README.md").read_text()
@@ -76,19 +75,7 @@ def printed_sql() -> list[str]:
 
 def pasted_row() -> Asset:
     """The README's example asset."""
-    return Asset(
-        asset_id=1,
-        symbol="BTC/USD",
-        is_enabled=True,
-        base_order_amount=Decimal(20),
-        safety_order_amount=Decimal(20),
-        max_safety_orders=5,
-        safety_order_deviation_pct=Decimal("1.5"),
-        take_profit_pct=Decimal(1),
-        cooldown_seconds=300,
-        restart_deviation_pct=Decimal(2),
-        last_sell_price=None,
-    )
+    return an_asset()
 
 
 def in_cents(price: Decimal) -> str:
@@ -104,20 +91,10 @@ def ladder(asset: Asset, first_price: Decimal) -> list[list[str]]:
         decision = decide(asset, cycle, Quote(asset.symbol, price, price, NOW), rules)
         assert isinstance(decision, Buy)
         quantity, limit = decision.quantity, decision.limit_price
-        order = Order(
-            client_order_id="dca-1",
-            asset_id=1,
-            cycle_id=1,
-            kind=decision.kind,
-            rung=decision.rung,
-            quantity=quantity,
-            limit_price=limit,
-            status=OrderStatus.INTENDED,
-            created_at=NOW,
+        order = an_order(
+            kind=decision.kind, rung=decision.rung, quantity=quantity, limit_price=limit
         )
-        filled = OrderUpdate(
-            "dca-1", "a", asset.symbol, Side.BUY, OrderStatus.FILLED, quantity, limit
-        )
+        filled = a_fill(order, quantity, limit)
         cycle = apply_update(asset, start_order(cycle, Side.BUY), order, filled, NOW).cycle
         money_in += quantity * limit
         at = triggers(asset, cycle)

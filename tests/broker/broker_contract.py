@@ -18,6 +18,7 @@ from dca_bot.core.holdings import Holdings
 from dca_bot.core.model import Order, OrderKind, OrderStatus, OrderUpdate, Side
 from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRefused
 from dca_bot.trading.ports import Broker
+from tests.builders import an_order
 from tests.helpers import eventually
 
 NUMBERS = count(1)
@@ -60,14 +61,11 @@ class World(ABC):
 
 
 def buy(quantity: str = "0.001", limit: str = "64100", kind: OrderKind = OrderKind.BASE) -> Order:
-    return Order(
+    return an_order(
         client_order_id=f"dca-contract-{next(NUMBERS)}-{datetime.now(UTC).timestamp()}",
-        asset_id=1,
-        cycle_id=1,
         kind=kind,
-        rung=0,
-        quantity=Decimal(quantity),
-        limit_price=Decimal(limit),
+        quantity=quantity,
+        limit_price=limit,
         status=OrderStatus.INTENDED,
         created_at=datetime.now(UTC),
     )

@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -26,6 +25,7 @@ from dca_bot.program.errors import BrokerUnavailable, OrderOutcomeUnknown, Order
 from dca_bot.program.settings import AlpacaSettings
 from tests.broker.nasty_http import CLOSE, HALF, HANG, HTML, LATE, RESET, NastyHttp, answer
 from tests.broker.recorded import ACCOUNT, ASSET, POSITION, QUOTE, order
+from tests.builders import an_order
 
 NOT_FOUND = {"code": 40410000, "message": "order not found for dca-1-base-1"}
 NOT_UNIQUE = {"code": 40010001, "message": "client_order_id must be unique"}
@@ -61,16 +61,9 @@ def broker_that_awaits(server: NastyHttp, ending: bytes) -> AlpacaBroker:
 
 
 def buy(quantity: str = "0.000311", limit_price: str | None = "64120.5") -> Order:
-    return Order(
-        client_order_id="dca-1-base-1",
-        asset_id=1,
-        cycle_id=1,
-        kind=OrderKind.BASE if limit_price else OrderKind.TAKE_PROFIT,
-        rung=0,
-        quantity=Decimal(quantity),
-        limit_price=Decimal(limit_price) if limit_price else None,
-        status=OrderStatus.INTENDED,
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    kind = OrderKind.BASE if limit_price else OrderKind.TAKE_PROFIT
+    return an_order(
+        kind=kind, quantity=quantity, limit_price=limit_price, status=OrderStatus.INTENDED
     )
 
 

@@ -24,6 +24,7 @@ from tests.broker.recorded import (
     needs_collection,
     order,
 )
+from tests.builders import an_order
 
 AT = datetime(2024, 3, 12, 10, 29, 43, 111588, tzinfo=UTC)
 ANYTHING = st.recursive(
@@ -34,16 +35,8 @@ ANYTHING = st.recursive(
 
 
 def our_order(quantity: str, limit_price: str | None, kind: OrderKind = OrderKind.BASE) -> Order:
-    return Order(
-        client_order_id="dca-1-base-1",
-        asset_id=1,
-        cycle_id=1,
-        kind=kind,
-        rung=0,
-        quantity=Decimal(quantity),
-        limit_price=None if limit_price is None else Decimal(limit_price),
-        status=OrderStatus.INTENDED,
-        created_at=AT,
+    return an_order(
+        kind=kind, quantity=quantity, limit_price=limit_price, status=OrderStatus.INTENDED
     )
 
 

@@ -33,24 +33,12 @@ from dca_bot.program.errors import BrokerUnavailable, RowLocked, StoreUnavailabl
 from dca_bot.store.memory_store import MemoryStore, MemoryTransaction
 from dca_bot.trading.budget import NO_LIMITS, Budget
 from dca_bot.trading.trader import Trader
-from tests.builders import an_order, an_update
+from tests.builders import an_asset, an_order, an_update
 from tests.fakes import FakeBroker
 from tests.helpers import played_by
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-BTC = Asset(
-    asset_id=1,
-    symbol="BTC/USD",
-    is_enabled=True,
-    base_order_amount=Decimal(20),
-    safety_order_amount=Decimal(20),
-    max_safety_orders=5,
-    safety_order_deviation_pct=Decimal("1.5"),
-    take_profit_pct=Decimal(1),
-    cooldown_seconds=300,
-    restart_deviation_pct=Decimal(2),
-    last_sell_price=None,
-)
+BTC = an_asset()
 ETH = replace(BTC, asset_id=2, symbol="ETH/USD")
 
 

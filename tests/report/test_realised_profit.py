@@ -14,6 +14,7 @@ import pytest
 
 from alpaca_simulator.exchange.orders import Side
 from dca_bot.core.model import ZERO, Asset, CycleStatus
+from tests.builders import an_asset
 from tests.proofs.storms.mishaps import Calm
 from tests.proofs.storms.outside.market import RandomMarket
 from tests.proofs.storms.outside.rows import COINS
@@ -33,18 +34,16 @@ RISE = Decimal("1.01")
 
 def lively_assets() -> list[Asset]:
     return [
-        Asset(
+        an_asset(
             asset_id=number,
             symbol=symbol,
-            is_enabled=True,
-            base_order_amount=Decimal(20 + number),
-            safety_order_amount=Decimal(15),
+            base_order_amount=20 + number,
+            safety_order_amount=15,
             max_safety_orders=4,
-            safety_order_deviation_pct=Decimal("0.4"),
-            take_profit_pct=Decimal("0.7"),
+            safety_order_deviation_pct="0.4",
+            take_profit_pct="0.7",
             cooldown_seconds=0,
-            restart_deviation_pct=Decimal("0.1"),
-            last_sell_price=None,
+            restart_deviation_pct="0.1",
         )
         for number, symbol in enumerate(SYMBOLS, start=1)
     ]
