@@ -25,6 +25,7 @@ from tests.helpers import (
 from tests.proofs.whole.busy import Bot
 from tests.servers import Server, a_server
 from tests.summary import Summary
+from tests.watchdog.mail_server import MailServer
 
 NUMBERS = count(1)
 TESTS = Path(__file__).parent
@@ -178,6 +179,13 @@ def bot_env(database: DatabaseSettings, simulator: Simulator, tmp_path: Path) ->
         "ALERT_EMAIL_SMTP_SERVER": "",
         "ALERT_URLS": "",
     }
+
+
+@pytest.fixture
+def mail(tmp_path: Path) -> Iterator[MailServer]:
+    server = MailServer(tmp_path)
+    yield server
+    server.stop()
 
 
 @pytest.fixture

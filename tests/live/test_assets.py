@@ -590,14 +590,6 @@ def test_a_row_that_is_deleted_while_a_quote_is_acted_on_is_no_trouble(
 
 
 @played_by(play)
-async def test_nothing_new_is_begun_once_stopped(world: World) -> None:
-    world.assets.stop()
-    world.quote("BTC/USD", "99", "100")
-    await world.idle()
-    assert world.broker.submitted == []
-
-
-@played_by(play)
 async def test_quotes_that_all_come_late_are_reported_in_words(world: World) -> None:
     world.tell("BTC/USD", "99", "100", at=NOW - timedelta(seconds=61))
     (words,) = world.late()

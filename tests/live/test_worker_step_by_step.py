@@ -497,17 +497,6 @@ def test_a_row_without_a_cycle_waits_for_one() -> None:
     assert bench.sent == []
 
 
-def test_a_row_that_can_buy_no_more_still_sells() -> None:
-    bench = Bench()
-    bench.bought()
-    bench.floor.edit(safety_order_amount=0)
-    bench.worker.follow(bench.floor.state)
-    bench.act(90)
-    assert bench.sent == [OrderKind.BASE]
-    bench.act(102)
-    assert bench.sent == [OrderKind.BASE, OrderKind.TAKE_PROFIT]
-
-
 def test_a_database_that_is_away_is_told_to_whoever_asks_alpaca_again() -> None:
     bench = Bench()
     bench.floor.broker.holds_fills = True
@@ -576,14 +565,6 @@ def test_a_quote_too_old_is_not_acted_on_and_the_next_one_is() -> None:
     assert bench.sent == []
     bench.act(100)
     assert bench.sent == [OrderKind.BASE]
-
-
-def test_a_disabled_row_is_left_alone() -> None:
-    bench = Bench()
-    bench.floor.store.put_asset(an_asset(is_enabled=False))
-    bench.worker.follow(bench.floor.state)
-    bench.act(100)
-    assert bench.sent == []
 
 
 def test_what_a_cancelled_sell_has_left_waits_for_the_pause_and_the_next_price() -> None:

@@ -38,13 +38,6 @@ def service() -> Iterator[Service]:
     service.close()
 
 
-@pytest.fixture
-def mail(tmp_path: Path) -> Iterator[MailServer]:
-    server = MailServer(tmp_path)
-    yield server
-    server.stop()
-
-
 def by_apprise(mail: MailServer) -> str:
     """The mail server as an address of ALERT_URLS."""
     people = "from=bot@example.com&to=me@example.com"

@@ -33,13 +33,6 @@ REFUSED = {"DB_PASSWORD": "not-the-password"}
 
 
 @pytest.fixture
-def mail(tmp_path: Path) -> Iterator[MailServer]:
-    server = MailServer(tmp_path)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def bot(bot_env: dict[str, str], mail: MailServer) -> Iterator[WatchedBot]:
     """Not started yet, with a mailbox."""
     bot = WatchedBot(bot_env | mail.env())
@@ -71,18 +64,24 @@ def test_the_very_first_start_is_no_incident_and_a_healthy_bot_is_left_alone(
     assert mail.mails == []
 
 
-def test_a_killed_bot_comes_back_and_one_mail_tells_of_it(
+def test_a_killed_bot_comes_back_and_one_mail_tells_of_it_with_its_last_lines_and_no_secret(
     bot: WatchedBot, mail: MailServer
 ) -> None:
     bot.watch(expect=0)
     first, lines = bot.pid, eventually(lambda: bot.log)
     bot.kill()
+    secret = bot.env["APCA_API_SECRET_KEY"]
+    with (bot.directory / "main_app.log").open("a") as log:
+        log.write(f"Traceback: refused with {secret}\n")
     bot.watch(expect=0)
     assert bot.pid not in (None, first)
     assert bot.log.startswith(lines)  # its output is kept and appended to
     assert bot.log.count("a simulated exchange") == 2
     bot.watch(expect=0)
     assert subjects(mail) == ["was restarted"]
+    text = mail.first_mail()["text"]
+    assert "Traceback: refused with" in text
+    assert secret not in text
 
 
 def test_a_process_id_that_belongs_to_another_program_is_not_the_bot(
@@ -284,18 +283,6 @@ def test_while_paused_a_stopped_bot_stays_stopped(bot: WatchedBot, mail: MailSer
 def test_an_answer_is_given_whatever_the_log_level(bot: WatchedBot) -> None:
     for asked, answer in (("--pause", "paused"), ("--status", "stopped"), ("--resume", "resumed")):
         assert answer in bot.watch(asked, LOG_LEVEL="ERROR").stdout
-
-
-def test_a_mail_holds_the_last_lines_and_no_secret(bot: WatchedBot, mail: MailServer) -> None:
-    bot.watch(expect=0)
-    bot.kill()
-    secret = bot.env["APCA_API_SECRET_KEY"]
-    with (bot.directory / "main_app.log").open("a") as log:
-        log.write(f"Traceback: refused with {secret}\n")
-    bot.watch(expect=0)
-    text = mail.first_mail()["text"]
-    assert "Traceback: refused with" in text
-    assert secret not in text
 
 
 def test_mail_that_cannot_be_sent_stops_nothing_and_is_sent_later(

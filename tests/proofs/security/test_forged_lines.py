@@ -152,13 +152,6 @@ def test_neither_a_symbol_nor_another_ones_order_can_forge_a_line(
     assert list(lines_of(written)) == ours
 
 
-@pytest.fixture
-def mail(tmp_path: Path) -> Iterator[MailServer]:
-    server = MailServer(tmp_path)
-    yield server
-    server.stop()
-
-
 def received(mail: MailServer) -> Any:
     return message_from_string(mail.first_mail()["text"], policy=default)
 
