@@ -1,6 +1,7 @@
 """Every fault by its name, as a client meets it."""
 
 import asyncio
+import inspect
 import json
 import select
 from collections.abc import Callable
@@ -19,15 +20,16 @@ from alpaca_simulator.journal import Journal
 from tests.helpers import eventually
 from tests.simulator.sim_wire import HEADERS, KEY, PATIENCE, SECRET, Socket, Wire, socket
 
-Check = Callable[[Wire], None]
+Check = Callable[[Wire], Any]
 CHECKS: dict[str, Check] = {}
 
 
 def fault(name: str) -> Callable[[Check], Check]:
-    """Registers the check of a fault."""
+    """Registers the check of a fault, which may be a coroutine."""
 
     def register(check: Check) -> Check:
-        CHECKS[name] = check
+        is_coroutine = inspect.iscoroutinefunction(check)
+        CHECKS[name] = (lambda wire: asyncio.run(check(wire))) if is_coroutine else check
         return check
 
     return register
@@ -342,16 +344,12 @@ def refuse_trade_stream(wire: Wire) -> None:
 
 
 @fault("unauthorized_trade_stream")
-def unauthorized_trade_stream(wire: Wire) -> None:
+async def unauthorized_trade_stream(wire: Wire) -> None:
     wire.fault("unauthorized_trade_stream", count=1)
-
-    async def run() -> None:
-        async with socket(wire.stream_url) as stream:
-            await stream.say(action="auth", key=KEY, secret=SECRET)
-            assert (await stream.hear())["data"]["status"] == "unauthorized"
-            assert await stream.hear() is None
-
-    asyncio.run(run())
+    async with socket(wire.stream_url) as stream:
+        await stream.say(action="auth", key=KEY, secret=SECRET)
+        assert (await stream.hear())["data"]["status"] == "unauthorized"
+        assert await stream.hear() is None
 
 
 async def nothing_comes(stream: Socket) -> bool:
@@ -361,15 +359,11 @@ async def nothing_comes(stream: Socket) -> bool:
 
 
 @fault("silent_trade_stream")
-def silent_trade_stream(wire: Wire) -> None:
+async def silent_trade_stream(wire: Wire) -> None:
     wire.fault("silent_trade_stream", count=1)
-
-    async def run() -> None:
-        async with socket(wire.stream_url) as stream:
-            await stream.say(action="auth", key=KEY, secret=SECRET)
-            assert await nothing_comes(stream)
-
-    asyncio.run(run())
+    async with socket(wire.stream_url) as stream:
+        await stream.say(action="auth", key=KEY, secret=SECRET)
+        assert await nothing_comes(stream)
 
 
 @fault("drop_trade_stream")
@@ -438,18 +432,15 @@ def null_instead(wire: Wire) -> None:
 
 
 @fault("garbled_update")
-def garbled_update(wire: Wire) -> None:
-    async def run() -> None:
-        async with socket(wire.stream_url) as stream:
-            await stream.listen()
-            for body in ("half", "nonsense"):
-                params = {"event": "new", "body": body}
-                await asyncio.to_thread(with_fault(wire, "garbled_update", params=params))
-                assert _without_times(await stream.hear()) == PENDING
-                assert is_unreadable((await stream.socket.receive(timeout=PATIENCE)).data)
-                assert _without_times(await stream.hear()) == FILL
-
-    asyncio.run(run())
+async def garbled_update(wire: Wire) -> None:
+    async with socket(wire.stream_url) as stream:
+        await stream.listen()
+        for body in ("half", "nonsense"):
+            params = {"event": "new", "body": body}
+            await asyncio.to_thread(with_fault(wire, "garbled_update", params=params))
+            assert _without_times(await stream.hear()) == PENDING
+            assert is_unreadable((await stream.socket.receive(timeout=PATIENCE)).data)
+            assert _without_times(await stream.hear()) == FILL
 
 
 @fault("unknown_event")
@@ -516,14 +507,10 @@ def connection_limit(wire: Wire) -> None:
 
 
 @fault("silent_data_stream")
-def silent_data_stream(wire: Wire) -> None:
+async def silent_data_stream(wire: Wire) -> None:
     wire.fault("silent_data_stream", count=1)
-
-    async def run() -> None:
-        async with socket(wire.data_url) as stream:
-            assert await nothing_comes(stream)
-
-    asyncio.run(run())
+    async with socket(wire.data_url) as stream:
+        assert await nothing_comes(stream)
 
 
 @fault("drop_data_stream")
@@ -571,18 +558,15 @@ def zero_quotes(wire: Wire) -> None:
 
 
 @fault("garbled_quotes")
-def garbled_quotes(wire: Wire) -> None:
-    async def run() -> None:
-        async with socket(wire.data_url) as stream:
-            await stream.subscribe("BTC/USD")
-            for body in ("half", "nonsense"):
-                await asyncio.to_thread(quote_with(wire, "garbled_quotes", body=body))
-                frame = await stream.socket.receive(timeout=PATIENCE)
-                assert is_unreadable(frame.data)
-            await asyncio.to_thread(wire.quote, "99", "100")
-            assert (await stream.hear())[0]["bp"] == 99
-
-    asyncio.run(run())
+async def garbled_quotes(wire: Wire) -> None:
+    async with socket(wire.data_url) as stream:
+        await stream.subscribe("BTC/USD")
+        for body in ("half", "nonsense"):
+            await asyncio.to_thread(quote_with(wire, "garbled_quotes", body=body))
+            frame = await stream.socket.receive(timeout=PATIENCE)
+            assert is_unreadable(frame.data)
+        await asyncio.to_thread(wire.quote, "99", "100")
+        assert (await stream.hear())[0]["bp"] == 99
 
 
 # Late or odd answers
