@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from dca_bot.program.settings import (
     read_settings,
     read_store_settings,
 )
+from tests.commands.called import traceless
 from tests.helpers import Simulator, apply_sql, sql_client
 
 # For each asset a finished cycle of the past (1, 2) and one under way (3, 4).
@@ -106,6 +107,12 @@ KEYS = {
     "dca_events": "id",
     "dca_results": "cycle_id",
 }
+
+
+@pytest.fixture(autouse=True)
+def _traceless() -> Iterator[None]:
+    with traceless():
+        yield
 
 
 @pytest.fixture
