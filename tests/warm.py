@@ -2,7 +2,7 @@
 they import.
 
 Rule: each is a process of its own, with exactly its environment, its own output and exit status.
-Only its command line, as others see it, is not the program's.
+Only /proc goes on to show the command line and the environment of the first.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,7 +48,7 @@ class WarmProcess:
         # a daemon here is what ends with us at the latest
         self._process = forks.Process(
             target=_become,
-            args=(command, dict(env), str(output), str(errors or output)),
+            args=(command, dict(env), _umask(), str(output), str(errors or output)),
             daemon=True,
         )
         self._process.start()
@@ -103,10 +104,21 @@ def run(
         return subprocess.CompletedProcess(command, status, output.read_text(), errors.read_text())
 
 
-def _become(command: tuple[str, ...], env: dict[str, str], output: str, errors: str) -> None:
+def _umask() -> int:
+    ours = os.umask(0)
+    os.umask(ours)
+    return ours
+
+
+def _become(
+    command: tuple[str, ...], env: dict[str, str], umask: int, output: str, errors: str
+) -> None:
+    """Take over, in the fork, what a process has from its parent, and be that program."""
     os.chdir("/")
+    os.umask(umask)
     os.environ.clear()
     os.environ.update(env)
+    time.tzset()
     for stream, path in ((sys.stdout, output), (sys.stderr, errors)):
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         os.dup2(file, stream.fileno())
