@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dca_bot.program.settings import DatabaseSettings
+from tests import warm
 from tests.commands.test_see import Dca, trade_until
 from tests.helpers import Simulator, apply_sql, eventually
 from tests.page.served import page
@@ -117,7 +118,8 @@ def test_another_address_needs_a_password(bot_env: dict[str, str]) -> None:
 
 def test_a_port_that_is_taken_is_said_so(bot_env: dict[str, str], tmp_path: Path) -> None:
     with page(bot_env, tmp_path) as served:
-        done = Dca(bot_env).run("page", "--port", served.url.rpartition(":")[2])
+        taken = served.url.rpartition(":")[2]
+        done = warm.run("-m", "dca_bot", "page", "--port", taken, env=bot_env)
     assert done.returncode == 1
     assert "--port" in done.stderr
 

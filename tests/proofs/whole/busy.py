@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from dca_bot.program.settings import PROJECT_ROOT, DatabaseSettings
-from tests.helpers import Found, Simulator, apply_sql, eventually
+from tests.helpers import Found, Simulator, apply_sql, eventually, start_script
 from tests.proofs.whole.auditor import always, complaints, read_books
 from tests.warm import WarmProcess
 
@@ -39,14 +40,20 @@ def add_assets(database: DatabaseSettings, *symbols: str, percent: str = "0.15")
 class Bot:
     """main_app.py as a process that can be killed and started again; its output is kept."""
 
-    def __init__(self, env: dict[str, str], directory: Path) -> None:
-        self._env = env
+    def __init__(
+        self, env: dict[str, str], directory: Path, *, is_found_by_watchdog: bool = False
+    ) -> None:
+        self._env, self._is_found_by_watchdog = env, is_found_by_watchdog
         self._output = directory / "main_app.out"
-        self.process: WarmProcess | None = None
+        self.process: subprocess.Popen[bytes] | WarmProcess | None = None
         self._said_before = 0
 
     def start(self) -> None:
         self._said_before = len(self.output)
+        if self._is_found_by_watchdog:  # by its command line, which a fork doesn't have
+            with self._output.open("ab") as output:
+                self.process = start_script("main_app.py", env=self._env, output=output)
+            return
         script = str(PROJECT_ROOT / "main_app.py")
         self.process = WarmProcess(script, env=self._env, output=self._output)
 

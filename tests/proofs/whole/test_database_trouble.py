@@ -175,7 +175,7 @@ def test_a_full_disk_for_logs_and_heartbeat_does_not_stop_the_trading(
     add_assets(database)
     with small_disk(tmp_path / "small", 1) as disk:
         env = {**bot_env, "LOG_DIR": str(disk), "HEARTBEAT_MAX_AGE_SECONDS": "10"}
-        bot = Bot(env, tmp_path)
+        bot = Bot(env, tmp_path, is_found_by_watchdog=True)
         try:
             bot.start()
             eventually(more_orders_than(simulator, 3), timeout=30)
