@@ -13,8 +13,10 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
+from multiprocessing import connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -32,6 +34,8 @@ LOADED = (
 )
 forks = multiprocessing.get_context("forkserver")
 forks.set_forkserver_preload(list(LOADED))
+# Whoever starts one asks all others how they have ended, and each can say that only once.
+one_looks = threading.Lock()
 
 
 class WarmProcess:
@@ -51,7 +55,8 @@ class WarmProcess:
             args=(command, dict(env), _umask(), str(output), str(errors or output)),
             daemon=True,
         )
-        self._process.start()
+        with one_looks:
+            self._process.start()
 
     @property
     def pid(self) -> int:
@@ -60,16 +65,18 @@ class WarmProcess:
 
     @property
     def returncode(self) -> int | None:
-        return self._process.exitcode
+        return self.poll()
 
     def poll(self) -> int | None:
-        return self._process.exitcode
+        with one_looks:
+            return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
-        self._process.join(timeout)
-        if self._process.exitcode is None:
+        connection.wait([self._process.sentinel], timeout)
+        status = self.poll()
+        if status is None:
             raise subprocess.TimeoutExpired(self.args, timeout or 0)
-        return self._process.exitcode
+        return status
 
     def send_signal(self, number: signal.Signals) -> None:
         if self.poll() is None:
