@@ -428,3 +428,23 @@ def test_a_correction_is_reported_with_both_quantities(caplog: pytest.LogCapture
     world.check_consistency()
     [line] = lines(caplog, "quantity corrected")
     assert line.endswith("quantity_before=1 quantity=0.5 average_before=100 average=90")
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        ("1.001", "a fee was not as assumed"),  # it rested, and paid 0.15 % instead of 0.25 %
+        ("0.9975", "a fee was not as assumed"),
+        ("0.997", "was it traded by hand?"),
+        ("1.003", "was it traded by hand?"),
+    ],
+)
+def test_a_correction_says_what_it_looks_like(
+    held: str, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = SmallWorld()
+    world.hold()
+    world.broker.hold(BTC, held, "100")
+    world.check_consistency()
+    [line] = lines(caplog, "quantity corrected")
+    assert f"Alpaca's position, {why} quantity_before=1" in line

@@ -32,7 +32,7 @@ from dca_bot.core.model import (
     Side,
     new_cycle,
 )
-from dca_bot.core.money import COIN_STEP
+from dca_bot.core.money import COIN_STEP, FEE_RATE_ESTIMATE
 from dca_bot.core.overdue import (
     PositionVerdict,
     accounts_for,
@@ -257,7 +257,10 @@ def _say(
         facts |= {"average": cycle.average_purchase_price, "held": holding and holding.quantity}
     else:
         after = corrected(cycle, holding)
+        moved = abs(after.quantity - cycle.quantity)
         sentence = "quantity corrected to Alpaca's position, was it traded by hand?"
+        if ZERO < moved <= cycle.quantity * FEE_RATE_ESTIMATE:
+            sentence = "quantity corrected to Alpaca's position, a fee was not as assumed"
         facts = {
             "quantity_before": cycle.quantity,
             "quantity": after.quantity,
