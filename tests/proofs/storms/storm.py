@@ -107,6 +107,8 @@ def _calm_sea(world: World, market: RandomMarket, mishaps: Storm) -> list[str]:
     calm_at = len(world.venue.exchange.orders.all())
     market.lift(LIFT)
     world.run(TRADE_MINUTES * MINUTE)
+    if not world.complaints and _standing_still(world, calm_at):
+        world.run(MINUTE)  # room that a limit has just got is found within 45 s
     if not world.complaints:
         world.complaints.extend(_standing_still(world, calm_at))
     market.stand_still()
