@@ -27,7 +27,7 @@ from dca_bot.caretakers import begun_reading
 from dca_bot.caretakers.orders import Settler, order_facts, tracking_of
 from dca_bot.caretakers.posted_fees import take_over
 from dca_bot.caretakers.run import TURN_SECONDS_MAX, Run, nothing_without_alpaca
-from dca_bot.core.model import OrderUpdate
+from dca_bot.core.model import OrderUpdate, Side
 from dca_bot.core.overdue import Tracking, is_orphan, is_stale, is_stuck
 from dca_bot.program.clock import Clock, utc_now
 from dca_bot.program.errors import DcaError
@@ -43,7 +43,7 @@ from dca_bot.watchdog.caretaker_marks import SuccessMark
 
 NAME = "order_manager"
 # Of the 200 that Alpaca allows an account; main_app.py has 120, consistency_checker.py the rest.
-# Enough to cancel so many orders, and to see them end, before the deadline.
+# Enough to cancel CANCELS_MAX orders, and to see them end, before the deadline.
 REQUESTS_PER_MINUTE = 50
 CANCELS_MAX = 30
 FEES_EVERY = timedelta(hours=1)
@@ -91,7 +91,8 @@ def manage(
     settler.settle_all(states, live, open_orders)
     tracking, left = tracking_of(states, live), 0
     asked: list[OrderUpdate] = []
-    for order in open_orders:
+    # a stuck SELL holds back a take profit, and must not wait behind stale BUYs
+    for order in sorted(open_orders, key=lambda each: each.side is Side.BUY):
         row = tracking.live.get(order.client_order_id)
         if row is not None and settler.is_awaited(row):
             continue  # main_app.py still waits for the answer to it

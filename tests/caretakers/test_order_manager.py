@@ -12,7 +12,7 @@ from dca_bot.program.errors import BrokerUnavailable
 from dca_bot.program.script import DEADLINE_SECONDS
 from dca_bot.trading.settle import recover
 from order_manager import CANCELS_MAX, REQUESTS_PER_MINUTE
-from tests.builders import BTC, an_asset
+from tests.builders import BTC, a_holding_cycle, an_asset
 from tests.caretakers.small_world import LIMITS, SmallWorld
 
 STALE = LIMITS.stale_order_seconds
@@ -80,6 +80,23 @@ def test_what_is_too_much_for_one_run_is_the_next_ones() -> None:
     assert len(world.open_ids) == 5
     assert world.manage_orders() == 0
     assert statuses(world) == [CycleStatus.WATCHING] * count
+
+
+def test_a_stuck_sell_does_not_wait_behind_stale_buys() -> None:
+    world, count = many_resting_buys(CANCELS_MAX)
+    held = a_holding_cycle(asset_id=count + 1)
+    world.store.put_asset(an_asset(asset_id=held.asset_id, symbol="LAST/USD"))
+    with world.store.transaction(held.asset_id) as tx:
+        tx.add_cycle(held)
+    world.broker.hold("LAST/USD", "1", "100")
+    world.main_app.on_quote(
+        world.store.assets()[-1], world.broker.quote("LAST/USD", 102, Decimal("102.1"))
+    )
+    assert statuses(world).pop() is CycleStatus.SELLING
+    world.clock.pass_by(STALE + 1)
+    assert world.manage_orders() == 0
+    assert statuses(world).pop() is CycleStatus.WATCHING
+    assert len(world.open_ids) == 1
 
 
 def test_a_run_has_the_requests_to_cancel_so_many_orders_and_to_see_them_end() -> None:

@@ -39,11 +39,11 @@ def program_name() -> str:
 def folded(docstring: str | None) -> str:
     """What `--help` shows of it: prose is as wide as the terminal, lists and examples stay."""
     width = shutil.get_terminal_size().columns
-    told = []
+    shown = []
     for paragraph in (docstring or "").split("\n\n"):
         is_prose = not re.search("^[ -]", paragraph, re.MULTILINE)
-        told.append(textwrap.fill(paragraph, width) if is_prose else paragraph)
-    return "\n\n".join(told)
+        shown.append(textwrap.fill(paragraph, width) if is_prose else paragraph)
+    return "\n\n".join(shown)
 
 
 def argument_parser(
